@@ -1,0 +1,3 @@
+//! What exists, and what a principal can see of it.
+
+pub mod model;

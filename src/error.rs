@@ -1,0 +1,189 @@
+//! The one error that crosses rooms: what happened, and what the caller can do about it.
+//!
+//! Each room has its own `thiserror` enum; at its edge that enum becomes an [`Error`] by naming a [`Reason`]. The doors
+//! (wire, web, cli) turn a [`Reason`] into an SQLSTATE, an HTTP status or an exit code, one match each.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What the caller can do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The request is wrong as written: change it.
+    Invalid,
+    /// The principal may not do this: ask for a grant.
+    Denied,
+    /// What is named does not exist, or is hidden from the principal.
+    Missing,
+    /// It clashes with what exists or with a concurrent change: look, then try again.
+    Conflict,
+    /// A limit is reached: ask for less, or raise the limit.
+    Exhausted,
+    /// It may work later.
+    Unavailable,
+    /// Someone asked for it to stop.
+    Cancelled,
+    /// Stored bytes are not what was written: restore them.
+    Corrupt,
+    /// A defect of this program.
+    Bug,
+}
+
+/// What happened, as fine as a client of PostgreSQL tells conditions apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    Syntax,
+    UndefinedTable,
+    UndefinedColumn,
+    UndefinedFunction,
+    UndefinedSchema,
+    UndefinedDatabase,
+    UndefinedObject,
+    UndefinedParameter,
+    AmbiguousColumn,
+    AmbiguousFunction,
+    DuplicateObject,
+    DuplicateTable,
+    DuplicateSchema,
+    DuplicateStatement,
+    DuplicateCursor,
+    DependentObjects,
+    DatatypeMismatch,
+    CannotCoerce,
+    Grouping,
+    InvalidText,
+    InvalidDatetime,
+    InvalidParameter,
+    InvalidBinary,
+    OutOfRange,
+    DivisionByZero,
+    Cardinality,
+    NotNull,
+    Check,
+    Unique,
+    InvalidRow,
+    Privilege,
+    Authentication,
+    Unsupported,
+    PlanChanged,
+    TransactionFailed,
+    TransactionActive,
+    NoTransaction,
+    ReadOnly,
+    CursorUnknown,
+    StatementUnknown,
+    Cancelled,
+    TimedOut,
+    Shutdown,
+    ConnectionsExhausted,
+    MemoryExhausted,
+    DiskFull,
+    LimitExceeded,
+    Serialization,
+    Locked,
+    FileMissing,
+    FileInvalid,
+    Io,
+    Configuration,
+    Protocol,
+    Corrupt,
+    Internal,
+}
+
+impl Reason {
+    /// What the caller can do about it.
+    pub fn kind(self) -> Kind {
+        use Reason::*;
+        match self {
+            Syntax | AmbiguousColumn | AmbiguousFunction | DatatypeMismatch | CannotCoerce | Grouping | InvalidText
+            | InvalidDatetime | InvalidParameter | InvalidBinary | OutOfRange | DivisionByZero | Cardinality
+            | NotNull | Check | InvalidRow | Unsupported | TransactionFailed | TransactionActive | NoTransaction
+            | ReadOnly | FileInvalid | Configuration | Protocol | UndefinedParameter => Kind::Invalid,
+            Privilege | Authentication => Kind::Denied,
+            UndefinedTable | UndefinedColumn | UndefinedFunction | UndefinedSchema | UndefinedDatabase
+            | UndefinedObject | CursorUnknown | StatementUnknown | FileMissing => Kind::Missing,
+            DuplicateObject | DuplicateTable | DuplicateSchema | DuplicateStatement | DuplicateCursor
+            | DependentObjects | Unique | Serialization | PlanChanged => Kind::Conflict,
+            ConnectionsExhausted | MemoryExhausted | DiskFull | LimitExceeded => Kind::Exhausted,
+            Locked | Shutdown | Io => Kind::Unavailable,
+            Cancelled | TimedOut => Kind::Cancelled,
+            Corrupt => Kind::Corrupt,
+            Internal => Kind::Bug,
+        }
+    }
+}
+
+/// A failure as the caller sees it. `Display` is the message alone; `source` is the cause, where one exists.
+#[derive(Debug)]
+pub struct Error {
+    reason: Reason,
+    message: String,
+    detail: Option<String>,
+    hint: Option<String>,
+    position: Option<usize>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), detail: None, hint: None, position: None, source: None }
+    }
+
+    /// An error whose text is that of `cause`, which stays reachable as the source of its own causes.
+    pub fn of<E: StdError + Send + Sync + 'static>(reason: Reason, cause: E) -> Self {
+        let message = cause.to_string();
+        Self { source: Some(Box::new(cause)), ..Self::new(reason, message) }
+    }
+
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// What to do about it, shown beneath the message.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Where in the statement, counted in characters from 1.
+    pub fn at(mut self, position: usize) -> Self {
+        self.position = Some(position);
+        self
+    }
+
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.reason.kind()
+    }
+
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    pub fn position(&self) -> Option<usize> {
+        self.position
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        // `of` already shows the cause's own text as the message.
+        self.source.as_deref().and_then(StdError::source)
+    }
+}

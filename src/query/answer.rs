@@ -1,0 +1,34 @@
+//! What a statement gives back to the door that sent it.
+
+use arrow::datatypes::SchemaRef;
+use datafusion::physical_plan::SendableRecordBatchStream;
+
+use super::guard::StatementGuard;
+
+/// The outcome of one statement.
+pub enum Answer {
+    /// Rows, streamed. `tag` is the word before the row count in the command tag: `SELECT`, `SHOW`, `EXPLAIN`, ...
+    Rows { tag: &'static str, schema: SchemaRef, stream: SendableRecordBatchStream, guard: StatementGuard },
+    /// No rows; the complete command tag, for example `SET` or `CREATE ROLE`.
+    Done { tag: String },
+    /// An empty statement.
+    Empty,
+}
+
+/// Where the session stands; the letter in ReadyForQuery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionStatus {
+    Idle,
+    Active,
+    Failed,
+}
+
+/// A message beside the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// `NOTICE` or `WARNING`.
+    pub severity: &'static str,
+    pub sqlstate: &'static str,
+    pub message: String,
+    pub hint: Option<String>,
+}

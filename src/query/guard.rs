@@ -1,0 +1,70 @@
+//! One deadline and one cancel token over everything that a statement does: planning, each batch, each send.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Reason, Result};
+
+/// Ends a statement early. Clones share the token.
+#[derive(Debug, Clone)]
+pub struct StatementGuard {
+    token: CancellationToken,
+    deadline: Option<Instant>,
+}
+
+impl StatementGuard {
+    /// Runs `work` until it is done, cancelled or late, whichever comes first; what is late is dropped.
+    pub async fn run<F: Future>(&self, work: F) -> Result<F::Output> {
+        tokio::select! {
+            biased;
+            () = self.token.cancelled() => Err(Error::new(Reason::Cancelled, "canceling statement due to user request")),
+            () = late(self.deadline) => Err(Error::new(Reason::TimedOut, "canceling statement due to statement timeout")),
+            output = work => Ok(output),
+        }
+    }
+
+    /// The same token and deadline as a plain future: it ends, with the reason, when the statement must end.
+    pub async fn ended(&self) -> Error {
+        match self.run(std::future::pending::<()>()).await {
+            Err(error) => error,
+            Ok(()) => Error::new(Reason::Internal, "a pending future ended"),
+        }
+    }
+}
+
+async fn late(deadline: Option<Instant>) {
+    match deadline {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Cancels whatever statement its session is running; a session that is idle is left alone.
+#[derive(Debug, Clone, Default)]
+pub struct Canceller {
+    current: Arc<Mutex<Option<CancellationToken>>>,
+}
+
+impl Canceller {
+    pub fn cancel(&self) {
+        if let Some(token) = self.current.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            token.cancel();
+        }
+    }
+
+    /// Starts the guard of a new statement; `timeout` of `None` is no deadline.
+    pub fn begin(&self, timeout: Option<Duration>) -> StatementGuard {
+        let token = CancellationToken::new();
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+        StatementGuard { token, deadline: timeout.map(|span| Instant::now() + span) }
+    }
+
+    /// Forgets the statement: a cancel request that comes now hits nothing.
+    pub fn finish(&self) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
