@@ -56,6 +56,10 @@ pub struct RelationEntry {
     pub acl: Vec<String>,
     /// What the session's user may do with it: SELECT, INSERT, UPDATE, DELETE, ... in upper case.
     pub privileges: Vec<String>,
+    /// Rows in the table as its newest version counts them; `None` where unknown or where the count would tell of hidden rows.
+    pub rows: Option<u64>,
+    /// Bytes of its live files; `None` as for `rows`.
+    pub bytes: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
