@@ -1,0 +1,80 @@
+-- Who sees what. A team sees the rows of its team, a store its store, a guide her customers and their orders, headquarters everything.
+-- Sub-queries in a policy run as the caller under the policies of the table that they read.
+-- Policies of guides read customers and those of teams on customers read orders, so one user cannot be in a guide's role and a team's at once.
+-- A store manager's items hang on her store's orders by channel and order number together, because numbers repeat between channels.
+CREATE ROLE headquarters;
+CREATE ROLE wecom_team;
+CREATE ROLE tmall_team;
+CREATE ROLE douyin_team;
+CREATE ROLE store_team;
+CREATE ROLE store_manager;
+CREATE ROLE guide;
+
+GRANT USAGE ON SCHEMA public TO headquarters, wecom_team, tmall_team, douyin_team, store_team, store_manager, guide;
+GRANT USAGE ON SCHEMA mart TO headquarters, wecom_team, tmall_team, douyin_team, store_team, store_manager, guide;
+GRANT SELECT ON orders, order_items, interactions, customers, channel_costs
+  TO headquarters, wecom_team, tmall_team, douyin_team, store_team, store_manager, guide;
+GRANT SELECT ON identities TO headquarters;
+GRANT SELECT ON mart.rfm, mart.churn_risk, mart.channel_roi, mart.customer_360
+  TO headquarters, wecom_team, tmall_team, douyin_team, store_team, store_manager, guide;
+
+ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
+CREATE POLICY orders_headquarters ON orders FOR SELECT TO headquarters USING (true);
+CREATE POLICY orders_wecom ON orders FOR SELECT TO wecom_team USING (team = 'wecom');
+CREATE POLICY orders_tmall ON orders FOR SELECT TO tmall_team USING (team = 'tmall');
+CREATE POLICY orders_douyin ON orders FOR SELECT TO douyin_team USING (team = 'douyin');
+CREATE POLICY orders_store ON orders FOR SELECT TO store_team USING (team = 'store');
+CREATE POLICY orders_store_manager ON orders FOR SELECT TO store_manager USING (store_id = role_attribute('store_id'));
+CREATE POLICY orders_guide ON orders FOR SELECT TO guide
+  USING (guide_id = role_attribute('guide_id')
+         OR one_id IN (SELECT one_id FROM customers WHERE owner_guide_id = role_attribute('guide_id')));
+
+ALTER TABLE order_items ENABLE ROW LEVEL SECURITY;
+CREATE POLICY order_items_headquarters ON order_items FOR SELECT TO headquarters USING (true);
+CREATE POLICY order_items_wecom ON order_items FOR SELECT TO wecom_team USING (team = 'wecom');
+CREATE POLICY order_items_tmall ON order_items FOR SELECT TO tmall_team USING (team = 'tmall');
+CREATE POLICY order_items_douyin ON order_items FOR SELECT TO douyin_team USING (team = 'douyin');
+CREATE POLICY order_items_store ON order_items FOR SELECT TO store_team USING (team = 'store');
+CREATE POLICY order_items_store_manager ON order_items FOR SELECT TO store_manager
+  USING ((channel || '/' || order_id) IN (SELECT channel || '/' || order_id FROM orders WHERE store_id = role_attribute('store_id')));
+CREATE POLICY order_items_guide ON order_items FOR SELECT TO guide
+  USING ((channel || '/' || order_id) IN (SELECT channel || '/' || order_id FROM orders));
+
+ALTER TABLE interactions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY interactions_headquarters ON interactions FOR SELECT TO headquarters USING (true);
+CREATE POLICY interactions_wecom ON interactions FOR SELECT TO wecom_team USING (team = 'wecom');
+CREATE POLICY interactions_tmall ON interactions FOR SELECT TO tmall_team USING (team = 'tmall');
+CREATE POLICY interactions_douyin ON interactions FOR SELECT TO douyin_team USING (team = 'douyin');
+CREATE POLICY interactions_store ON interactions FOR SELECT TO store_team USING (team = 'store');
+CREATE POLICY interactions_store_manager ON interactions FOR SELECT TO store_manager USING (store_id = role_attribute('store_id'));
+CREATE POLICY interactions_guide ON interactions FOR SELECT TO guide
+  USING (guide_id = role_attribute('guide_id')
+         OR one_id IN (SELECT one_id FROM customers WHERE owner_guide_id = role_attribute('guide_id')));
+
+ALTER TABLE customers ENABLE ROW LEVEL SECURITY;
+CREATE POLICY customers_headquarters ON customers FOR SELECT TO headquarters USING (true);
+CREATE POLICY customers_team ON customers FOR SELECT TO wecom_team, tmall_team, douyin_team, store_team
+  USING (one_id IN (SELECT one_id FROM orders) OR one_id IN (SELECT one_id FROM interactions));
+CREATE POLICY customers_store_manager ON customers FOR SELECT TO store_manager
+  USING (store_id = role_attribute('store_id')
+         OR one_id IN (SELECT one_id FROM orders WHERE store_id = role_attribute('store_id')));
+CREATE POLICY customers_guide ON customers FOR SELECT TO guide USING (owner_guide_id = role_attribute('guide_id'));
+
+ALTER TABLE identities ENABLE ROW LEVEL SECURITY;
+CREATE POLICY identities_headquarters ON identities FOR SELECT TO headquarters USING (true);
+
+ALTER TABLE channel_costs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY channel_costs_headquarters ON channel_costs FOR SELECT TO headquarters USING (true);
+CREATE POLICY channel_costs_wecom ON channel_costs FOR SELECT TO wecom_team USING (team = 'wecom');
+CREATE POLICY channel_costs_tmall ON channel_costs FOR SELECT TO tmall_team USING (team = 'tmall');
+CREATE POLICY channel_costs_douyin ON channel_costs FOR SELECT TO douyin_team USING (team = 'douyin');
+CREATE POLICY channel_costs_store ON channel_costs FOR SELECT TO store_team USING (team = 'store');
+CREATE POLICY channel_costs_single_store ON channel_costs FOR SELECT TO store_manager, guide USING (false);
+
+-- Personal columns: NULL except for headquarters and the customer's own guide.
+SECURITY LABEL FOR henna ON COLUMN customers.nickname IS
+  'CASE WHEN pg_has_role(''headquarters'', ''member'') OR owner_guide_id = role_attribute(''guide_id'') THEN nickname END';
+SECURITY LABEL FOR henna ON COLUMN customers.birth_date IS
+  'CASE WHEN pg_has_role(''headquarters'', ''member'') OR owner_guide_id = role_attribute(''guide_id'') THEN birth_date END';
+SECURITY LABEL FOR henna ON COLUMN customers.phone_masked IS
+  'CASE WHEN pg_has_role(''headquarters'', ''member'') OR owner_guide_id = role_attribute(''guide_id'') THEN phone_masked END';
