@@ -1,4 +1,4 @@
--- Logins of the demo, one per team; the server lets them in on loopback only.
+-- Logins of the demo, one per team. The server lets them in on loopback only.
 CREATE USER hq PASSWORD 'henna-demo' IN ROLE headquarters;
 CREATE USER wecom PASSWORD 'henna-demo' IN ROLE wecom_team;
 CREATE USER tmall PASSWORD 'henna-demo' IN ROLE tmall_team;

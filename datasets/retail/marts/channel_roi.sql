@@ -1,12 +1,12 @@
 -- A row is one month, channel and attribution model. Key: month, channel, model. Reads: orders, interactions, channel_costs.
--- A conversion is an order with status paid, shipped or completed up to as_of(); its value is paid_amount, refunds not deducted.
+-- A conversion is an order with status paid, shipped or completed up to as_of(). Its value is paid_amount, refunds not deducted.
 -- A touch is an interaction with a touchpoint (marketing) of the same customer in the 30 days up to the order. An order without one is its own touch:
 -- its value goes to the channel where it was placed. So for each model attributed_revenue adds up to the paid revenue of the month.
 -- model: how an order's value is shared out over its touches: first, last, last_non_direct, linear, position (40/20/40), time_decay (half-life 7 days).
--- month: first day of the order's (or cost's) month. orders, new_customers: the orders' and first orders' shares that fell to the channel; fractions under
--- models that share out. A first order is the earliest sale of a customer that the caller sees.
--- cost: channel_costs of the month, the same under each model. roi = (revenue - cost) / cost, roas = revenue / cost, cac = cost / new_customers;
--- NULL where they would divide by nothing.
+-- month: first day of the order's (or cost's) month. orders, new_customers: the orders' and first orders' shares that fell to the channel,
+-- fractions under models that share out. A first order is the earliest sale of a customer that the caller sees.
+-- cost: channel_costs of the month, the same under each model. roi = (revenue - cost) / cost, roas = revenue / cost, cac = cost / new_customers, each
+-- NULL where it would divide by nothing.
 CREATE VIEW mart.channel_roi AS
 WITH conversions AS (
   SELECT
@@ -98,9 +98,9 @@ totals AS (
     channel,
     model,
     sum(cost) AS cost,
-    round(sum(orders), 4) AS orders,
+    round(sum(orders), 6) AS orders,
     sum(revenue) AS attributed_revenue,
-    round(sum(new_customers), 4) AS new_customers
+    round(sum(new_customers), 6) AS new_customers
   FROM entries
   GROUP BY month, channel, model
 )

@@ -1,9 +1,9 @@
 -- A row is one customer with at least one sale up to as_of(). Key: one_id. Reads: orders.
 -- A sale is an order with status paid, shipped or completed that names a customer.
 -- days_since: local days from the last sale to as_of(). orders: number of sales. mean_gap_days: mean days between purchase days, NULL for one-time buyers.
--- churn_risk: chance that the customer's own repurchase cycle, drawn towards the common one, has run out (churn_risk); churn_level names it (churn_level).
--- p_alive: chance that the customer still buys, by a BG/NBD model fitted to the customers that the caller sees (bgnbd_fit);
--- the model works in whole weeks and gives 1 to every one-time buyer; NULL where it cannot be fitted to so few customers.
+-- churn_risk: chance that the customer's own repurchase cycle, drawn towards the common one, has run out. churn_level: its name, from active to lost.
+-- p_alive: chance that the customer still buys, by a BG/NBD model fitted to the customers that the caller sees (bgnbd_fit).
+-- The model works in whole weeks and gives 1 to every one-time buyer. It is NULL where it cannot be fitted to so few customers.
 CREATE VIEW mart.churn_risk AS
 WITH histories AS (
   SELECT

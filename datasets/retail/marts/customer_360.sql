@@ -1,5 +1,5 @@
 -- A row is one customer of the member file or with a sale up to as_of(), as far as the caller sees them. Key: one_id.
--- Reads: customers, orders, interactions, mart.rfm, mart.churn_risk. Sales, scores and risk are defined there; they are NULL for those who never bought.
+-- Reads: customers, orders, interactions, mart.rfm, mart.churn_risk. Sales, scores and risk are defined there. They are NULL for those who never bought.
 -- refunded_orders: orders with status refunded. channels: number of channels with an order. last_channel: channel of the newest order.
 -- interactions, last_interaction_time: events up to as_of(). average_order_value: monetary / frequency.
 CREATE VIEW mart.customer_360 AS

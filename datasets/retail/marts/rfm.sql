@@ -1,7 +1,7 @@
 -- A row is one customer with at least one sale up to as_of(). Key: one_id. Reads: orders.
 -- A sale is an order with status paid, shipped or completed that names a customer.
 -- recency_days: local days from the last sale to as_of(). frequency: number of sales. monetary: what was paid for them, refunds not deducted.
--- Scores are fifths of the customers that the caller sees, 5 best; customers with equal values are told apart by one_id, lower first in line for the worse fifth.
+-- Scores are fifths of the customers that the caller sees, 5 best. Customers with equal values are told apart by one_id: the lower one gets the lower score first.
 -- segment: one of eleven names for the three scores, see rfm_segment.
 CREATE VIEW mart.rfm AS
 WITH customer_values AS (

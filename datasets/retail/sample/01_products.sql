@@ -1,5 +1,5 @@
 -- view: sample_products
--- A row is one product of the sample brand. Key: n, from 1; the lower, the better it sells.
+-- A row is one product of the sample brand. Key: n, from 1 for the one that sells best.
 SELECT * FROM (VALUES
   (1, 'HN0101', '玫瑰焕亮精华液 30ml', '护肤', '赫娜', 329.00),
   (2, 'HN0201', '丝绒哑光口红 #06 枫叶红', '彩妆', '赫娜', 189.00),

@@ -1,9 +1,9 @@
 -- view: sample_people
 -- A row is one person who ever meets the sample brand. Key: person, from 1.
--- Days count from 2024-11-01, the first of 730. rate is purchases a day while the person stays; stay_days is how long she does.
+-- Days count from 2024-11-01, the first of 730. rate: purchases a day while the person stays. stay_days: how long she does.
 -- Both differ from person to person, so that a model of who will come back has something to find.
--- Phone numbers run through their range by a step that is prime to its size, so that no two people share one by chance;
--- thirty people of every six thousand give the phone of a front desk instead: an identifier that many share.
+-- Phone numbers run through their range by a step that is prime to its size, so that no two people share one by chance.
+-- Thirty people of every six thousand give the phone of a front desk instead: an identifier that many share.
 WITH draws AS (
   SELECT
     value AS person,

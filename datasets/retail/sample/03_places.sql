@@ -1,5 +1,5 @@
 -- view: sample_places
--- A row is one city that the sample brand delivers to. Key: n, from 1; the lower, the more people live there.
+-- A row is one city that the sample brand delivers to. Key: n, from 1 for the one where most customers live.
 SELECT * FROM (VALUES
   (1, '上海', '上海'), (2, '广东', '广州'), (3, '浙江', '杭州'), (4, '北京', '北京'), (5, '广东', '深圳'),
   (6, '江苏', '南京'), (7, '四川', '成都'), (8, '江苏', '苏州'), (9, '湖北', '武汉'), (10, '重庆', '重庆'),

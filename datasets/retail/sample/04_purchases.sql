@@ -1,7 +1,7 @@
 -- view: sample_purchases
 -- A row is one purchase of a person. Key: purchase = person * 64 + k, k from 0.
--- The first purchase falls on the person's first day. After it, sixty-three slots lie anywhere in the two years;
--- one becomes a purchase where the person is still there, with a chance that gives her own rate: a Poisson process in all but name.
+-- The first purchase falls on the person's first day. After it, sixty-three slots lie anywhere in the two years.
+-- One becomes a purchase where the person is still there, with a chance that gives her own rate: a Poisson process in all but name.
 -- Purchases near 11 November and 18 June are partly drawn to the day itself.
 WITH slots AS (
   SELECT

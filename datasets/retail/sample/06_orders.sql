@@ -1,6 +1,6 @@
 -- view: sample_orders
 -- A row is one order as it stands at the end, with every identifier that its channel hands over. Key: channel, order_id.
--- Marketplaces star most phone numbers; a starred or empty one is no identifier.
+-- Marketplaces star most phone numbers. A starred or empty one is no identifier.
 -- One store order in a hundred comes from a guest: it names nobody.
 WITH totals AS (
   SELECT

@@ -1,5 +1,5 @@
 -- table: orders
--- A row is one order as the channel first reported it: every eighth of the delivered ones is still at `paid`; the next file moves those on.
+-- A row is one order as the channel first reported it: every eighth of the delivered ones is still at `paid`. The next file moves those on.
 -- One in forty stands here twice, in both versions.
 SELECT
   channel, order_id, order_time,

@@ -1,10 +1,10 @@
 -- table: channel_costs
 -- A row is what one campaign of one channel cost on one day. Costs follow the channel's revenue of the month by a return that differs
--- from channel to channel and wavers from month to month; feasts cost extra.
+-- from channel to channel and wavers from month to month. Feasts cost extra.
 WITH channels AS (
   SELECT * FROM (VALUES
-    (1, 'tmall', 2.3, 0.9), (2, 'douyin', 1.4, 0.6), (3, 'jd', 1.9, 0.8), (4, 'mini_program', 5.0, 0.3),
-    (5, 'wechat_shop', 3.6, 0.5), (6, 'wecom', 6.0, 0.2), (7, 'store', 2.8, 1.5)
+    (1, 'tmall', 2.3, 0.9), (2, 'douyin', 1.2, 0.6), (3, 'jd', 1.9, 0.8), (4, 'mini_program', 4.4, 0.3),
+    (5, 'wechat_shop', 3.4, 0.5), (6, 'wecom', 2.7, 0.2), (7, 'store', 2.8, 1.5)
   ) AS channel (n, channel, return_on_spend, click_price)
 ),
 revenues AS (
