@@ -1,1 +1,30 @@
-//! lake
+//! The lake: durable Delta tables, read as plain Parquet scans. The only room that knows Delta and object storage.
+//!
+//! ```text
+//! <root>/tables/<schema>/<table>/_delta_log/...   commits; one commit makes a write visible, whole
+//! <root>/tables/<schema>/<table>/**/*.parquet     rows; never overwritten
+//! <root>/<anything else>                          small blobs of other rooms: Store::put_if_absent, get, list
+//! ```
+//!
+//! **Reading.** [`Store::snapshot`] gives the newest version of a table (a commit of another process shows at the next
+//! call); [`Snapshot::provider`] makes of it a DataFusion table whose scan is one `DataSourceExec` over the files that the
+//! filters leave. The scan reads through [`STORE_URL`], which [`Store::register`] ties to this lake in a runtime.
+//!
+//! **Writing.** [`Store::write`] takes a stream of rows in stored types and gives a [`Commit`] once they are durable.
+//! A table with a key holds one row per key, the one with the greatest version column; the later load wins a tie.
+//! A load id that was committed before writes nothing and says so in [`Commit::repeated`].
+//!
+//! A crash at any point leaves the version before or the version after; files that no commit names are harmless, and
+//! [`Store::check`] lists them.
+
+mod error;
+mod snapshot;
+mod store;
+mod table;
+mod write;
+
+pub use error::LakeError;
+pub use snapshot::{ColumnRange, FileEntry, Remap, Snapshot};
+pub use store::{Finding, STORE_URL, Severity, Store};
+pub use table::{PartitionSpec, StoredColumn, TableName, TableSpec};
+pub use write::{Commit, WriteRequest};
