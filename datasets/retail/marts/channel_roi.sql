@@ -14,6 +14,7 @@ WITH conversions AS (
     order_id,
     one_id,
     order_time,
+    order_time - INTERVAL '30 days' AS lookback_time,
     paid_amount,
     CASE
       WHEN one_id IS NOT NULL AND row_number() OVER (PARTITION BY one_id ORDER BY order_time, channel, order_id) = 1 THEN 1
@@ -40,7 +41,7 @@ paths AS (
   LEFT JOIN touches
     ON touches.one_id = conversions.one_id
     AND touches.event_time <= conversions.order_time
-    AND touches.event_time >= conversions.order_time - INTERVAL '30 days'
+    AND touches.event_time >= conversions.lookback_time
 ),
 attributed AS (
   SELECT
