@@ -15,7 +15,10 @@ GRANT USAGE ON SCHEMA mart TO headquarters, wecom_team, tmall_team, douyin_team,
 GRANT SELECT ON orders, order_items, interactions, customers, channel_costs
   TO headquarters, wecom_team, tmall_team, douyin_team, store_team, store_manager, guide;
 GRANT SELECT ON identities TO headquarters;
-GRANT SELECT ON mart.rfm, mart.churn_risk, mart.channel_roi, mart.customer_360
+GRANT SELECT ON mart.rfm, mart.churn_risk, mart.channel_roi, mart.customer_360, mart.lifecycle, mart.cohort_retention, mart.funnel,
+    mart.campaign_roi, mart.guide_performance, mart.community_performance, mart.coupon_performance, mart.channel_code_quality,
+    mart.repurchase, mart.reminders_due, mart.member_levels, mart.product_affinity, mart.demand_forecast, mart.service_quality,
+    mart.experiment_results, mart.live_sales
   TO headquarters, wecom_team, tmall_team, douyin_team, store_team, store_manager, guide;
 
 ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
