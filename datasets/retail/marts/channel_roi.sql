@@ -82,7 +82,7 @@ debits AS (
     model.name AS model,
     cost,
     0 AS orders,
-    0 AS revenue,
+    CAST(0 AS NUMERIC(18, 2)) AS revenue,
     0 AS new_customers
   FROM channel_costs
   CROSS JOIN (VALUES ('first'), ('last'), ('last_non_direct'), ('linear'), ('position'), ('time_decay')) AS model (name)

@@ -30,6 +30,9 @@ measures AS (
     round(weeks['t']) AS t
   FROM histories
 ),
+fits AS (
+  SELECT bgnbd_fit(x, t_x, t) AS fit FROM measures
+),
 risks AS (
   SELECT
     one_id,
@@ -38,7 +41,7 @@ risks AS (
     orders,
     mean_gap_days,
     churn_risk(n_gaps, coalesce(n_gaps * mean_gap_days, 0), days_since) AS churn_risk,
-    bgnbd_palive((SELECT bgnbd_fit(x, t_x, t) FROM measures), x, t_x, t) AS p_alive
+    bgnbd_palive((SELECT fit FROM fits WHERE fit['converged']), x, t_x, t) AS p_alive
   FROM measures
 )
 SELECT one_id, last_order_time, days_since, orders, mean_gap_days, churn_risk, churn_level(churn_risk) AS churn_level, p_alive
