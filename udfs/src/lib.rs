@@ -1,1 +1,66 @@
-//! SQL functions.
+//! SQL functions for retail analytics on DataFusion: RFM, churn, lifetime models, attribution, channel returns.
+//!
+//! [`register_all`] adds them to a session; [`scalar_functions`], [`aggregate_functions`] and [`window_functions`] list them with their
+//! documentation. All are pure and immutable: no clock, no I/O.
+
+mod amounts;
+pub mod attribution;
+mod calendar;
+pub mod churn;
+mod constants;
+mod day_log;
+mod documents;
+mod doubles;
+mod groups;
+pub mod lifetime;
+pub mod rfm;
+pub mod roi;
+
+use std::sync::Arc;
+
+use datafusion_common::Result;
+use datafusion_expr::registry::FunctionRegistry;
+use datafusion_expr::{AggregateUDF, ScalarUDF, WindowUDF};
+
+/// Adds every function to a session (a `SessionContext` or `SessionState`), replacing functions of the same name.
+pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    for function in scalar_functions() {
+        registry.register_udf(function)?;
+    }
+    for function in aggregate_functions() {
+        registry.register_udaf(function)?;
+    }
+    for function in window_functions() {
+        registry.register_udwf(function)?;
+    }
+    Ok(())
+}
+
+/// The functions of one row.
+pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
+    vec![
+        Arc::new(ScalarUDF::from(rfm::RfmSegment::default())),
+        Arc::new(ScalarUDF::from(churn::ChurnRisk::default())),
+        Arc::new(ScalarUDF::from(churn::ChurnLevel::default())),
+        Arc::new(ScalarUDF::from(lifetime::BgnbdPalive::default())),
+        Arc::new(ScalarUDF::from(roi::Roi::default())),
+        Arc::new(ScalarUDF::from(roi::Roas::default())),
+        Arc::new(ScalarUDF::from(roi::Cac::default())),
+    ]
+}
+
+/// The functions of a group.
+pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
+    vec![
+        Arc::new(AggregateUDF::from(rfm::Rfm::default())),
+        Arc::new(AggregateUDF::from(rfm::RfmSummary::default())),
+        Arc::new(AggregateUDF::from(churn::RepurchaseCycle::default())),
+        Arc::new(AggregateUDF::from(lifetime::BgnbdFit::default())),
+        Arc::new(AggregateUDF::from(attribution::Attribute::default())),
+    ]
+}
+
+/// The functions of a window.
+pub fn window_functions() -> Vec<Arc<WindowUDF>> {
+    vec![Arc::new(WindowUDF::from(rfm::RfmScore::default()))]
+}

@@ -1,0 +1,9 @@
+//! Attribution: which channel earned a conversion.
+
+mod attribute;
+pub(crate) mod largest_remainder;
+mod model;
+mod paths;
+mod window;
+
+pub use attribute::Attribute;

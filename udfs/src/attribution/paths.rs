@@ -1,0 +1,250 @@
+//! The touches of each conversion, gathered and credited.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, StringArray, StructArray};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::datatypes::Int64Type;
+use datafusion_common::utils::take_function_args;
+use datafusion_common::{Result, exec_datafusion_err, exec_err};
+
+use super::attribute::{NAME, Rules, credit_field, credit_fields, touch_field, touch_fields};
+use super::largest_remainder::shares;
+use crate::amounts::{Amount, amount_array, scale_of};
+use crate::calendar::Instants;
+use crate::groups::{GroupStates, Rows};
+
+/// One touch of the conversion that is group `group`.
+#[derive(Debug, Clone, Copy)]
+struct Touch {
+    group: u32,
+    channel: u32,
+    /// Microseconds since 1970.
+    ts: i64,
+}
+
+/// What the rows of a group agree on.
+#[derive(Debug, Clone, Copy)]
+struct Conversion<A> {
+    ts: Option<i64>,
+    value: Option<A>,
+}
+
+impl<A: Amount> Conversion<A> {
+    const NONE: Self = Self { ts: None, value: None };
+
+    fn agree(&mut self, ts: i64, value: Option<A>, scale: i8) -> Result<()> {
+        if *self.ts.get_or_insert(ts) != ts {
+            return exec_err!("{NAME}: conversion_ts must be the same in all rows of a group, one group is one conversion");
+        }
+        if let Some(value) = value {
+            let first = *self.value.get_or_insert(value);
+            if first != value {
+                let (first, value) = (first.to_double(scale), value.to_double(scale));
+                return exec_err!("{NAME}: value must be the same in all rows of a group, got \"{first}\" and \"{value}\"");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names of channels by number, each kept once.
+#[derive(Debug, Default)]
+struct Channels {
+    names: Vec<Arc<str>>,
+    numbers: HashMap<Arc<str>, u32>,
+    bytes: usize,
+}
+
+impl Channels {
+    fn number(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let (number, name): (u32, Arc<str>) = (self.names.len() as u32, name.into());
+        self.bytes += name.len() + 64;
+        self.names.push(Arc::clone(&name));
+        self.numbers.insert(name, number);
+        number
+    }
+
+    fn name(&self, number: u32) -> &str {
+        self.names.get(number as usize).map_or("", AsRef::as_ref)
+    }
+}
+
+/// The states of `attribute`: conversions by group, all touches in one flat vector.
+#[derive(Debug)]
+pub(super) struct Paths<A> {
+    rules: Rules,
+    conversions: Vec<Conversion<A>>,
+    touches: Vec<Touch>,
+    channels: Channels,
+}
+
+impl<A: Amount> Paths<A> {
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, conversions: Vec::new(), touches: Vec::new(), channels: Channels::default() }
+    }
+
+    fn push(&mut self, group: usize, ts: i64, channel: &str) -> Result<()> {
+        let channel = self.channels.number(channel);
+        let group = u32::try_from(group).map_err(|_| exec_datafusion_err!("{NAME}: more than 2^32 conversions in one partition"))?;
+        self.touches.push(Touch { group, channel, ts });
+        Ok(())
+    }
+
+    fn in_time(&self, touch: i64, conversion: i64) -> bool {
+        touch <= conversion && self.rules.lookback.is_none_or(|lookback| conversion.saturating_sub(touch) as f64 <= lookback)
+    }
+
+    /// By group, time, name of the channel.
+    fn sort(&mut self) {
+        let channels = &self.channels;
+        self.touches.sort_unstable_by(|one, two| {
+            (one.group, one.ts).cmp(&(two.group, two.ts)).then_with(|| channels.name(one.channel).cmp(channels.name(two.channel)))
+        });
+    }
+
+    /// The touches of every group, after sorting.
+    fn paths(&self) -> impl Iterator<Item = &[Touch]> {
+        let mut rest = self.touches.as_slice();
+        (0..self.conversions.len()).map(move |group| {
+            let length = rest.iter().take_while(|touch| touch.group as usize == group).count();
+            let (path, others) = rest.split_at(length);
+            rest = others;
+            path
+        })
+    }
+
+    /// Channels in order of first touch with the sum of their touches' weights; channels without credit are dropped.
+    fn credit(&self, path: &[Touch], is_direct: &[bool]) -> Vec<(u32, u64)> {
+        let times: Vec<i64> = path.iter().map(|touch| touch.ts).collect();
+        let direct = |touch: usize| path.get(touch).and_then(|touch| is_direct.get(touch.channel as usize)).is_some_and(|direct| *direct);
+        let mut credits: Vec<(u32, u64)> = Vec::new();
+        let mut places: HashMap<u32, usize> = HashMap::new();
+        for (touch, weight) in path.iter().zip(self.rules.model.weights(&times, direct)) {
+            if weight > 0 {
+                let place = *places.entry(touch.channel).or_insert(credits.len());
+                match credits.get_mut(place) {
+                    Some((_, credited)) => *credited += weight,
+                    None => credits.push((touch.channel, weight)),
+                }
+            }
+        }
+        credits
+    }
+}
+
+impl<A: Amount> GroupStates for Paths<A> {
+    fn fresh(&self) -> Self {
+        Self::new(self.rules.clone())
+    }
+
+    fn grow(&mut self, groups: usize) {
+        if groups > self.conversions.len() {
+            self.conversions.resize(groups, Conversion::NONE);
+        }
+    }
+
+    fn update(&mut self, columns: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
+        let [touch_ts, channel, conversion_ts, value, ..] = columns else {
+            return exec_err!("{NAME}: 5 to 7 arguments are needed, got {}", columns.len());
+        };
+        let (touch_ts, conversion_ts) = (Instants::of(touch_ts)?, Instants::of(conversion_ts)?);
+        let (channels, values) = (channel.as_string::<i32>(), value.as_primitive::<A::Arrow>());
+        let scale = scale_of(&self.rules.value);
+        for (row, &group) in rows.groups.iter().enumerate() {
+            if !(rows.passes(row) && touch_ts.is_valid(row) && conversion_ts.is_valid(row) && channels.is_valid(row)) {
+                continue;
+            }
+            let value = values.is_valid(row).then(|| values.value(row)).filter(|value| value.is_usable());
+            self.conversions[group].agree(conversion_ts.raw[row], value, scale)?;
+            if self.in_time(touch_ts.raw[row], conversion_ts.raw[row]) {
+                self.push(group, touch_ts.raw[row], channels.value(row))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, partials: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
+        let [conversion_ts, values, touches] = take_function_args(NAME, partials)?;
+        let (conversion_ts, values, touches) = (conversion_ts.as_primitive::<Int64Type>(), values.as_primitive::<A::Arrow>(), touches.as_list::<i32>());
+        let each = touches.values().as_struct();
+        let (times, channels) = (each.column(0).as_primitive::<Int64Type>(), each.column(1).as_string::<i32>());
+        let scale = scale_of(&self.rules.value);
+        for (row, &group) in rows.groups.iter().enumerate() {
+            if conversion_ts.is_null(row) {
+                continue;
+            }
+            let value = values.is_valid(row).then(|| values.value(row));
+            self.conversions[group].agree(conversion_ts.value(row), value, scale)?;
+            if touches.is_valid(row) {
+                for touch in touches.value_offsets()[row] as usize..touches.value_offsets()[row + 1] as usize {
+                    self.push(group, times.value(touch), channels.value(touch))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, groups: usize) -> Result<Self> {
+        let mut taken = Self::new(self.rules.clone());
+        let rest = self.conversions.split_off(groups);
+        taken.conversions = std::mem::replace(&mut self.conversions, rest);
+        let mut kept = Vec::with_capacity(self.touches.len());
+        for touch in std::mem::take(&mut self.touches) {
+            match (touch.group as usize).checked_sub(groups) {
+                Some(group) => kept.push(Touch { group: group as u32, ..touch }),
+                None => taken.push(touch.group as usize, touch.ts, self.channels.name(touch.channel))?,
+            }
+        }
+        self.touches = kept;
+        Ok(taken)
+    }
+
+    fn partials(&mut self) -> Result<Vec<ArrayRef>> {
+        self.sort();
+        let lengths = OffsetBuffer::from_lengths(self.paths().map(<[Touch]>::len));
+        let times = Int64Array::from_iter_values(self.touches.iter().map(|touch| touch.ts));
+        let channels = StringArray::from_iter_values(self.touches.iter().map(|touch| self.channels.name(touch.channel)));
+        let touches = StructArray::try_new(touch_fields(), vec![Arc::new(times), Arc::new(channels)], None)?;
+        Ok(vec![
+            Arc::new(self.conversions.iter().map(|conversion| conversion.ts).collect::<Int64Array>()),
+            amount_array(self.conversions.iter().map(|conversion| conversion.value), &self.rules.value),
+            Arc::new(ListArray::try_new(touch_field(), lengths, Arc::new(touches), None)?),
+        ])
+    }
+
+    fn values(&mut self) -> Result<ArrayRef> {
+        self.sort();
+        let is_direct: Vec<bool> = self.channels.names.iter().map(|name| name.eq_ignore_ascii_case("direct")).collect();
+        let (mut channels, mut weights, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        let mut lengths = Vec::with_capacity(self.conversions.len());
+        for (path, conversion) in self.paths().zip(&self.conversions) {
+            let credits = self.credit(path, &is_direct);
+            let credited: Vec<u64> = credits.iter().map(|(_, weight)| *weight).collect();
+            lengths.push(credits.len());
+            channels.extend(credits.iter().map(|(channel, _)| self.channels.name(*channel)));
+            weights.extend(shares(&credited));
+            match conversion.value {
+                Some(value) => values.extend(value.split(&credited).into_iter().map(Some)),
+                None => values.extend(credits.iter().map(|_| None)),
+            }
+        }
+        let touched: NullBuffer = lengths.iter().map(|length| *length > 0).collect();
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from_iter_values(channels)),
+            Arc::new(Float64Array::from(weights)),
+            amount_array(values.into_iter(), &self.rules.value),
+        ];
+        let credits = StructArray::try_new(credit_fields(&self.rules.value), columns, None)?;
+        let field = credit_field(&self.rules.value);
+        Ok(Arc::new(ListArray::try_new(field, OffsetBuffer::from_lengths(lengths), Arc::new(credits), Some(touched))?))
+    }
+
+    fn bytes(&self) -> usize {
+        self.conversions.capacity() * size_of::<Conversion<A>>() + self.touches.capacity() * size_of::<Touch>() + self.channels.bytes
+    }
+}

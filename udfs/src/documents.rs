@@ -1,0 +1,37 @@
+//! The documentation of every function, in DataFusion's own form so that a server can list it.
+
+use datafusion_expr::{DocSection, Documentation};
+
+pub(crate) const RFM: DocSection = section("RFM", "Recency, frequency, monetary value: who bought lately, often, much.");
+pub(crate) const CHURN: DocSection = section("Churn", "How likely it is that a customer is gone.");
+pub(crate) const LIFETIME: DocSection = section("Lifetime", "Buy-till-you-die models of the customer base.");
+pub(crate) const ATTRIBUTION: DocSection = section("Attribution", "Which channel earned a conversion.");
+pub(crate) const RETURNS: DocSection = section("Channel returns", "What a channel gives back for what it costs.");
+
+/// What a function's documentation is made of.
+pub(crate) struct Entry {
+    pub section: DocSection,
+    pub description: &'static str,
+    pub syntax: &'static str,
+    /// Name and meaning (with unit) of each argument.
+    pub arguments: &'static [(&'static str, &'static str)],
+    pub example: &'static str,
+    pub related: &'static [&'static str],
+}
+
+impl Entry {
+    pub fn build(self) -> Documentation {
+        let mut builder = Documentation::builder(self.section, self.description, self.syntax).with_sql_example(format!("```sql\n{}\n```", self.example));
+        for (name, meaning) in self.arguments {
+            builder = builder.with_argument(*name, *meaning);
+        }
+        for name in self.related {
+            builder = builder.with_related_udf(*name);
+        }
+        builder.build()
+    }
+}
+
+const fn section(label: &'static str, description: &'static str) -> DocSection {
+    DocSection { include: true, label, description: Some(description) }
+}

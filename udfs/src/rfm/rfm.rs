@@ -1,0 +1,271 @@
+//! `rfm`: days since the last order, number of orders, total amount.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StructArray};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type};
+use datafusion_common::utils::take_function_args;
+use datafusion_common::{Result, exec_datafusion_err};
+use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion_expr::utils::AggregateOrderSensitivity;
+use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
+
+use crate::amounts::{Amount, amount_array, coerce_amount, sum_type};
+use crate::calendar::{Calendar, Instants, coerce_times};
+use crate::documents::{Entry, RFM};
+use crate::groups::{GroupStates, Grouped, Rows, Single};
+
+const NAME: &str = "rfm";
+
+static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
+    Entry {
+        section: RFM,
+        description: "Recency, frequency and monetary value of a customer in the form marketers use: all orders, total amount. \
+            Gives struct{recency_days BIGINT, frequency BIGINT, monetary}: days from the local day of the last order to the local day of as_of; \
+            number of rows (one row an order); sum of amount, decimal(38, s) for decimals of scale s, else DOUBLE. \
+            Rows on a later local day than as_of are left out, as are rows where ts or as_of is NULL; a NULL amount adds an order without money. \
+            NULL for a customer without an order. The state is 64 bytes a group. \
+            Source: A. M. Hughes, Strategic Database Marketing (1994).",
+        syntax: "rfm(ts, amount, as_of)",
+        arguments: &[
+            ("ts", "Time of the order: date or timestamp of any unit; its day is the local one of the type's zone."),
+            ("amount", "Amount of the order in money: decimal or other number."),
+            ("as_of", "The day the report is for: date, timestamp or text, the same in all rows of a group; the latest one counts."),
+        ],
+        example: "SELECT one_id, rfm(paid_at, amount, DATE '2011-12-10') AS rfm FROM orders GROUP BY one_id",
+        related: &["rfm_score", "rfm_segment", "rfm_summary"],
+    }
+    .build()
+});
+
+/// The aggregate `rfm(ts, amount, as_of)`.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Rfm {
+    signature: Signature,
+}
+
+impl Default for Rfm {
+    fn default() -> Self {
+        Self { signature: Signature::user_defined(Volatility::Immutable) }
+    }
+}
+
+impl AggregateUDFImpl for Rfm {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let [ts, amount, as_of] = take_function_args(NAME, types)?;
+        let (ts, as_of) = coerce_times(NAME, ts, as_of)?;
+        Ok(vec![ts, coerce_amount(NAME, "amount", amount)?, as_of])
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        let [_, amount, _] = take_function_args(NAME, types)?;
+        Ok(DataType::Struct(fields(amount)))
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        let [_, amount, _] = take_function_args(NAME, args.input_fields)?;
+        Ok(vec![
+            Arc::new(Field::new("last", DataType::Int64, true)),
+            Arc::new(Field::new("as_of", DataType::Int64, true)),
+            Arc::new(Field::new("frequency", DataType::Int64, false)),
+            Arc::new(Field::new("monetary", sum_type(amount.data_type()), true)),
+        ])
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        let columns = Columns::of(&args)?;
+        Ok(match columns.amount {
+            DataType::Decimal128(_, _) => Box::new(Single::new(States::<i128>::new(columns))),
+            _ => Box::new(Single::new(States::<f64>::new(columns))),
+        })
+    }
+
+    fn groups_accumulator_supported(&self, _args: AccumulatorArgs) -> bool {
+        true
+    }
+
+    fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        let columns = Columns::of(&args)?;
+        Ok(match columns.amount {
+            DataType::Decimal128(_, _) => Box::new(Grouped(States::<i128>::new(columns))),
+            _ => Box::new(Grouped(States::<f64>::new(columns))),
+        })
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::Insensitive
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        Some(&DOCUMENTATION)
+    }
+}
+
+fn fields(amount: &DataType) -> Fields {
+    Fields::from(vec![
+        Field::new("recency_days", DataType::Int64, true),
+        Field::new("frequency", DataType::Int64, true),
+        Field::new("monetary", sum_type(amount), true),
+    ])
+}
+
+/// How the three argument columns are read.
+#[derive(Debug, Clone)]
+struct Columns {
+    ts: Calendar,
+    as_of: Calendar,
+    amount: DataType,
+}
+
+impl Columns {
+    fn of(args: &AccumulatorArgs) -> Result<Self> {
+        let [ts, amount, as_of] = take_function_args(NAME, args.expr_fields)?;
+        Ok(Self {
+            ts: Calendar::of(NAME, ts.data_type())?,
+            as_of: Calendar::of(NAME, as_of.data_type())?,
+            amount: amount.data_type().clone(),
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct State<A> {
+    last: i64,
+    as_of: i64,
+    orders: i64,
+    total: A,
+    has_amount: bool,
+}
+
+impl<A: Amount> State<A> {
+    fn empty() -> Self {
+        Self { last: i64::MIN, as_of: i64::MIN, orders: 0, total: A::default(), has_amount: false }
+    }
+
+    #[inline]
+    fn add_amount(&mut self, amount: A) -> Result<()> {
+        self.total = self.total.plus(amount).ok_or_else(|| exec_datafusion_err!("{NAME}: the sum of amount is out of range"))?;
+        self.has_amount = true;
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct States<A> {
+    columns: Columns,
+    groups: Vec<State<A>>,
+}
+
+impl<A: Amount> States<A> {
+    fn new(columns: Columns) -> Self {
+        Self { columns, groups: Vec::new() }
+    }
+}
+
+impl<A: Amount> GroupStates for States<A> {
+    fn fresh(&self) -> Self {
+        Self::new(self.columns.clone())
+    }
+
+    fn grow(&mut self, groups: usize) {
+        if groups > self.groups.len() {
+            self.groups.resize(groups, State::empty());
+        }
+    }
+
+    fn update(&mut self, columns: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
+        let [ts, amount, as_of] = take_function_args(NAME, columns)?;
+        let (ts, as_of, amounts) = (Instants::of(ts)?, Instants::of(as_of)?, amount.as_primitive::<A::Arrow>());
+        // as_of is nearly always one constant: its day's end is looked up when it changes.
+        let mut day_end: Option<(i64, i64)> = None;
+        for (row, &group) in rows.groups.iter().enumerate() {
+            if !(rows.passes(row) && ts.is_valid(row) && as_of.is_valid(row)) {
+                continue;
+            }
+            let (instant, day) = (ts.raw[row], as_of.raw[row]);
+            let end = match day_end {
+                Some((known, end)) if known == day => end,
+                _ => {
+                    let end = self.columns.ts.day_end(self.columns.as_of.day(day));
+                    day_end = Some((day, end));
+                    end
+                }
+            };
+            if instant >= end {
+                continue;
+            }
+            let state = &mut self.groups[group];
+            state.last = state.last.max(instant);
+            state.as_of = state.as_of.max(day);
+            state.orders += 1;
+            if amounts.is_valid(row) && amounts.value(row).is_usable() {
+                state.add_amount(amounts.value(row))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, partials: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
+        let [last, as_of, orders, total] = take_function_args(NAME, partials)?;
+        let [last, as_of, orders] = [last, as_of, orders].map(|column| column.as_primitive::<Int64Type>());
+        let total = total.as_primitive::<A::Arrow>();
+        for (row, &group) in rows.groups.iter().enumerate() {
+            if last.is_null(row) {
+                continue;
+            }
+            let state = &mut self.groups[group];
+            state.last = state.last.max(last.value(row));
+            state.as_of = state.as_of.max(as_of.value(row));
+            state.orders += orders.value(row);
+            if total.is_valid(row) {
+                state.add_amount(total.value(row))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, groups: usize) -> Result<Self> {
+        let rest = self.groups.split_off(groups);
+        Ok(Self { columns: self.columns.clone(), groups: std::mem::replace(&mut self.groups, rest) })
+    }
+
+    fn partials(&mut self) -> Result<Vec<ArrayRef>> {
+        let seen = |state: &State<A>| state.orders > 0;
+        Ok(vec![
+            Arc::new(self.groups.iter().map(|state| seen(state).then_some(state.last)).collect::<Int64Array>()),
+            Arc::new(self.groups.iter().map(|state| seen(state).then_some(state.as_of)).collect::<Int64Array>()),
+            Arc::new(Int64Array::from_iter_values(self.groups.iter().map(|state| state.orders))),
+            self.totals(),
+        ])
+    }
+
+    fn values(&mut self) -> Result<ArrayRef> {
+        let Columns { ts, as_of, amount } = &mut self.columns;
+        let fields = fields(amount);
+        // The fields of a NULL struct are NULL too: s['field'] does not look at the struct's own validity.
+        let seen: NullBuffer = self.groups.iter().map(|state| state.orders > 0).collect();
+        let days = self.groups.iter().map(|state| i64::from(as_of.day(state.as_of)) - i64::from(ts.day(state.last)));
+        let recency = Int64Array::new(days.collect(), Some(seen.clone()));
+        let orders = Int64Array::new(self.groups.iter().map(|state| state.orders).collect(), Some(seen.clone()));
+        Ok(Arc::new(StructArray::try_new(fields, vec![Arc::new(recency), Arc::new(orders), self.totals()], Some(seen))?))
+    }
+
+    fn bytes(&self) -> usize {
+        self.groups.capacity() * size_of::<State<A>>()
+    }
+}
+
+impl<A: Amount> States<A> {
+    fn totals(&self) -> ArrayRef {
+        amount_array(self.groups.iter().map(|state| state.has_amount.then_some(state.total)), &sum_type(&self.columns.amount))
+    }
+}

@@ -1,0 +1,173 @@
+//! `rfm_score`: a score from 1 to n by rank within the partition.
+
+use std::cmp::Ordering;
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch, make_comparator};
+use arrow::compute::SortOptions;
+use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, Schema};
+use datafusion_common::utils::take_function_args;
+use datafusion_common::{Result, ScalarValue, exec_err, plan_err};
+use datafusion_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
+use datafusion_expr::{ColumnarValue, Documentation, PartitionEvaluator, Signature, Volatility, WindowUDFImpl};
+
+use crate::constants::{quoted, text};
+use crate::documents::{Entry, RFM};
+
+const NAME: &str = "rfm_score";
+
+static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
+    Entry {
+        section: RFM,
+        description: "Score of a value among the rows of its partition, INT from 1 (worst) to n (best). \
+            'ntile' cuts the rows, worst first, into n parts as equal as possible, the first parts one row larger; \
+            rows of equal value are taken in the row order of the OVER clause, so they may score differently. \
+            'percentile' gives 1 + floor(n * rows that are worse / rows), so equal values share a score. \
+            The whole partition counts, whatever its frame. A NULL (or NaN) value scores NULL and is not counted. \
+            Source: NTILE of SQL:2003; the percentile form follows the cumulative share of worse rows.",
+        syntax: "rfm_score(value, n, ascending, method) OVER ([PARTITION BY ...] ORDER BY key)",
+        arguments: &[
+            ("value", "What is scored: number, decimal, date, timestamp or text."),
+            ("n", "Constant number of scores, 1 or more, usually 5."),
+            ("ascending", "Constant: true when a larger value gets the larger score, false (for recency) when a smaller one does."),
+            ("method", "Constant 'ntile' or 'percentile'."),
+        ],
+        example: "SELECT one_id, rfm_score(recency_days, 5, false, 'ntile') OVER (ORDER BY one_id) AS r FROM rfm_of_customers",
+        related: &["rfm", "rfm_segment"],
+    }
+    .build()
+});
+
+/// The window function `rfm_score(value, n, ascending, method)`.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct RfmScore {
+    signature: Signature,
+}
+
+impl Default for RfmScore {
+    fn default() -> Self {
+        Self { signature: Signature::user_defined(Volatility::Immutable) }
+    }
+}
+
+impl WindowUDFImpl for RfmScore {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let [value, n, ascending, method] = take_function_args(NAME, types)?;
+        if value.is_nested() {
+            return plan_err!("{NAME}: value must have an order, got {value}");
+        }
+        Ok(vec![value.clone(), n.clone(), ascending.clone(), method.clone()])
+    }
+
+    fn partition_evaluator(&self, args: PartitionEvaluatorArgs) -> Result<Box<dyn PartitionEvaluator>> {
+        Ok(Box::new(Scorer {
+            scores: scores(&constant(&args, 1, "n")?)?,
+            order: order(&constant(&args, 2, "ascending")?)?,
+            method: method(&constant(&args, 3, "method")?)?,
+        }))
+    }
+
+    fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
+        Ok(Arc::new(Field::new(args.name(), DataType::Int32, true)))
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        Some(&DOCUMENTATION)
+    }
+}
+
+fn constant(args: &PartitionEvaluatorArgs, index: usize, argument: &str) -> Result<ScalarValue> {
+    let no_rows = RecordBatch::new_empty(Arc::new(Schema::empty()));
+    match args.input_exprs().get(index).map(|expr| expr.evaluate(&no_rows)) {
+        Some(Ok(ColumnarValue::Scalar(value))) => Ok(value),
+        _ => exec_err!("{NAME}: {argument} must be a constant"),
+    }
+}
+
+fn scores(value: &ScalarValue) -> Result<u64> {
+    match value.cast_to(&DataType::Int32) {
+        Ok(ScalarValue::Int32(Some(n))) if n >= 1 && value.data_type().is_integer() => Ok(n as u64),
+        _ => exec_err!("{NAME}: n must be 1 or more, got {}", quoted(value)),
+    }
+}
+
+fn order(value: &ScalarValue) -> Result<SortOptions> {
+    match value {
+        ScalarValue::Boolean(Some(ascending)) => Ok(SortOptions { descending: !ascending, nulls_first: false }),
+        other => exec_err!("{NAME}: ascending must be true or false, got {}", quoted(other)),
+    }
+}
+
+fn method(value: &ScalarValue) -> Result<Method> {
+    let rule = "'ntile' or 'percentile'";
+    match text(value, NAME, "method", rule)?.as_str() {
+        "ntile" => Ok(Method::Ntile),
+        "percentile" => Ok(Method::Percentile),
+        other => exec_err!("{NAME}: method must be {rule}, got {other:?}"),
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Method {
+    Ntile,
+    Percentile,
+}
+
+#[derive(Debug)]
+struct Scorer {
+    scores: u64,
+    order: SortOptions,
+    method: Method,
+}
+
+impl PartitionEvaluator for Scorer {
+    fn evaluate_all(&mut self, values: &[ArrayRef], num_rows: usize) -> Result<ArrayRef> {
+        let Some(values) = values.first() else {
+            return exec_err!("{NAME}: value is missing");
+        };
+        let compare = make_comparator(values, values, self.order)?;
+        let mut worst_first: Vec<usize> = (0..num_rows).filter(|row| has_rank(values, *row)).collect();
+        worst_first.sort_by(|one, two| compare(*one, *two));
+        let rows = worst_first.len() as u64;
+        let mut scored: Vec<Option<i32>> = vec![None; num_rows];
+        let mut worse = 0;
+        for (position, row) in worst_first.iter().enumerate() {
+            let score = match self.method {
+                Method::Ntile => ntile(position as u64, rows, self.scores),
+                Method::Percentile => {
+                    if position > 0 && compare(worst_first[position - 1], *row) != Ordering::Equal {
+                        worse = position as u64;
+                    }
+                    1 + self.scores * worse / rows
+                }
+            };
+            scored[*row] = i32::try_from(score).ok();
+        }
+        Ok(Arc::new(Int32Array::from(scored)))
+    }
+}
+
+/// The 1-based part of the row at `position` when `rows` rows are cut into `parts`.
+fn ntile(position: u64, rows: u64, parts: u64) -> u64 {
+    let (size, larger) = (rows / parts, rows % parts);
+    let in_larger = larger * (size + 1);
+    if position < in_larger { position / (size + 1) + 1 } else { larger + (position - in_larger) / size.max(1) + 1 }
+}
+
+/// NULL and NaN have no rank.
+fn has_rank(values: &ArrayRef, row: usize) -> bool {
+    values.is_valid(row)
+        && match values.data_type() {
+            DataType::Float64 => !values.as_primitive::<Float64Type>().value(row).is_nan(),
+            DataType::Float32 => !values.as_primitive::<Float32Type>().value(row).is_nan(),
+            _ => true,
+        }
+}

@@ -1,0 +1,14 @@
+//! The functions in SQL, in a plain DataFusion session.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod it {
+    mod attribution;
+    mod churn;
+    mod documentation;
+    mod lifetime;
+    mod partitions;
+    mod rfm;
+    mod roi;
+    mod support;
+}
