@@ -72,6 +72,7 @@ pub enum Reason {
     TransactionActive,
     NoTransaction,
     ReadOnly,
+    ReadOnlySetting,
     CursorUnknown,
     StatementUnknown,
     Cancelled,
@@ -100,7 +101,7 @@ impl Reason {
             Syntax | AmbiguousColumn | AmbiguousFunction | DatatypeMismatch | CannotCoerce | Grouping | InvalidText
             | InvalidDatetime | InvalidParameter | InvalidBinary | OutOfRange | DivisionByZero | Cardinality
             | NotNull | Check | InvalidRow | Unsupported | TransactionFailed | TransactionActive | NoTransaction
-            | ReadOnly | FileInvalid | Configuration | Protocol | UndefinedParameter => Kind::Invalid,
+            | ReadOnly | ReadOnlySetting | FileInvalid | Configuration | Protocol | UndefinedParameter => Kind::Invalid,
             Privilege | Authentication => Kind::Denied,
             UndefinedTable | UndefinedColumn | UndefinedFunction | UndefinedSchema | UndefinedDatabase
             | UndefinedObject | CursorUnknown | StatementUnknown | FileMissing => Kind::Missing,

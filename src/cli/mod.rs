@@ -1,1 +1,167 @@
-//! cli
+//! The command line: one file a verb.
+
+mod check;
+mod config;
+mod demo;
+mod functions;
+mod init;
+mod load;
+mod output;
+mod serve;
+mod sql;
+
+use std::error::Error as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Layers, LogFormat};
+use crate::error::{Error, Reason, Result};
+use crate::query::Limits;
+
+/// Exit codes: done; failed; used wrongly.
+const FAILED: u8 = 1;
+const MISUSED: u8 = 2;
+
+#[derive(Debug, Parser)]
+#[command(name = "henna", version, about = "A columnar query server for retailers that sell on many channels")]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Flags that every verb takes; each overrides the setting of its name.
+#[derive(Debug, Args)]
+struct Common {
+    /// Folder of the lake [setting: lake, HENNA_LAKE]
+    #[arg(long, global = true, value_name = "DIR")]
+    lake: Option<String>,
+    /// What is logged to standard error [setting: log]
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make a lake with a dataset's tables, views, roles and policies
+    Init(init::InitArgs),
+    /// Load files into a table
+    Load(load::LoadArgs),
+    /// Serve the lake on the Postgres wire and the web
+    Serve(serve::ServeArgs),
+    /// Make a lake with a sample brand where there is none, and serve it
+    Demo(demo::DemoArgs),
+    /// Run SQL in this process, without a server
+    Sql(sql::SqlArgs),
+    /// Verify commit logs, files, checksums, row counts and the security log
+    Check,
+    /// Show the SQL functions
+    Functions(functions::FunctionsArgs),
+    /// Show the effective settings and where each comes from
+    Config,
+}
+
+/// Runs the verb of the command line to its end.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match start(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            report(&error);
+            ExitCode::from(if error.reason() == Reason::Configuration { MISUSED } else { FAILED })
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<ExitCode> {
+    let layers = layers(&cli)?;
+    let config = layers.config()?;
+    start_log(&config)?;
+    if matches!(cli.verb, Verb::Config) {
+        config::run(&layers);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("henna-io")
+        .enable_all()
+        .build()
+        .map_err(|error| Error::of(Reason::Io, error))?;
+    let outcome = runtime.block_on(dispatch(cli.verb, &config));
+    // A blocking read of standard input must not hold the program back.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn dispatch(verb: Verb, config: &Config) -> Result<ExitCode> {
+    match verb {
+        Verb::Init(args) => init::run(args, config).await,
+        Verb::Load(args) => load::run(args, config).await,
+        Verb::Serve(_) => serve::run(config).await,
+        Verb::Demo(args) => demo::run(args, config).await,
+        Verb::Sql(args) => sql::run(args, config).await,
+        Verb::Check => check::run(config).await,
+        Verb::Functions(args) => functions::run(args),
+        Verb::Config => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn layers(cli: &Cli) -> Result<Layers> {
+    let mut layers = Layers::read(Path::new("."), std::env::vars())?;
+    let serve = match &cli.verb {
+        Verb::Serve(args) => Some(args),
+        Verb::Demo(args) => Some(&args.serve),
+        _ => None,
+    };
+    let flags = [
+        ("lake", cli.common.lake.as_ref()),
+        ("log", cli.common.log.as_ref()),
+        ("listen", serve.and_then(|args| args.listen.as_ref())),
+        ("web", serve.and_then(|args| args.web.as_ref())),
+    ];
+    for (key, value) in flags {
+        if let Some(value) = value {
+            layers.flag(key, value)?;
+        }
+    }
+    Ok(layers)
+}
+
+fn start_log(config: &Config) -> Result<()> {
+    let filter = config.log.parse::<tracing_subscriber::EnvFilter>().map_err(|error| {
+        Error::new(Reason::Configuration, format!("setting log: '{}' is not a filter: {error}", config.log))
+    })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match config.log_format {
+        LogFormat::Text => builder.with_target(false).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    started.map_err(|error| Error::new(Reason::Internal, error.to_string()))
+}
+
+/// How the settings let a lake use the machine.
+fn limits(config: &Config) -> Limits {
+    Limits {
+        memory_bytes: config.memory_max.0.and_then(|bytes| usize::try_from(bytes).ok()),
+        spill_bytes: config.spill_max.0,
+        threads: config.threads,
+    }
+}
+
+/// The error, its causes and the hint, to standard error.
+fn report(error: &Error) {
+    eprintln!("henna: {error}");
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        eprintln!("  because: {inner}");
+        cause = inner.source();
+    }
+    if let Some(detail) = error.detail() {
+        eprintln!("  detail: {detail}");
+    }
+    if let Some(hint) = error.hint() {
+        eprintln!("  hint: {hint}");
+    }
+}

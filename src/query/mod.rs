@@ -1,9 +1,36 @@
 //! Sessions: statements in, streams of record batches out.
+//!
+//! [`Lake`] is what all sessions share; a [`Session`] is one principal's conversation with it. A statement is parsed
+//! (`statement`), judged (`judge`, `utility`), its names resolved as the caller (`names`), planned, run on the query threads
+//! (`pool`) under one guard (`guard`), and told as PostgreSQL tells it (`answer`, `failure`).
 
-pub mod answer;
-pub mod guard;
-pub mod session;
+mod activity;
+mod answer;
+mod as_of;
+mod authoring;
+mod dataset_now;
+mod engine;
+mod explain;
+mod failure;
+mod founding;
+pub mod functions;
+mod guard;
+mod judge;
+mod names;
+mod pool;
+mod role_attribute;
+mod security_log;
+mod session;
+mod settings;
+mod statement;
+mod system;
+mod utility;
 
 pub use answer::{Answer, Notice, TransactionStatus};
+pub use engine::{Lake, Limits, Opening};
+pub use failure::failure;
+pub use founding::ADMIN;
 pub use guard::{Canceller, StatementGuard};
-pub use session::{Prepared, Session, Statement};
+pub use session::{Prepared, Session};
+pub use settings::SERVER_VERSION;
+pub use statement::{Statement, StatementKind};

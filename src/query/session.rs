@@ -1,24 +1,39 @@
 //! A session: one principal, its settings, its own catalog, its transaction state.
+//!
+//! A statement walks these steps: [`Session::parse`] splits the text; [`Session::prepare`] plans it far enough to know its
+//! parameters and columns; [`Session::run`] plans it anew (grants, policies and tables may have changed since), judges the
+//! plan, works out `as_of()` if it is asked for, and hands the physical plan to the query threads.
 
-use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::ScalarValue;
-use datafusion::physical_plan::SendableRecordBatchStream;
-use datafusion::prelude::{SessionConfig, SessionContext};
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{ArrayRef, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
+use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast;
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::parser::Parser;
 
 use super::answer::{Answer, Notice, TransactionStatus};
-use super::guard::Canceller;
+use super::as_of::{self, AsOf, AsOfCell};
+use super::engine::Lake;
+use super::explain::{self, Analyze};
+use super::failure::failure;
+use super::guard::{Canceller, StatementGuard};
+use super::judge::judge;
+use super::names::Names;
+use super::settings::Settings;
+use super::statement::{self, Statement, StatementKind};
+use super::utility::Utility;
+use crate::access::{Principal, PrincipalHandle};
+use crate::catalog;
 use crate::error::{Error, Reason, Result};
 
-/// One parsed statement and the text that it came from.
-#[derive(Debug, Clone)]
-pub struct Statement {
-    pub text: String,
-    pub ast: ast::Statement,
-}
+/// Parameters that one statement may have, as in PostgreSQL.
+const PARAMETERS_MAX: usize = 65_535;
 
 /// A statement whose parameters and columns are known.
 #[derive(Debug, Clone)]
@@ -30,79 +45,408 @@ pub struct Prepared {
     pub columns: Option<SchemaRef>,
 }
 
+/// One principal's conversation with a lake.
 pub struct Session {
+    lake: Lake,
     context: SessionContext,
+    names: Arc<Names>,
+    as_of: AsOfCell,
     canceller: Canceller,
+    pub(super) state: Arc<Mutex<State>>,
+}
+
+/// What changes while a session lives.
+#[derive(Debug)]
+pub(super) struct State {
+    pub settings: Settings,
+    pub transaction: TransactionStatus,
+    pub notices: Vec<Notice>,
+    /// The principal that ROLLBACK brings back.
+    pub principal_before: Option<Principal>,
+    /// The principal that the end of the transaction brings back after SET LOCAL ROLE.
+    pub principal_local: Option<Principal>,
+}
+
+impl State {
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            transaction: TransactionStatus::Idle,
+            notices: Vec::new(),
+            principal_before: None,
+            principal_local: None,
+        }
+    }
+}
+
+/// A planned statement, ready for the query threads.
+enum Planned {
+    Query(LogicalPlan),
+    Explain(LogicalPlan, Analyze),
 }
 
 impl Session {
-    /// A session without a lake.
-    pub fn detached() -> Self {
-        let config = SessionConfig::new().with_information_schema(false);
-        Self { context: SessionContext::new_with_config(config), canceller: Canceller::default() }
+    pub(super) async fn assemble(lake: Lake, names: Arc<Names>, context: SessionContext) -> Result<Self> {
+        let state = names.state();
+        let session =
+            Self { lake, context, as_of: AsOfCell::default(), canceller: names.about.canceller.clone(), names, state };
+        session.follow_settings().await?;
+        Ok(session)
     }
 
     /// Splits a text into its statements. An empty text gives none.
     pub fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
-        let parsed = Parser::parse_sql(&PostgreSqlDialect {}, sql)
-            .map_err(|error| Error::new(Reason::Syntax, error.to_string()))?;
-        Ok(parsed.into_iter().map(|ast| Statement { text: ast.to_string(), ast }).collect())
+        let parsed = statement::parse(sql);
+        if parsed.is_err() {
+            self.fail_transaction();
+        }
+        parsed
     }
 
-    /// Plans a statement far enough to know its parameters and columns. `types` are the client's hints, `None` where it gave none.
+    /// Plans a statement far enough to know its parameters and columns. `types` are the client's hints, `None` where it
+    /// gave none; a parameter that nothing tells of is text.
     pub async fn prepare(&self, statement: &Statement, types: &[Option<DataType>]) -> Result<Prepared> {
-        let _ = types;
-        let plan = self.plan(statement).await?;
-        let parameters = Vec::new();
-        let columns = SchemaRef::new(plan.schema().as_arrow().clone());
-        Ok(Prepared { statement: statement.clone(), parameters, columns: Some(columns) })
+        let guard = self.begin_statement();
+        let prepared = guard.run(self.describe(statement, types)).await.and_then(|outcome| outcome);
+        self.settle(prepared)
     }
 
     /// Runs a prepared statement with one value per parameter.
     pub async fn run(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Answer> {
-        let _ = values;
-        let guard = self.canceller.begin(None);
-        let work = async {
-            let plan = self.plan(&prepared.statement).await?;
-            let frame = self.context.execute_logical_plan(plan).await.map_err(internal)?;
-            frame.execute_stream().await.map_err(internal)
-        };
-        let stream = guard.run(work).await??;
-        Ok(Answer::Rows { tag: "SELECT", schema: stream.schema(), stream, guard })
+        let guard = self.begin_statement();
+        let answer = self.answer(prepared, values, &guard).await;
+        self.settle(answer)
     }
 
     /// Runs one statement and streams its rows; a statement without rows gives an empty stream.
     pub async fn execute(&self, sql: &str) -> Result<SendableRecordBatchStream> {
-        let frame = self.context.sql(sql).await.map_err(internal)?;
-        frame.execute_stream().await.map_err(internal)
+        let statements = self.parse(sql)?;
+        let [statement] = statements.as_slice() else {
+            let text = format!("execute takes one statement, got {}", statements.len());
+            return Err(Error::new(Reason::Syntax, text));
+        };
+        let prepared = self.prepare(statement, &[]).await?;
+        match self.run(&prepared, Vec::new()).await? {
+            Answer::Rows { stream, .. } => Ok(stream),
+            Answer::Done { .. } | Answer::Empty => Ok(once(RecordBatch::new_empty(Arc::new(Schema::empty())))),
+        }
     }
 
     pub fn transaction(&self) -> TransactionStatus {
-        TransactionStatus::Idle
+        self.lock().transaction
     }
 
-    /// An error outside the engine (encoding, a protocol fault) that must fail an open transaction.
-    pub fn fail_transaction(&self) {}
+    /// An error outside the engine (encoding, a protocol fault) fails an open transaction.
+    pub fn fail_transaction(&self) {
+        let mut state = self.lock();
+        if state.transaction == TransactionStatus::Active {
+            state.transaction = TransactionStatus::Failed;
+        }
+    }
 
     pub fn take_notices(&self) -> Vec<Notice> {
-        Vec::new()
+        std::mem::take(&mut self.lock().notices)
     }
 
     /// Settings whose change the client is told of (ParameterStatus), since the last call; at first, all of them.
     pub fn take_parameter_changes(&self) -> Vec<(String, String)> {
-        vec![("server_version".into(), "16.6".into()), ("client_encoding".into(), "UTF8".into())]
+        self.lock().settings.take_changes()
     }
 
     pub fn canceller(&self) -> Canceller {
         self.canceller.clone()
     }
 
-    async fn plan(&self, statement: &Statement) -> Result<datafusion::logical_expr::LogicalPlan> {
-        let parsed = DfStatement::Statement(Box::new(statement.ast.clone()));
-        self.context.state().statement_to_plan(parsed).await.map_err(internal)
+    /// The number by which others know this session.
+    pub fn pid(&self) -> i32 {
+        self.names.about.present.pid()
+    }
+
+    pub(super) fn search_path(&self) -> Vec<String> {
+        self.names.search_path_schemas()
+    }
+
+    /// Plans a statement and forgets the plan: an error where it would not run.
+    pub(super) async fn plan_only(&self, statement: &Statement) -> Result<()> {
+        match &statement.kind {
+            StatementKind::Sql(sql) => self.plan(sql).await.map(|_| ()),
+            StatementKind::Access(_) => Err(Error::new(Reason::Syntax, "not an expression")),
+        }
+    }
+
+    pub(super) fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
+    pub(super) fn principal(&self) -> &PrincipalHandle {
+        self.names.principal()
+    }
+
+    fn begin_statement(&self) -> StatementGuard {
+        self.names.begin_statement();
+        self.canceller.begin(self.lock().settings.statement_timeout())
+    }
+
+    /// An error fails an open transaction.
+    fn settle<T>(&self, outcome: Result<T>) -> Result<T> {
+        if outcome.is_err() {
+            self.fail_transaction();
+        }
+        outcome
+    }
+
+    async fn describe(&self, statement: &Statement, types: &[Option<DataType>]) -> Result<Prepared> {
+        self.refuse_in_failed_transaction(statement)?;
+        let prepared = |parameters, columns| Prepared { statement: statement.clone(), parameters, columns };
+        let StatementKind::Sql(sql) = &statement.kind else { return Ok(prepared(Vec::new(), None)) };
+        if let Some(utility) = Utility::of(sql)? {
+            return Ok(prepared(Vec::new(), self.utility_columns(&utility)?));
+        }
+        match self.plan(sql).await? {
+            Planned::Explain(..) => Ok(prepared(Vec::new(), Some(explain::schema()))),
+            Planned::Query(plan) => {
+                let parameters = parameters(&plan, types)?;
+                let columns = SchemaRef::new(described(&plan, &parameters)?.schema().as_arrow().clone());
+                Ok(prepared(parameters, Some(columns)))
+            }
+        }
+    }
+
+    async fn answer(&self, prepared: &Prepared, values: Vec<ScalarValue>, guard: &StatementGuard) -> Result<Answer> {
+        self.refuse_in_failed_transaction(&prepared.statement)?;
+        let sql = match &prepared.statement.kind {
+            StatementKind::Sql(sql) => sql,
+            StatementKind::Access(change) => {
+                let applied = guard.run(self.change_access(change)).await??;
+                return Ok(Answer::Done { tag: applied });
+            }
+        };
+        if let Some(utility) = Utility::of(sql)? {
+            return self.answer_utility(&utility, guard).await;
+        }
+        guard.run(self.answer_query(sql, values, prepared, guard)).await?
+    }
+
+    async fn answer_utility(&self, utility: &Utility, guard: &StatementGuard) -> Result<Answer> {
+        if let Some(columns) = self.utility_columns(utility)? {
+            let batch = self.shown(utility, columns)?;
+            return Ok(rows("SHOW", once(batch), guard));
+        }
+        let failed = self.transaction() == TransactionStatus::Failed;
+        guard.run(self.do_utility(utility)).await??;
+        // COMMIT of a failed transaction rolls back, and says so.
+        let tag = if failed && matches!(utility, Utility::Commit { .. }) { "ROLLBACK" } else { utility.tag() };
+        Ok(Answer::Done { tag: tag.to_owned() })
+    }
+
+    async fn answer_query(
+        &self,
+        sql: &ast::Statement,
+        values: Vec<ScalarValue>,
+        prepared: &Prepared,
+        guard: &StatementGuard,
+    ) -> Result<Answer> {
+        match self.plan(sql).await? {
+            Planned::Query(plan) => {
+                let plan = bind(plan, values)?;
+                unchanged(prepared, &plan)?;
+                let physical = self.physical(plan).await?;
+                let stream = self.lake.pool().stream(physical, self.context.task_ctx());
+                Ok(rows("SELECT", stream, guard))
+            }
+            Planned::Explain(plan, analyze) => {
+                let physical = self.physical(bind(plan, values)?).await?;
+                if analyze == Analyze::Run {
+                    explain::drain(self.lake.pool().stream(Arc::clone(&physical), self.context.task_ctx())).await?;
+                }
+                Ok(rows("EXPLAIN", once(explain::lines(physical.as_ref(), analyze)?), guard))
+            }
+        }
+    }
+
+    /// The logical plan of a statement that reads, judged.
+    async fn plan(&self, sql: &ast::Statement) -> Result<Planned> {
+        let mut sql = sql.clone();
+        catalog::rewrite(&mut sql);
+        let (query, analyze) = match &sql {
+            ast::Statement::Query(_) => (&sql, None),
+            ast::Statement::Explain { analyze, statement, options, .. } => {
+                let asked = *analyze || options.iter().flatten().any(is_analyze);
+                (statement.as_ref(), Some(if asked { Analyze::Run } else { Analyze::Plan }))
+            }
+            other => return Err(unsupported(other)),
+        };
+        if !matches!(query, ast::Statement::Query(_)) {
+            return Err(unsupported(query));
+        }
+        let parsed = DfStatement::Statement(Box::new(query.clone()));
+        let context = self.context.clone();
+        let planning = async move { context.state().statement_to_plan(parsed).await.map_err(failure) };
+        let plan = self.lake.pool().run(planning).await?;
+        judge(&plan)?;
+        Ok(match analyze {
+            None => Planned::Query(plan),
+            Some(analyze) => Planned::Explain(plan, analyze),
+        })
+    }
+
+    async fn physical(&self, plan: LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+        if as_of::is_used(&plan).map_err(failure)? {
+            self.as_of.set(self.work_out_as_of().await?);
+        }
+        let context = self.context.clone();
+        let planning = async move { context.state().create_physical_plan(&plan).await.map_err(failure) };
+        self.lake.pool().run(planning).await
+    }
+
+    /// The instant of `as_of()`: the setting, else what the dataset says; `None` where it says the newest and there is none.
+    async fn work_out_as_of(&self) -> Result<Option<i64>> {
+        let (text, zone) = {
+            let state = self.lock();
+            (state.settings.show("henna.as_of")?.to_owned(), state.settings.time_zone().to_owned())
+        };
+        if !text.is_empty() {
+            return instant(&text, &zone).map(Some);
+        }
+        self.names.dataset_as_of(&self.context, self.lake.pool(), &zone).await
+    }
+
+    /// Brings the engine in line with settings that it reads itself, and the settings that follow the principal.
+    pub(super) async fn follow_settings(&self) -> Result<()> {
+        let zone = {
+            let mut state = self.lock();
+            let (user, superuser) = self.lake.describe_principal(&self.principal().get());
+            state.settings.follow("session_authorization", &user);
+            state.settings.follow("is_superuser", if superuser { "on" } else { "off" });
+            let row_security = state.settings.is_on("row_security");
+            self.names.set_row_security(row_security);
+            state.settings.time_zone().to_owned()
+        };
+        let current = self.context.state().config_options().execution.time_zone.clone();
+        if current.as_deref() == Some(zone.as_str()) {
+            return Ok(());
+        }
+        let set = format!("SET datafusion.execution.time_zone = '{}'", zone.replace('\'', "''"));
+        self.context.sql(&set).await.map_err(failure)?;
+        self.context.register_udf(AsOf::new(self.as_of.clone(), &zone).into());
+        Ok(())
+    }
+
+    fn refuse_in_failed_transaction(&self, statement: &Statement) -> Result<()> {
+        if self.transaction() != TransactionStatus::Failed {
+            return Ok(());
+        }
+        let ends = match &statement.kind {
+            StatementKind::Sql(sql) => Utility::of(sql)?.is_some_and(|utility| utility.ends_transaction()),
+            StatementKind::Access(_) => false,
+        };
+        if ends {
+            return Ok(());
+        }
+        let text = "current transaction is aborted, commands ignored until end of transaction block";
+        Err(Error::new(Reason::TransactionFailed, text))
+    }
+
+    fn utility_columns(&self, utility: &Utility) -> Result<Option<SchemaRef>> {
+        let names: Vec<&str> = match utility {
+            Utility::Show { name } => vec![name.as_str()],
+            Utility::ShowAll => vec!["name", "setting", "description"],
+            _ => return Ok(None),
+        };
+        let fields: Vec<Field> = names.into_iter().map(|name| Field::new(name, DataType::Utf8, false)).collect();
+        Ok(Some(Arc::new(Schema::new(fields))))
+    }
+
+    fn shown(&self, utility: &Utility, columns: SchemaRef) -> Result<RecordBatch> {
+        let state = self.lock();
+        let arrays: Vec<ArrayRef> = match utility {
+            Utility::Show { name } if name.eq_ignore_ascii_case("role") => {
+                vec![Arc::new(StringArray::from(vec![self.lake.role_shown(&self.principal().get())]))]
+            }
+            Utility::Show { name } => vec![Arc::new(StringArray::from(vec![state.settings.show(name)?]))],
+            _ => {
+                let rows: Vec<_> = state.settings.rows().collect();
+                let column = |pick: fn(&(&'static str, &str, &'static str)) -> String| -> ArrayRef {
+                    Arc::new(rows.iter().map(|row| Some(pick(row))).collect::<StringArray>())
+                };
+                vec![column(|row| row.0.into()), column(|row| row.1.into()), column(|row| row.2.into())]
+            }
+        };
+        RecordBatch::try_new(columns, arrays).map_err(|error| Error::of(Reason::Internal, error))
     }
 }
 
-fn internal(error: datafusion::error::DataFusionError) -> Error {
-    Error::new(Reason::Internal, error.to_string())
+/// An instant from text, in microseconds since 1970 UTC; a text without an offset is local time in `zone`.
+pub(super) fn instant(text: &str, zone: &str) -> Result<i64> {
+    let refused = || Error::new(Reason::InvalidParameter, format!("'{text}' is not a date or time"));
+    let zone: arrow::array::timezone::Tz = zone.parse().map_err(|_| refused())?;
+    let parsed = arrow::compute::kernels::cast_utils::string_to_datetime(&zone, text.trim()).map_err(|_| refused())?;
+    Ok(parsed.timestamp_micros())
+}
+
+fn rows(tag: &'static str, stream: SendableRecordBatchStream, guard: &StatementGuard) -> Answer {
+    Answer::Rows { tag, schema: stream.schema(), stream, guard: guard.clone() }
+}
+
+fn once(batch: RecordBatch) -> SendableRecordBatchStream {
+    let schema = batch.schema();
+    Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter([Ok(batch)])))
+}
+
+fn is_analyze(option: &ast::UtilityOption) -> bool {
+    let off = option.arg.as_ref().is_some_and(|arg| ["false", "off", "0"].contains(&arg.to_string().as_str()));
+    option.name.value.eq_ignore_ascii_case("analyze") && !off
+}
+
+fn unsupported(statement: &ast::Statement) -> Error {
+    let text = statement.to_string();
+    let words: Vec<&str> = text.split_whitespace().take(2).collect();
+    Error::new(Reason::Unsupported, format!("{} is not supported", words.join(" ").to_uppercase()))
+}
+
+/// The type of each parameter: the client's hint, else what the plan says, else text.
+fn parameters(plan: &LogicalPlan, hints: &[Option<DataType>]) -> Result<Vec<DataType>> {
+    let inferred = plan.get_parameter_types().map_err(failure)?;
+    let mut count = hints.len();
+    for name in inferred.keys() {
+        let index: usize = name.trim_start_matches('$').parse().map_err(|_| no_such_parameter(name))?;
+        if index == 0 || index > PARAMETERS_MAX {
+            return Err(no_such_parameter(name));
+        }
+        count = count.max(index);
+    }
+    Ok((0..count)
+        .map(|index| {
+            let hint = hints.get(index).cloned().flatten();
+            let known = || inferred.get(&format!("${}", index + 1)).cloned().flatten();
+            hint.or_else(known).unwrap_or(DataType::Utf8)
+        })
+        .collect())
+}
+
+fn no_such_parameter(name: &str) -> Error {
+    Error::new(Reason::UndefinedParameter, format!("there is no parameter {name}"))
+}
+
+/// The plan with a null of the right type for each parameter: its schema is that of every execution.
+fn described(plan: &LogicalPlan, parameters: &[DataType]) -> Result<LogicalPlan> {
+    let nulls: Result<Vec<ScalarValue>, _> = parameters.iter().map(ScalarValue::try_from).collect();
+    bind(plan.clone(), nulls.map_err(failure)?)
+}
+
+fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
+    if values.is_empty() {
+        return Ok(plan);
+    }
+    let values = ParamValues::List(values.into_iter().map(Into::into).collect());
+    plan.with_param_values(values).map_err(failure)
+}
+
+/// A plan made at Parse is made again at Execute; the client was told of the first one's columns.
+fn unchanged(prepared: &Prepared, plan: &LogicalPlan) -> Result<()> {
+    let Some(told) = &prepared.columns else { return Ok(()) };
+    let now = plan.schema().as_arrow().fields();
+    let same = told.fields().len() == now.len()
+        && told.fields().iter().zip(now).all(|(told, now)| told.data_type() == now.data_type());
+    if same { Ok(()) } else { Err(Error::new(Reason::PlanChanged, "cached plan must not change result type")) }
 }

@@ -1,0 +1,34 @@
+//! `henna check`: verifies what lies in the lake.
+
+use std::process::ExitCode;
+
+use super::FAILED;
+use crate::config::Config;
+use crate::error::Result;
+use crate::lake::Severity;
+use crate::query::Lake;
+
+pub async fn run(config: &Config) -> Result<ExitCode> {
+    let lake = Lake::open_with(&config.lake, super::limits(config)).await?;
+    let mut faults = 0;
+    for finding in lake.store().check().await? {
+        let word = match finding.severity {
+            Severity::Info => "note",
+            Severity::Fault => {
+                faults += 1;
+                "FAULT"
+            }
+        };
+        println!("{word}  {}: {}", finding.path, finding.message);
+    }
+    if let Some(record) = lake.security().check().await? {
+        faults += 1;
+        println!("FAULT  security log: record {record} is damaged; every table is locked");
+    }
+    if faults > 0 {
+        println!("{faults} faults");
+        return Ok(ExitCode::from(FAILED));
+    }
+    println!("the lake {} is sound", config.lake);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,148 @@
+//! `henna serve`: the server, until it is asked to stop.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, TlsPolicy};
+use crate::error::{Error, Reason, Result};
+use crate::query::{Lake, Opening, Session};
+use crate::wire::{self, Backend, ScramVerifier, Startup};
+
+/// Folder of the certificate, within the lake.
+const TLS_FOLDER: &str = "tls";
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address of the Postgres wire [setting: listen]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// Address of the web, or off [setting: web]
+    #[arg(long, value_name = "ADDR|off")]
+    pub web: Option<String>,
+}
+
+pub async fn run(config: &Config) -> Result<ExitCode> {
+    let lake = Lake::open_with(&config.lake, super::limits(config)).await?;
+    let doors = Doors::open(config).await?;
+    println!("serving the lake {} on {}   (Ctrl-C ends it)", config.lake, doors.address);
+    doors.serve(lake, config).await
+}
+
+/// Listening sockets, bound before anything else is promised.
+pub struct Doors {
+    pub address: SocketAddr,
+    listener: TcpListener,
+}
+
+impl Doors {
+    pub async fn open(config: &Config) -> Result<Self> {
+        let listener = bind("listen", &config.listen).await?;
+        let address = listener.local_addr().map_err(|error| Error::of(Reason::Io, error))?;
+        if config.tls == TlsPolicy::Off && !address.ip().is_loopback() {
+            let text = format!("tls = off would send passwords in plain text on {address}");
+            return Err(Error::new(Reason::Configuration, text).with_hint("listen on 127.0.0.1, or set tls = require"));
+        }
+        Ok(Self { address, listener })
+    }
+
+    /// Serves until Ctrl-C or SIGTERM, then lets running statements end.
+    pub async fn serve(self, lake: Lake, config: &Config) -> Result<ExitCode> {
+        let identity = match config.tls {
+            TlsPolicy::Off => None,
+            TlsPolicy::Allow | TlsPolicy::Require => {
+                Some(wire::tls::certificate(&Path::new(&config.lake).join(TLS_FOLDER))?)
+            }
+        };
+        let settings = wire::Settings {
+            tls: config.tls,
+            identity,
+            connections_max: config.connections_max,
+            idle_max: config.idle_timeout.0,
+            drain_max: config.drain_timeout.0.unwrap_or_default(),
+        };
+        let shutdown = CancellationToken::new();
+        let backend = Arc::new(LakeBackend { lake, statement_timeout: config.statement_timeout.0 });
+        let serving = wire::serve(self.listener, backend, settings, shutdown.clone());
+        tokio::pin!(serving);
+        tokio::select! {
+            () = &mut serving => {}
+            () = asked_to_stop() => {
+                tracing::info!("stopping: running statements may end");
+                shutdown.cancel();
+                serving.await;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Binds a socket; an address that is taken says which setting to change.
+async fn bind(setting: &str, address: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let text = format!("cannot listen on {address}: {error}");
+        let hint = format!("another program may hold the port: choose another with --{setting}");
+        Error::new(Reason::Configuration, text).with_hint(hint)
+    })
+}
+
+async fn asked_to_stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut terminated) => {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be heard");
+            // An error here would mean that Ctrl-C cannot be heard either: then the server just goes on.
+            let _ = interrupted.await;
+        }
+    }
+}
+
+/// The lake as the wire sees it.
+struct LakeBackend {
+    lake: Lake,
+    statement_timeout: Option<std::time::Duration>,
+}
+
+#[async_trait]
+impl Backend for LakeBackend {
+    async fn verifier(&self, user: &str) -> ScramVerifier {
+        // Users that another process made are known at their next login.
+        if let Err(error) = self.lake.security().refresh().await {
+            tracing::warn!(%error, "security log");
+        }
+        let verifier = self.lake.security().verifier(user);
+        ScramVerifier {
+            salt: verifier.salt,
+            iterations: verifier.iterations,
+            stored_key: verifier.stored_key,
+            server_key: verifier.server_key,
+        }
+    }
+
+    async fn open(&self, user: &str, startup: Startup) -> Result<Session> {
+        if !["henna", "postgres"].contains(&startup.database.as_str()) {
+            let text = format!("database \"{}\" does not exist", startup.database);
+            return Err(Error::new(Reason::UndefinedDatabase, text));
+        }
+        let principal = self.lake.security().login(user)?;
+        let opening = Opening {
+            application_name: startup.application_name,
+            options: startup.options,
+            client_address: Some((startup.peer.ip().to_string(), startup.peer.port())),
+            statement_timeout: self.statement_timeout,
+        };
+        self.lake.session_with(principal, opening).await
+    }
+}

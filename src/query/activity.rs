@@ -1,0 +1,82 @@
+//! Who is connected, and what runs: the registry behind `henna.activity` and cancelling by number.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, Weak};
+
+use super::guard::Canceller;
+use super::names::lock;
+use crate::catalog::model::ActivityEntry;
+
+/// All sessions of a lake.
+#[derive(Debug, Default)]
+pub struct Activity {
+    sessions: Mutex<BTreeMap<i32, Arc<Mutex<Entry>>>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    row: ActivityEntry,
+    canceller: Canceller,
+}
+
+/// A session's own row; dropping it takes the row away.
+#[derive(Debug)]
+pub struct Present {
+    pid: i32,
+    entry: Arc<Mutex<Entry>>,
+    registry: Weak<Activity>,
+}
+
+impl Activity {
+    /// Enters a session under the next free number.
+    pub fn enter(self: &Arc<Self>, mut row: ActivityEntry, canceller: Canceller) -> Present {
+        let mut sessions = lock(&self.sessions);
+        let pid = sessions.last_key_value().map_or(1, |(last, _)| last.wrapping_add(1).max(1));
+        let pid = (pid..=i32::MAX).chain(1..pid).find(|pid| !sessions.contains_key(pid)).unwrap_or(pid);
+        row.pid = pid;
+        let entry = Arc::new(Mutex::new(Entry { row, canceller }));
+        sessions.insert(pid, Arc::clone(&entry));
+        Present { pid, entry, registry: Arc::downgrade(self) }
+    }
+
+    pub fn rows(&self) -> Vec<ActivityEntry> {
+        lock(&self.sessions).values().map(|entry| lock(entry).row.clone()).collect()
+    }
+
+    /// The user of a session.
+    pub fn user(&self, pid: i32) -> Option<String> {
+        lock(&self.sessions).get(&pid).map(|entry| lock(entry).row.user.clone())
+    }
+
+    /// Cancels the statement of a session; false where there is no such session.
+    pub fn cancel(&self, pid: i32) -> bool {
+        let found = lock(&self.sessions).get(&pid).map(|entry| lock(entry).canceller.clone());
+        found.inspect(Canceller::cancel).is_some()
+    }
+}
+
+impl Present {
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    pub fn begin(&self, query: String, application: &str) {
+        let row = &mut lock(&self.entry).row;
+        row.query = Some(query);
+        application.clone_into(&mut row.application);
+        row.query_start_us = Some(chrono::Utc::now().timestamp_micros());
+        "active".clone_into(&mut row.state);
+    }
+
+    pub fn finish(&self) {
+        "idle".clone_into(&mut lock(&self.entry).row.state);
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        if let Some(registry) = self.registry.upgrade() {
+            lock(&registry.sessions).remove(&self.pid);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Statements that change who may see what, and the roles that a session takes on.
+
+use async_trait::async_trait;
+
+use super::answer::{Notice, TransactionStatus};
+use super::session::{Session, State};
+use crate::access::{AccessStatement, Objects, Relation, RelationKind, TableId, Visible};
+use crate::catalog::inventory;
+use crate::error::{Error, Reason, Result};
+
+impl Session {
+    /// Applies a statement of the access room; gives its command tag.
+    pub(super) async fn change_access(&self, statement: &AccessStatement) -> Result<String> {
+        if self.transaction() != TransactionStatus::Idle {
+            let text = format!("{} cannot run inside a transaction block", statement.tag());
+            return Err(Error::new(Reason::TransactionActive, text).with_hint("it is durable at once, alone"));
+        }
+        let principal = self.principal().get();
+        let objects = AuthorObjects { session: self };
+        let applied = self.lake().security().apply(&principal, statement.clone(), &objects).await?;
+        let notices = applied.notices.into_iter().map(|notice| Notice {
+            severity: notice.severity,
+            sqlstate: if notice.severity == "WARNING" { "01000" } else { "00000" },
+            message: notice.message,
+            hint: None,
+        });
+        self.lock().notices.extend(notices);
+        Ok(applied.tag.to_owned())
+    }
+
+    /// SET ROLE; `None` is NONE.
+    pub(super) fn set_role(&self, state: &mut State, name: Option<&str>, local: bool) -> Result<()> {
+        let security = self.lake().security().snapshot();
+        let before = self.principal().get();
+        let mut principal = before.clone();
+        principal.set_role(&security, name.unwrap_or("none"))?;
+        if local {
+            if state.transaction == TransactionStatus::Idle {
+                return Ok(());
+            }
+            state.principal_local.get_or_insert(before);
+        } else {
+            state.principal_local = None;
+        }
+        self.principal().set(principal);
+        Ok(())
+    }
+
+    /// SET SESSION AUTHORIZATION; `None` is DEFAULT.
+    pub(super) fn set_session_authorization(&self, state: &mut State, name: Option<&str>) -> Result<()> {
+        let security = self.lake().security().snapshot();
+        let mut principal = self.principal().get();
+        match name {
+            Some(name) => principal.set_session_authorization(&security, name)?,
+            None => principal.reset_session_authorization(),
+        }
+        state.principal_local = None;
+        self.principal().set(principal);
+        Ok(())
+    }
+
+    /// What an administrator pinned to the role stays as it is.
+    pub(super) fn refuse_pinned(&self, name: &str) -> Result<()> {
+        let security = self.lake().security().snapshot();
+        match self.principal().get().pinned(&security, &name.to_ascii_lowercase()) {
+            Some(_) => Err(Error::new(Reason::Privilege, format!("permission denied to set parameter \"{name}\""))
+                .with_hint("it is pinned to your role by ALTER ROLE ... SET")),
+            None => Ok(()),
+        }
+    }
+
+    /// The settings of a start-up message, in order: as SET would, and what RESET goes back to.
+    pub(super) async fn start_with(&self, options: &[(String, String)]) -> Result<()> {
+        {
+            let mut state = self.lock();
+            for (name, value) in options {
+                match name.to_ascii_lowercase().as_str() {
+                    "role" => self.set_role(&mut state, Some(value), false)?,
+                    "session_authorization" => self.set_session_authorization(&mut state, Some(value))?,
+                    _ => {
+                        self.refuse_pinned(name)?;
+                        state.settings.start_with_option(name, value)?;
+                    }
+                }
+            }
+        }
+        self.follow_settings().await
+    }
+}
+
+/// What exists, for the author of a statement: what is hidden from them is absent.
+struct AuthorObjects<'a> {
+    session: &'a Session,
+}
+
+impl AuthorObjects<'_> {
+    fn visible(&self, relation: &inventory::Relation) -> Option<Relation> {
+        let lake = self.session.lake();
+        let security = lake.security().snapshot();
+        let principal = self.session.principal().get();
+        let id = TableId::new(&relation.schema, &relation.name);
+        Visible::new(&security, &principal).may_see(&id).then(|| Relation {
+            kind: if relation.is_view() { RelationKind::View } else { RelationKind::Table },
+            columns: relation.columns().iter().map(|column| column.name.clone()).collect(),
+            id,
+        })
+    }
+
+    /// Plans a query of the author's and forgets it.
+    async fn plans(&self, sql: &str) -> Result<()> {
+        let [statement] = &self.session.parse(sql)?[..] else {
+            return Err(Error::new(Reason::Syntax, "an expression must be one expression"));
+        };
+        self.session.plan_only(statement).await
+    }
+}
+
+#[async_trait]
+impl Objects for AuthorObjects<'_> {
+    async fn relation(&self, schema: Option<&str>, name: &str) -> Result<Option<Relation>> {
+        let inventory = self.session.lake().inventory();
+        let path = match schema {
+            Some(schema) => vec![schema.to_owned()],
+            None => self.session.search_path(),
+        };
+        let found = path.iter().filter_map(|schema| inventory.find(schema, name));
+        Ok(found.filter_map(|relation| self.visible(relation)).next())
+    }
+
+    async fn relations_in(&self, schema: &str) -> Result<Option<Vec<Relation>>> {
+        let inventory = self.session.lake().inventory();
+        if !inventory.has_schema(schema) {
+            return Ok(None);
+        }
+        let within = inventory.relations().filter(|relation| relation.schema == schema);
+        Ok(Some(within.filter_map(|relation| self.visible(relation)).collect()))
+    }
+
+    async fn validate_policy(&self, table: &TableId, expression: &str) -> Result<()> {
+        self.plans(&format!("SELECT 1 FROM {table} WHERE ({expression})")).await
+    }
+
+    async fn validate_mask(&self, table: &TableId, column: &str, expression: &str) -> Result<()> {
+        let column = crate::access::quoted(column);
+        self.plans(&format!("SELECT coalesce(({expression}), {column}) FROM {table}")).await
+    }
+}

@@ -1,0 +1,247 @@
+//! An open lake: what its sessions share, and the door through which programs embed it.
+
+use std::sync::Arc;
+
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::disk_manager::DiskManagerBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use super::activity::Activity;
+use super::failure::failure;
+use super::names::Names;
+use super::pool::Pool;
+use super::session::{Session, State};
+use super::settings::Settings;
+use super::system;
+use crate::access::{
+    PolicyCommand, Principal, PrincipalHandle, RoleId, RowSecurity, SecuritySnapshot, SecurityStore, TableId, quoted,
+};
+use crate::catalog::inventory::Inventory;
+use crate::dataset::{Contract, Dataset};
+use crate::error::{Error, Result};
+use crate::lake::{Remap, Store};
+
+/// Share of the machine's memory that queries may use before they spill.
+const MEMORY_SHARE: f64 = 0.5;
+/// Used where the machine does not tell its memory.
+const MEMORY_BYTES_FALLBACK: usize = 2 << 30;
+const SPILL_BYTES_MAX: u64 = 50 << 30;
+/// Footers and page indexes of Parquet files that are kept.
+const METADATA_CACHE_BYTES: usize = 512 << 20;
+
+/// How an open lake uses the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// Memory that queries share; `None` is half of the machine's.
+    pub memory_bytes: Option<usize>,
+    /// Disk that spilling may fill; `None` is 50 GB.
+    pub spill_bytes: Option<u64>,
+    /// Query threads; 0 is one per core.
+    pub threads: usize,
+}
+
+/// An open lake. Clones share it.
+#[derive(Clone)]
+pub struct Lake {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Store,
+    dataset: Dataset,
+    security: Arc<SecurityStore>,
+    inventory: Inventory,
+    activity: Arc<Activity>,
+    started_us: i64,
+    /// Functions, optimizer and runtime of every session; each session gets a catalog and settings of its own.
+    base: SessionState,
+    pool: Pool,
+}
+
+/// Who asks for a session, and how it begins.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    pub application_name: Option<String>,
+    /// Settings of the start-up message, in order.
+    pub options: Vec<(String, String)>,
+    pub client_address: Option<(String, u16)>,
+    /// What statement_timeout is unless the session sets it.
+    pub statement_timeout: Option<std::time::Duration>,
+}
+
+impl Lake {
+    /// Opens the lake in a folder, with the machine's default limits.
+    pub async fn open(root: &str) -> Result<Self> {
+        Self::open_with(root, Limits::default()).await
+    }
+
+    pub(super) async fn assemble(
+        store: Store,
+        dataset: Dataset,
+        security: SecurityStore,
+        limits: Limits,
+    ) -> Result<Self> {
+        let security = Arc::new(security);
+        let pool = Pool::new(limits.threads)?;
+        let base = base_state(&store, limits)?;
+        let inventory = Inventory::of(&dataset, crate::ingest::system_contracts()?, system::contracts());
+        let activity = Arc::default();
+        let started_us = chrono::Utc::now().timestamp_micros();
+        let shared = Shared { store, dataset, security, inventory, activity, started_us, base, pool };
+        let lake = Self { shared: Arc::new(shared) };
+        lake.plan_views().await?;
+        Ok(lake)
+    }
+
+    /// The principal of a role, for programs that embed the lake and have proved who asks by their own means.
+    pub fn principal(&self, role: &str) -> Result<Principal> {
+        self.shared.security.principal(role)
+    }
+
+    /// A session of `principal`, with the dataset's time zone.
+    pub async fn session(&self, principal: Principal) -> Result<Session> {
+        self.session_with(principal, Opening::default()).await
+    }
+
+    pub async fn session_with(&self, principal: Principal, opening: Opening) -> Result<Session> {
+        let mut settings = Settings::new();
+        settings.start_with("TimeZone", &self.shared.dataset.time_zone)?;
+        if let Some(name) = &opening.application_name {
+            settings.start_with("application_name", name)?;
+        }
+        if let Some(span) = opening.statement_timeout {
+            settings.start_with("statement_timeout", &format!("{}ms", span.as_millis()))?;
+        }
+        let principal = PrincipalHandle::new(principal);
+        let names = Names::new(self.clone(), principal, State::new(settings), &opening);
+        let context = names.context(&self.shared.base)?;
+        let session = Session::assemble(self.clone(), names, context).await?;
+        session.start_with(&opening.options).await?;
+        Ok(session)
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    pub fn dataset(&self) -> &Dataset {
+        &self.shared.dataset
+    }
+
+    pub fn security(&self) -> &Arc<SecurityStore> {
+        &self.shared.security
+    }
+
+    pub(super) fn pool(&self) -> &Pool {
+        &self.shared.pool
+    }
+
+    pub(super) fn inventory(&self) -> &Inventory {
+        &self.shared.inventory
+    }
+
+    pub(super) fn activity(&self) -> &Arc<Activity> {
+        &self.shared.activity
+    }
+
+    pub(super) fn started_us(&self) -> i64 {
+        self.shared.started_us
+    }
+
+    /// Cancels the statement of session `pid` on behalf of a role that has the rights of that session's user.
+    pub(super) fn cancel(&self, pid: i32, by: RoleId) -> bool {
+        let security = self.shared.security.snapshot();
+        let user = self.shared.activity.user(pid).and_then(|name| security.role_named(&name).map(|role| role.id));
+        user.is_some_and(|user| security.has_privileges_of(by, user)) && self.shared.activity.cancel(pid)
+    }
+
+    /// The name of the session's user, and whether the current role is a superuser.
+    pub(super) fn describe_principal(&self, principal: &Principal) -> (String, bool) {
+        let security = self.shared.security.snapshot();
+        (principal.session_user_name(&security), security.is_superuser(principal.current_role()))
+    }
+
+    /// What SHOW role gives.
+    pub(super) fn role_shown(&self, principal: &Principal) -> String {
+        if principal.current_role() == principal.session_user() {
+            return "none".to_owned();
+        }
+        principal.current_user_name(&self.shared.security.snapshot())
+    }
+
+    /// Whether a policy lets the principal see every row of a table although row security is on.
+    pub(super) fn sees_every_row(&self, security: &SecuritySnapshot, principal: &Principal, id: &TableId) -> bool {
+        match security.row_security(principal.checked_role(), id, PolicyCommand::Select) {
+            RowSecurity::Bypassed => true,
+            RowSecurity::Policies(applied) => {
+                let open = |using: &Option<String>| using.as_deref().is_some_and(|text| text.trim() == "true");
+                applied.restrictive.is_empty() && applied.permissive.iter().any(|policy| open(&policy.using))
+            }
+        }
+    }
+
+    /// How merged identities read in a table that names people.
+    pub(super) async fn remap_of(&self, contract: &Contract, names: &Names) -> Result<Option<Remap>> {
+        let Some(column) = crate::ingest::person_column(contract) else { return Ok(None) };
+        let survivors = names.survivors().await?;
+        Ok((!survivors.is_empty()).then(|| Remap { column: column.to_owned(), survivors }))
+    }
+
+    /// Plans each view once, as the lake's own superuser: its columns are known, and one that cannot be planned stops the
+    /// opening. A view may read views that were planned before it.
+    async fn plan_views(&self) -> Result<()> {
+        if self.shared.security.is_new() {
+            return Ok(());
+        }
+        let session = self.session(self.shared.security.bootstrap_principal()).await?;
+        for relation in self.shared.inventory.relations().filter(|relation| relation.is_view()) {
+            let (schema, name) = (quoted(&relation.schema), quoted(&relation.name));
+            let [statement] = &session.parse(&format!("SELECT * FROM {schema}.{name}"))?[..] else { continue };
+            session.plan_only(statement).await.map_err(|error| {
+                Error::new(error.reason(), format!("view {schema}.{name} cannot be planned: {error}"))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The state that every session begins from: PostgreSQL's dialect, our functions, limits shared by all.
+fn base_state(store: &Store, limits: Limits) -> Result<SessionState> {
+    let runtime = runtime(limits)?;
+    store.register(&runtime);
+    let mut config = SessionConfig::new().with_information_schema(false).with_create_default_catalog_and_schema(false);
+    let options = config.options_mut();
+    options.sql_parser.dialect = "PostgreSQL".parse().map_err(failure)?;
+    options.sql_parser.parse_float_as_decimal = true;
+    options.execution.parquet.pushdown_filters = false;
+    options.execution.parquet.bloom_filter_on_read = true;
+    options.catalog.default_catalog = super::names::CATALOG.to_owned();
+    options.catalog.default_schema = super::names::SEARCH_PATH.to_owned();
+    options.explain.physical_plan_only = true;
+    let state =
+        SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
+    let context = SessionContext::new_with_state(state);
+    henna_udfs::register_all(&context).map_err(failure)?;
+    Ok(context.state())
+}
+
+fn runtime(limits: Limits) -> Result<Arc<RuntimeEnv>> {
+    let memory = limits.memory_bytes.unwrap_or_else(default_memory_bytes);
+    let disk = DiskManagerBuilder::default().with_max_temp_directory_size(limits.spill_bytes.unwrap_or(SPILL_BYTES_MAX));
+    RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
+        .with_disk_manager_builder(disk)
+        .with_metadata_cache_limit(METADATA_CACHE_BYTES)
+        .build_arc()
+        .map_err(failure)
+}
+
+/// Half of the memory that Linux says is there.
+fn default_memory_bytes() -> usize {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kilobytes = total.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<usize>().ok());
+    kilobytes.map_or(MEMORY_BYTES_FALLBACK, |kilobytes| (kilobytes as f64 * 1024.0 * MEMORY_SHARE) as usize)
+}

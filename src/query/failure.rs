@@ -1,0 +1,172 @@
+//! What the engine says went wrong, told as PostgreSQL tells it.
+
+use arrow::error::ArrowError;
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::parser::ParserError;
+
+use crate::error::{Error, Reason};
+
+/// Turns an engine error into ours. An error of ours that travelled through the engine comes back as it was.
+pub fn failure(error: DataFusionError) -> Error {
+    match error {
+        DataFusionError::External(cause) => match cause.downcast::<Error>() {
+            Ok(ours) => *ours,
+            Err(other) => external(&*other),
+        },
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => failure(*inner),
+        DataFusionError::Shared(shared) => of_shared(&shared),
+        DataFusionError::Collection(errors) => match errors.into_iter().next() {
+            Some(first) => failure(first),
+            None => Error::new(Reason::Internal, "an empty collection of errors"),
+        },
+        other => of_shared(&other),
+    }
+}
+
+/// The same for an error that others hold too; one of ours inside is told again with the same reason and text.
+fn of_shared(error: &DataFusionError) -> Error {
+    match error {
+        DataFusionError::ArrowError(cause, _) => arrow_failure(cause),
+        DataFusionError::ParquetError(cause) => Error::new(Reason::Corrupt, cause.to_string()),
+        DataFusionError::ObjectStore(cause) => Error::new(Reason::Io, cause.to_string()),
+        DataFusionError::IoError(cause) => Error::new(Reason::Io, cause.to_string()),
+        DataFusionError::SQL(cause, _) => syntax(cause),
+        DataFusionError::NotImplemented(text) => Error::new(Reason::Unsupported, text.clone()),
+        DataFusionError::Plan(text) => plan_failure(text),
+        DataFusionError::SchemaError(cause, _) => schema_failure(cause),
+        DataFusionError::Execution(text) => execution_failure(text),
+        DataFusionError::Configuration(text) => Error::new(Reason::InvalidParameter, text.clone()),
+        DataFusionError::ResourcesExhausted(text) => Error::new(Reason::MemoryExhausted, text.clone()),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => of_shared(inner),
+        DataFusionError::Shared(inner) => of_shared(inner),
+        DataFusionError::External(cause) => external(&**cause),
+        DataFusionError::Collection(errors) => {
+            errors.first().map_or_else(|| Error::new(Reason::Internal, "an empty collection of errors"), of_shared)
+        }
+        DataFusionError::Internal(text) | DataFusionError::Substrait(text) | DataFusionError::Ffi(text) => {
+            Error::new(Reason::Internal, first_line(text))
+        }
+        DataFusionError::ExecutionJoin(cause) => Error::new(Reason::Internal, cause.to_string()),
+    }
+}
+
+fn external(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Error {
+    if let Some(ours) = cause.downcast_ref::<Error>() {
+        return Error::new(ours.reason(), ours.to_string());
+    }
+    if let Some(inner) = cause.downcast_ref::<DataFusionError>() {
+        return of_shared(inner);
+    }
+    match cause.downcast_ref::<ArrowError>() {
+        Some(inner) => arrow_failure(inner),
+        None => Error::new(Reason::Internal, cause.to_string()),
+    }
+}
+
+/// A text that does not parse, with the character where the parser stopped if it said so.
+pub fn syntax(error: &ParserError) -> Error {
+    let text = match error {
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.as_str(),
+        ParserError::RecursionLimitExceeded => "the statement is nested too deeply",
+    };
+    Error::new(Reason::Syntax, format!("syntax error: {text}"))
+}
+
+fn arrow_failure(error: &ArrowError) -> Error {
+    match error {
+        ArrowError::DivideByZero => Error::new(Reason::DivisionByZero, "division by zero"),
+        ArrowError::ArithmeticOverflow(text) => Error::new(Reason::OutOfRange, format!("out of range: {text}")),
+        ArrowError::CastError(text) | ArrowError::ParseError(text) => cast_failure(text),
+        ArrowError::InvalidArgumentError(text) if text.contains("too large to store") || text.contains("overflow") => {
+            Error::new(Reason::OutOfRange, text.clone())
+        }
+        ArrowError::ExternalError(cause) => external(&**cause),
+        ArrowError::NotYetImplemented(text) => Error::new(Reason::Unsupported, text.clone()),
+        ArrowError::IoError(text, _) => Error::new(Reason::Io, text.clone()),
+        ArrowError::MemoryError(text) => Error::new(Reason::MemoryExhausted, text.clone()),
+        other => Error::new(Reason::InvalidParameter, other.to_string()),
+    }
+}
+
+fn cast_failure(text: &str) -> Error {
+    let reason = if text.contains("imestamp") || text.contains("Date") || text.contains("date") || text.contains("Time")
+    {
+        Reason::InvalidDatetime
+    } else if text.contains("overflow") || text.contains("out of range") || text.contains("Can't cast value") {
+        Reason::OutOfRange
+    } else {
+        Reason::InvalidText
+    };
+    Error::new(reason, text.to_owned())
+}
+
+fn schema_failure(error: &SchemaError) -> Error {
+    match error {
+        SchemaError::FieldNotFound { field, .. } => {
+            let name = match &field.relation {
+                Some(relation) => format!("{}.{}", relation.table(), field.name),
+                None => format!("\"{}\"", field.name),
+            };
+            Error::new(Reason::UndefinedColumn, format!("column {name} does not exist"))
+        }
+        SchemaError::AmbiguousReference { field } => {
+            Error::new(Reason::AmbiguousColumn, format!("column reference \"{}\" is ambiguous", field.name))
+        }
+        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
+            Error::new(Reason::AmbiguousColumn, format!("column name \"{name}\" stands twice in one relation"))
+        }
+    }
+}
+
+/// Planning errors come as text; the few that clients tell apart are known by how they begin.
+fn plan_failure(text: &str) -> Error {
+    let lower = text.to_ascii_lowercase();
+    if let Some(name) = between(text, "table '", "' not found") {
+        return Error::new(Reason::UndefinedTable, format!("relation \"{}\" does not exist", shown_name(name)));
+    }
+    if lower.starts_with("invalid function") {
+        let name = between(text, "'", "'").unwrap_or("?");
+        return Error::new(Reason::UndefinedFunction, format!("function {name} does not exist"));
+    }
+    if lower.contains("failed to resolve schema") || lower.contains("schema not found") {
+        return Error::new(Reason::UndefinedSchema, text.to_owned());
+    }
+    let reason = if lower.contains("must be in group by") || lower.contains("must appear in the group by") {
+        Reason::Grouping
+    } else if lower.contains("no function matches") || lower.contains("does not support") {
+        Reason::UndefinedFunction
+    } else if lower.contains("cannot coerce") || lower.contains("cannot infer common") {
+        Reason::DatatypeMismatch
+    } else {
+        Reason::Syntax
+    };
+    Error::new(reason, first_line(text))
+}
+
+fn execution_failure(text: &str) -> Error {
+    let lower = text.to_ascii_lowercase();
+    if lower.contains("more than one row") || lower.contains("scalar subquery") {
+        return Error::new(Reason::Cardinality, "more than one row returned by a subquery used as an expression");
+    }
+    if lower.contains("divide by zero") {
+        return Error::new(Reason::DivisionByZero, "division by zero");
+    }
+    Error::new(Reason::InvalidParameter, text.to_owned())
+}
+
+/// The name as the user wrote it: without our catalog and the schema that stands for the search path.
+fn shown_name(name: &str) -> &str {
+    let name = name.strip_prefix("henna.").unwrap_or(name);
+    name.strip_prefix(super::names::SEARCH_PATH).and_then(|rest| rest.strip_prefix('.')).unwrap_or(name)
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let start = text.find(before)? + before.len();
+    let end = text[start..].find(after)?;
+    Some(&text[start..start + end])
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}

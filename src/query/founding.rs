@@ -1,0 +1,119 @@
+//! Making a lake: its tables, its first user, the statements of its dataset. The mark that it is whole comes last.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::engine::{Lake, Limits};
+use super::statement;
+use super::{session::Session, system};
+use crate::access::{LogStore, ObjectChange, SecurityStore, TableId};
+use crate::catalog::inventory::{Body, Inventory};
+use crate::dataset::{Dataset, DatasetFile};
+use crate::error::{Error, Reason, Result};
+use crate::ingest;
+use crate::lake::{Store, TableName};
+
+/// The mark of a whole lake.
+const MARK: &str = "henna.json";
+/// Where the dataset's texts are kept.
+const DATASET: &str = "dataset/";
+const FORMAT: u32 = 1;
+
+/// The first user.
+pub const ADMIN: &str = "admin";
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Mark {
+    format: u32,
+    dataset: String,
+}
+
+impl Lake {
+    /// Makes a lake in a folder that has none, with the dataset's tables, views, roles and policies, and the user
+    /// [`ADMIN`]. A making that was cut off leaves a folder that [`Lake::open`] refuses.
+    pub async fn found(root: &str, dataset: &Dataset, admin_password: &str, limits: Limits) -> Result<Self> {
+        let store = Store::create(root).await?;
+        for file in &dataset.files {
+            store.put(&format!("{DATASET}{}", file.path), Bytes::from(file.bytes.clone())).await?;
+        }
+        let inventory = Inventory::of(dataset, ingest::system_contracts()?, system::contracts());
+        for relation in inventory.relations() {
+            if let Body::Table(contract) = &relation.body {
+                let name = TableName::new(&relation.schema, &relation.name);
+                store.create_table(&name, &ingest::table_spec(contract)).await?;
+            }
+        }
+        ingest::found(&store).await?;
+        let security = SecurityStore::open(security_log(&store)).await?;
+        security.bootstrap(ADMIN, admin_password).await?;
+        security.track(&security.bootstrap_principal(), &objects(&inventory)).await?;
+        let lake = Self::assemble(store, dataset.clone(), security, limits).await?;
+        if let Some(sql) = &dataset.access_sql {
+            let session = lake.session(lake.security().bootstrap_principal()).await?;
+            session.run_script("access.sql", sql).await?;
+        }
+        let mark = Mark { format: FORMAT, dataset: dataset.name.clone() };
+        let text = serde_json::to_vec(&mark).map_err(|error| Error::of(Reason::Internal, error))?;
+        lake.store().put(MARK, text.into()).await?;
+        Ok(lake)
+    }
+
+    /// Opens a lake, with limits of its own.
+    pub async fn open_with(root: &str, limits: Limits) -> Result<Self> {
+        let store = Store::open(root).await?;
+        let mark = store.get(MARK).await?.ok_or_else(|| {
+            Error::new(Reason::Corrupt, format!("the lake in {root} was not made to the end"))
+                .with_hint("remove the folder and run henna init again")
+        })?;
+        let mark: Mark = serde_json::from_slice(&mark).map_err(|error| Error::of(Reason::Corrupt, error))?;
+        if mark.format != FORMAT {
+            let text = format!("the lake in {root} has format {}, this program reads {FORMAT}", mark.format);
+            return Err(Error::new(Reason::Unsupported, text));
+        }
+        let dataset = kept_dataset(&store, &mark.dataset).await?;
+        let security = SecurityStore::open(security_log(&store)).await?;
+        Self::assemble(store, dataset, security, limits).await
+    }
+}
+
+impl Session {
+    /// Runs statements that give no rows, one after the other. `name` stands in errors.
+    pub async fn run_script(&self, name: &str, sql: &str) -> Result<()> {
+        for (index, statement) in statement::parse(sql)?.iter().enumerate() {
+            let outcome = async {
+                let prepared = self.prepare(statement, &[]).await?;
+                self.run(&prepared, Vec::new()).await
+            };
+            outcome.await.map_err(|error| {
+                let text = format!("{name}, statement {}: {error}", index + 1);
+                Error::new(error.reason(), text)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// What security must know to exist: each schema but `public`, which it brings itself, and each relation.
+fn objects(inventory: &Inventory) -> Vec<ObjectChange> {
+    let schemas = inventory.schemas().filter(|(name, _)| *name != crate::catalog::inventory::PUBLIC);
+    let mut changes: Vec<_> = schemas.map(|(name, _)| ObjectChange::SchemaCreated(name.to_owned())).collect();
+    let relations = inventory.relations().map(|relation| TableId::new(&relation.schema, &relation.name));
+    changes.extend(relations.map(ObjectChange::RelationCreated));
+    changes
+}
+
+async fn kept_dataset(store: &Store, name: &str) -> Result<Dataset> {
+    let mut files = Vec::new();
+    for path in store.list(DATASET).await? {
+        let bytes = store.get(&path).await?.unwrap_or_default().to_vec();
+        let path = path.strip_prefix(DATASET).unwrap_or(&path).to_owned();
+        files.push(DatasetFile { path, bytes });
+    }
+    Ok(Dataset::parse(name, files)?)
+}
+
+fn security_log(store: &Store) -> Arc<dyn LogStore> {
+    Arc::new(super::security_log::LakeLog::new(store.clone()))
+}

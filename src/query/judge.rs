@@ -1,0 +1,50 @@
+//! Which plans a session may run: reads, and nothing else. Everything that writes has its own path.
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::LogicalPlan;
+
+use super::failure::failure;
+use crate::error::{Error, Reason, Result};
+
+/// Refuses a plan that holds anything but reads, in its sub-queries too.
+pub fn judge(plan: &LogicalPlan) -> Result<()> {
+    let mut refused = None;
+    plan.apply_with_subqueries(|node| {
+        refused = refusal(node);
+        Ok(if refused.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })
+    .map_err(failure)?;
+    match refused {
+        Some(what) => Err(Error::new(Reason::Unsupported, format!("{what} is not supported"))),
+        None => Ok(()),
+    }
+}
+
+fn refusal(node: &LogicalPlan) -> Option<&'static str> {
+    match node {
+        LogicalPlan::Projection(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::Window(_)
+        | LogicalPlan::Aggregate(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Join(_)
+        | LogicalPlan::Repartition(_)
+        | LogicalPlan::Union(_)
+        | LogicalPlan::TableScan(_)
+        | LogicalPlan::EmptyRelation(_)
+        | LogicalPlan::Subquery(_)
+        | LogicalPlan::SubqueryAlias(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::Values(_)
+        | LogicalPlan::Distinct(_)
+        | LogicalPlan::Unnest(_)
+        | LogicalPlan::RecursiveQuery(_) => None,
+        LogicalPlan::Statement(_) => Some("this statement within a query"),
+        LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => Some("EXPLAIN within a query"),
+        LogicalPlan::Extension(_) => Some("an extension of the planner"),
+        LogicalPlan::Dml(_) => Some("changing rows by this statement"),
+        LogicalPlan::Ddl(_) => Some("this form of CREATE, ALTER or DROP"),
+        LogicalPlan::Copy(_) => Some("COPY to a file"),
+        LogicalPlan::DescribeTable(_) => Some("DESCRIBE"),
+    }
+}

@@ -1,0 +1,69 @@
+//! A text, split into statements; each is one of SQL's own or one of the access room's.
+
+use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+use super::failure::syntax;
+use crate::access::{self, AccessStatement};
+use crate::error::{Error, Reason, Result};
+
+/// Longest text of a message that is looked at.
+const TEXT_BYTES_MAX: usize = 16 << 20;
+
+/// One parsed statement and the text that it came from.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    pub text: String,
+    pub kind: StatementKind,
+}
+
+#[derive(Debug, Clone)]
+pub enum StatementKind {
+    Sql(Box<ast::Statement>),
+    Access(Box<AccessStatement>),
+}
+
+/// Splits a text into its statements. An empty text gives none.
+pub fn parse(sql: &str) -> Result<Vec<Statement>> {
+    if sql.len() > TEXT_BYTES_MAX {
+        return Err(Error::new(Reason::LimitExceeded, format!("a statement text may have {TEXT_BYTES_MAX} bytes")));
+    }
+    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(sql).map_err(|error| syntax(&error))?;
+    let mut statements = Vec::new();
+    loop {
+        while parser.consume_token(&Token::SemiColon) {}
+        if parser.peek_token_ref().token == Token::EOF {
+            return Ok(statements);
+        }
+        statements.push(next(&mut parser)?);
+        let following = parser.peek_token_ref();
+        if following.token != Token::EOF && following.token != Token::SemiColon {
+            let text = format!("syntax error at or near \"{}\"", following.token);
+            return Err(at(Error::new(Reason::Syntax, text), sql, following.span.start));
+        }
+    }
+}
+
+fn next(parser: &mut Parser<'_>) -> Result<Statement> {
+    let kind = match access::parse(parser) {
+        Some(parsed) => StatementKind::Access(Box::new(parsed.map_err(|error| syntax(&error))?)),
+        None => StatementKind::Sql(Box::new(parser.parse_statement().map_err(|error| syntax(&error))?)),
+    };
+    let text = match &kind {
+        StatementKind::Sql(statement) => statement.to_string(),
+        // May hold a password: never told again.
+        StatementKind::Access(_) => String::new(),
+    };
+    Ok(Statement { text, kind })
+}
+
+/// Adds the character position of a line and column.
+fn at(error: Error, sql: &str, place: datafusion::sql::sqlparser::tokenizer::Location) -> Error {
+    if place.line == 0 {
+        return error;
+    }
+    let before: usize = sql.split_inclusive('\n').take(place.line as usize - 1).map(|line| line.chars().count()).sum();
+    error.at(before + place.column as usize)
+}

@@ -1,0 +1,310 @@
+//! Statements about the session itself: settings, transactions, roles, DISCARD.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use datafusion::sql::sqlparser::ast::{
+    self, ContextModifier, Expr, Reset, Set, SetSessionAuthorizationParamKind, TransactionMode, Value,
+};
+
+use super::answer::{Notice, TransactionStatus};
+use super::session::{Session, State};
+use crate::error::{Error, Reason, Result};
+
+/// What a session statement does, before it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Utility {
+    Set { name: String, value: String, local: bool },
+    /// SET name TO DEFAULT, RESET name.
+    Reset { name: String },
+    ResetAll,
+    /// `None` is NONE.
+    SetRole { name: Option<String>, local: bool },
+    /// `None` is DEFAULT.
+    SetSessionAuthorization { name: Option<String> },
+    SetTransaction,
+    Show { name: String },
+    ShowAll,
+    Begin,
+    Commit { end: bool },
+    RollBack,
+    Savepoint,
+    Release,
+    RollBackTo,
+    Discard { what: &'static str },
+    Deallocate,
+    Unlisten,
+}
+
+impl Utility {
+    /// The statement as one of these; `None` where it is about data.
+    pub fn of(statement: &ast::Statement) -> Result<Option<Self>> {
+        use ast::Statement as S;
+        Ok(Some(match statement {
+            S::Set(set) => of_set(set)?,
+            S::Reset(reset) => match &reset.reset {
+                Reset::ALL => Self::ResetAll,
+                Reset::ConfigurationParameter(name) => of_reset(&name.to_string()),
+            },
+            S::ShowVariable { variable } => of_show(variable),
+            S::ShowVariables { .. } => Self::ShowAll,
+            S::StartTransaction { .. } => Self::Begin,
+            S::Commit { end, .. } => Self::Commit { end: *end },
+            S::Rollback { savepoint: None, .. } => Self::RollBack,
+            S::Rollback { savepoint: Some(_), .. } => Self::RollBackTo,
+            S::Savepoint { .. } => Self::Savepoint,
+            S::ReleaseSavepoint { .. } => Self::Release,
+            S::Discard { object_type } => Self::Discard { what: discarded(object_type) },
+            S::Deallocate { .. } => Self::Deallocate,
+            S::UNLISTEN { .. } => Self::Unlisten,
+            _ => return Ok(None),
+        }))
+    }
+
+    /// The command tag.
+    pub fn tag(&self) -> &'static str {
+        match self {
+            Self::Set { .. } | Self::SetRole { .. } | Self::SetSessionAuthorization { .. } | Self::SetTransaction => {
+                "SET"
+            }
+            Self::Reset { .. } | Self::ResetAll => "RESET",
+            Self::Show { .. } | Self::ShowAll => "SHOW",
+            Self::Begin => "BEGIN",
+            Self::Commit { .. } => "COMMIT",
+            Self::RollBack | Self::RollBackTo => "ROLLBACK",
+            Self::Savepoint => "SAVEPOINT",
+            Self::Release => "RELEASE",
+            Self::Discard { what } => what,
+            Self::Deallocate => "DEALLOCATE",
+            Self::Unlisten => "UNLISTEN",
+        }
+    }
+
+    /// Whether a failed transaction lets it through.
+    pub fn ends_transaction(&self) -> bool {
+        matches!(self, Self::Commit { .. } | Self::RollBack | Self::RollBackTo)
+    }
+}
+
+fn of_set(set: &Set) -> Result<Utility> {
+    match set {
+        Set::SingleAssignment { scope, variable, values, .. } => {
+            let name = variable.to_string().replace('"', "");
+            let local = matches!(scope, Some(ContextModifier::Local));
+            match values.as_slice() {
+                [Expr::Identifier(word)] if word.value.eq_ignore_ascii_case("default") => Ok(of_reset(&name)),
+                values => Ok(Utility::Set { name, value: list(values)?, local }),
+            }
+        }
+        Set::SetTimeZone { local, value } => match value {
+            Expr::Identifier(word) if ["default", "local"].contains(&word.value.to_ascii_lowercase().as_str()) => {
+                Ok(of_reset("TimeZone"))
+            }
+            value => Ok(Utility::Set { name: "TimeZone".into(), value: text(value)?, local: *local }),
+        },
+        Set::SetRole { context_modifier, role_name } => Ok(Utility::SetRole {
+            name: role_name.as_ref().map(folded),
+            local: matches!(context_modifier, Some(ContextModifier::Local)),
+        }),
+        Set::SetSessionAuthorization(param) => Ok(Utility::SetSessionAuthorization {
+            name: match &param.kind {
+                SetSessionAuthorizationParamKind::Default => None,
+                SetSessionAuthorizationParamKind::User(name) => Some(folded(name)),
+            },
+        }),
+        Set::SetNames { charset_name, .. } => {
+            Ok(Utility::Set { name: "client_encoding".into(), value: charset_name.value.clone(), local: false })
+        }
+        Set::SetTransaction { modes, .. } => {
+            let _: &Vec<TransactionMode> = modes;
+            Ok(Utility::SetTransaction)
+        }
+        Set::ParenthesizedAssignments { .. }
+        | Set::MultipleAssignments { .. }
+        | Set::SetSessionParam(_)
+        | Set::SetNamesDefault {} => Err(Error::new(Reason::Syntax, "this form of SET is not PostgreSQL's")),
+    }
+}
+
+fn of_reset(name: &str) -> Utility {
+    match name.to_ascii_lowercase().as_str() {
+        "all" => Utility::ResetAll,
+        "role" => Utility::SetRole { name: None, local: false },
+        "session_authorization" => Utility::SetSessionAuthorization { name: None },
+        _ => Utility::Reset { name: name.to_owned() },
+    }
+}
+
+fn of_show(words: &[ast::Ident]) -> Utility {
+    let name = words.iter().map(|word| word.value.as_str()).collect::<Vec<_>>();
+    match name.join(" ").to_ascii_lowercase().as_str() {
+        "all" => Utility::ShowAll,
+        "time zone" => Utility::Show { name: "TimeZone".into() },
+        "transaction isolation level" => Utility::Show { name: "transaction_isolation".into() },
+        "session authorization" => Utility::Show { name: "session_authorization".into() },
+        _ => Utility::Show { name: name.join(".") },
+    }
+}
+
+fn discarded(object: &ast::DiscardObject) -> &'static str {
+    match object {
+        ast::DiscardObject::ALL => "DISCARD ALL",
+        ast::DiscardObject::PLANS => "DISCARD PLANS",
+        ast::DiscardObject::SEQUENCES => "DISCARD SEQUENCES",
+        ast::DiscardObject::TEMP => "DISCARD TEMP",
+    }
+}
+
+/// An unquoted name in lower case, a quoted one as it is.
+fn folded(name: &ast::Ident) -> String {
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
+}
+
+fn list(values: &[Expr]) -> Result<String> {
+    Ok(values.iter().map(text).collect::<Result<Vec<_>>>()?.join(", "))
+}
+
+/// The value of a setting as text: a literal, or bare words.
+fn text(value: &Expr) -> Result<String> {
+    match value {
+        Expr::Value(literal) => match &literal.value {
+            Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) => Ok(text.clone()),
+            Value::Number(number, _) => Ok(number.clone()),
+            Value::Boolean(flag) => Ok(if *flag { "on" } else { "off" }.to_owned()),
+            other => Err(not_a_value(&other.to_string())),
+        },
+        Expr::Identifier(word) => Ok(word.value.clone()),
+        Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr } => Ok(format!("-{}", text(expr)?)),
+        other => Err(not_a_value(&other.to_string())),
+    }
+}
+
+fn not_a_value(shown: &str) -> Error {
+    Error::new(Reason::Syntax, format!("'{shown}' is not the value of a setting"))
+}
+
+impl Session {
+    /// Does a session statement that gives no rows.
+    pub(super) async fn do_utility(&self, utility: &Utility) -> Result<()> {
+        let changed = self.change(utility)?;
+        if changed {
+            self.follow_settings().await?;
+        }
+        Ok(())
+    }
+
+    fn change(&self, utility: &Utility) -> Result<bool> {
+        let mut state = self.lock();
+        match utility {
+            Utility::Set { name, value, local } => self.set(&mut state, name, value, *local)?,
+            Utility::Reset { name } => state.settings.reset(name)?,
+            Utility::ResetAll => state.settings.reset_all(),
+            Utility::SetRole { name, local } => {
+                if *local && state.transaction == TransactionStatus::Idle {
+                    state.notices.push(outside_transaction("SET LOCAL"));
+                }
+                self.set_role(&mut state, name.as_deref(), *local)?;
+            }
+            Utility::SetSessionAuthorization { name } => self.set_session_authorization(&mut state, name.as_deref())?,
+            Utility::SetTransaction | Utility::Deallocate | Utility::Unlisten => return Ok(false),
+            Utility::Show { .. } | Utility::ShowAll => return Ok(false),
+            Utility::Begin => self.begin(&mut state),
+            Utility::Commit { .. } => self.end(&mut state, End::Commit),
+            Utility::RollBack => self.end(&mut state, End::RollBack),
+            Utility::Savepoint | Utility::Release | Utility::RollBackTo => savepoint(&mut state, utility)?,
+            Utility::Discard { what } => {
+                if state.transaction != TransactionStatus::Idle {
+                    let text = format!("{what} cannot run inside a transaction block");
+                    return Err(Error::new(Reason::TransactionActive, text));
+                }
+                if *what == "DISCARD ALL" {
+                    state.settings.reset_all();
+                    self.set_session_authorization(&mut state, None)?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn set(&self, state: &mut State, name: &str, value: &str, local: bool) -> Result<()> {
+        if name.eq_ignore_ascii_case("role") {
+            return self.set_role(state, (!value.eq_ignore_ascii_case("none")).then_some(value), local);
+        }
+        if name.eq_ignore_ascii_case("session_authorization") {
+            return self.set_session_authorization(state, Some(value));
+        }
+        self.refuse_pinned(name)?;
+        if name.eq_ignore_ascii_case("henna.as_of") {
+            super::session::instant(value, state.settings.time_zone())?;
+        }
+        match (local, state.transaction) {
+            (true, TransactionStatus::Idle) => {
+                state.notices.push(outside_transaction("SET LOCAL"));
+                Ok(())
+            }
+            (true, _) => state.settings.set_local(name, value),
+            (false, _) => state.settings.set(name, value),
+        }
+    }
+
+    fn begin(&self, state: &mut State) {
+        if state.transaction == TransactionStatus::Idle {
+            state.transaction = TransactionStatus::Active;
+            state.settings.begin();
+            state.principal_before = Some(self.principal().get());
+        } else {
+            state.notices.push(warning("25001", "there is already a transaction in progress"));
+        }
+    }
+
+    fn end(&self, state: &mut State, end: End) {
+        if state.transaction == TransactionStatus::Idle {
+            state.notices.push(warning("25P01", "there is no transaction in progress"));
+            return;
+        }
+        let committed = end == End::Commit && state.transaction == TransactionStatus::Active;
+        let before = state.principal_before.take();
+        let local = state.principal_local.take();
+        if committed {
+            state.settings.commit();
+            if let Some(principal) = local {
+                self.principal().set(principal);
+            }
+        } else {
+            state.settings.roll_back();
+            if let Some(principal) = before {
+                self.principal().set(principal);
+            }
+        }
+        state.transaction = TransactionStatus::Idle;
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Commit,
+    RollBack,
+}
+
+/// Reads never conflict, so a savepoint has nothing to keep but the state of the transaction.
+fn savepoint(state: &mut State, utility: &Utility) -> Result<()> {
+    if state.transaction == TransactionStatus::Idle {
+        let text = format!("{} can only be used in transaction blocks", utility.tag());
+        return Err(Error::new(Reason::NoTransaction, text));
+    }
+    if *utility == Utility::RollBackTo {
+        state.transaction = TransactionStatus::Active;
+    }
+    Ok(())
+}
+
+fn outside_transaction(what: &str) -> Notice {
+    warning("25P01", &format!("{what} can only be used in transaction blocks"))
+}
+
+fn warning(sqlstate: &'static str, message: &str) -> Notice {
+    Notice { severity: "WARNING", sqlstate, message: message.to_owned(), hint: None }
+}
