@@ -107,9 +107,9 @@ fn memberships(security: &SecuritySnapshot, seen: &Visible<'_>) -> Vec<Membershi
         role: security.role_name(membership.role),
         member: security.role_name(membership.member),
         grantor: security.role_name(membership.grantor),
-        admin_option: membership.admin_option,
-        inherit_option: membership.inherit_option,
-        set_option: membership.set_option,
+        admin_option: membership.admin,
+        inherit_option: membership.inherit,
+        set_option: membership.set,
     });
     entries.collect()
 }

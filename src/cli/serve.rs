@@ -124,10 +124,10 @@ impl Backend for LakeBackend {
         }
         let verifier = self.lake.security().verifier(user);
         ScramVerifier {
-            salt: verifier.salt,
-            iterations: verifier.iterations,
-            stored_key: verifier.stored_key,
-            server_key: verifier.server_key,
+            salt: verifier.salt().to_vec(),
+            iterations: verifier.iterations(),
+            stored_key: verifier.stored_key(),
+            server_key: verifier.server_key(),
         }
     }
 

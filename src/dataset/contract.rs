@@ -166,6 +166,23 @@ pub struct Contract {
 }
 
 impl Contract {
+    /// A contract without name, columns or rules.
+    pub fn empty() -> Self {
+        Self {
+            name: String::new(),
+            columns: Vec::new(),
+            primary_key: Vec::new(),
+            checks: Vec::new(),
+            foreign_keys: Vec::new(),
+            comment: None,
+            partition: None,
+            sort: Vec::new(),
+            version: None,
+            defaults: BTreeMap::new(),
+            statistics_off: Vec::new(),
+        }
+    }
+
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }

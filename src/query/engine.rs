@@ -1,6 +1,7 @@
 //! An open lake: what its sessions share, and the door through which programs embed it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::disk_manager::DiskManagerBuilder;
@@ -10,7 +11,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::activity::Activity;
 use super::failure::failure;
-use super::names::Names;
+use super::names::{Names, lock};
 use super::pool::Pool;
 use super::session::{Session, State};
 use super::settings::Settings;
@@ -21,7 +22,7 @@ use crate::access::{
 use crate::catalog::inventory::Inventory;
 use crate::dataset::{Contract, Dataset};
 use crate::error::{Error, Result};
-use crate::lake::{Remap, Store};
+use crate::lake::{Remap, Snapshot, Store};
 
 /// Share of the machine's memory that queries may use before they spill.
 const MEMORY_SHARE: f64 = 0.5;
@@ -57,8 +58,14 @@ struct Shared {
     started_us: i64,
     /// Functions, optimizer and runtime of every session; each session gets a catalog and settings of its own.
     base: SessionState,
+    wall: Arc<WallEnvironment>,
     pool: Pool,
+    /// The merged identities of the newest version that was asked for.
+    survivors: Mutex<Option<(u64, Survivors)>>,
 }
+
+/// Merged identities: from the one that is gone to the one that stays.
+type Survivors = Arc<HashMap<i64, i64>>;
 
 /// Who asks for a session, and how it begins.
 #[derive(Debug, Clone, Default)]
@@ -89,7 +96,7 @@ impl Lake {
         let inventory = Inventory::of(&dataset, crate::ingest::system_contracts()?, system::contracts());
         let activity = Arc::default();
         let started_us = chrono::Utc::now().timestamp_micros();
-        let shared = Shared { store, dataset, security, inventory, activity, started_us, base, pool };
+        let shared = Shared { store, dataset, security, inventory, activity, started_us, base, pool, survivors: Mutex::default() };
         let lake = Self { shared: Arc::new(shared) };
         lake.plan_views().await?;
         Ok(lake)
@@ -136,6 +143,10 @@ impl Lake {
 
     pub(super) fn pool(&self) -> &Pool {
         &self.shared.pool
+    }
+
+    pub(super) fn wall(&self) -> &Arc<WallEnvironment> {
+        &self.shared.wall
     }
 
     pub(super) fn inventory(&self) -> &Inventory {
@@ -189,6 +200,18 @@ impl Lake {
         Ok((!survivors.is_empty()).then(|| Remap { column: column.to_owned(), survivors }))
     }
 
+    /// The merged identities of a version of the identities' table.
+    pub(super) async fn survivors(&self, identities: &Arc<Snapshot>) -> Result<Survivors> {
+        if let Some((version, found)) = lock(&self.shared.survivors).as_ref()
+            && *version == identities.version
+        {
+            return Ok(Arc::clone(found));
+        }
+        let found = Arc::new(crate::ingest::merges(&self.shared.store, identities).await?);
+        *lock(&self.shared.survivors) = Some((identities.version, Arc::clone(&found)));
+        Ok(found)
+    }
+
     /// Plans each view once, as the lake's own superuser: its columns are known, and one that cannot be planned stops the
     /// opening. A view may read views that were planned before it.
     async fn plan_views(&self) -> Result<()> {
@@ -222,8 +245,8 @@ fn base_state(store: &Store, limits: Limits) -> Result<SessionState> {
     options.explain.physical_plan_only = true;
     let state =
         SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
-    let context = SessionContext::new_with_state(state);
-    henna_udfs::register_all(&context).map_err(failure)?;
+    let mut context = SessionContext::new_with_state(state);
+    henna_udfs::register_all(&mut context).map_err(failure)?;
     Ok(context.state())
 }
 

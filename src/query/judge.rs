@@ -1,6 +1,6 @@
 //! Which plans a session may run: reads, and nothing else. Everything that writes has its own path.
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 
 use super::failure::failure;

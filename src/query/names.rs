@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use datafusion::catalog::{
-    CatalogProvider, CatalogProviderList, MemoryCatalogProviderList, SchemaProvider, TableProvider, ViewTable,
+    CatalogProvider, CatalogProviderList, MemoryCatalogProviderList, SchemaProvider, TableProvider,
 };
+use datafusion::datasource::ViewTable;
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionContext;
@@ -19,7 +20,7 @@ use super::guard::Canceller;
 use super::role_attribute::RoleAttribute;
 use super::session::State;
 use super::system;
-use crate::access::{PrincipalHandle, SecuredTable, TableId, TableResolver, Visible};
+use crate::access::{PrincipalHandle, RowSecuritySetting, SecuredTable, TableId, TableResolver, Visible};
 use crate::catalog::inventory::{Body, Relation};
 use crate::catalog::model::ActivityEntry;
 use crate::catalog::{CatalogHandle, SystemSchema};
@@ -40,8 +41,8 @@ pub struct Names {
     lake: Lake,
     principal: PrincipalHandle,
     state: Arc<Mutex<State>>,
-    /// Bound once the context exists: views are planned in it.
-    engine: OnceLock<Weak<RwLock<SessionState>>>,
+    /// The context's state while it lives; bound once it exists. Views are planned in it.
+    engine: OnceLock<Box<dyn Fn() -> Option<SessionState> + Send + Sync>>,
     /// The version of each table that the running statement reads: the same wherever it names the table.
     pinned: Mutex<HashMap<TableName, Arc<Snapshot>>>,
     pub(super) about: About,
@@ -103,7 +104,8 @@ impl Names {
         }
         context.register_udf(RoleAttribute::new(Arc::clone(self.lake.security()), self.principal.clone()).into());
         // The first and only binding.
-        let _ = self.engine.set(context.state_weak_ref());
+        let state = context.state_weak_ref();
+        let _ = self.engine.set(Box::new(move || state.upgrade().map(|state| state.read().clone())));
         Ok(context)
     }
 
@@ -134,6 +136,20 @@ impl Names {
         Ok(Arc::clone(lock(&self.pinned).entry(name.clone()).or_insert(newest)))
     }
 
+    /// Which identities were merged into which, at the version that the running statement reads.
+    pub(super) async fn survivors(&self) -> Result<Arc<HashMap<i64, i64>>> {
+        let Some(name) = crate::ingest::identities_table(self.lake.dataset()) else { return Ok(Arc::default()) };
+        let snapshot = self.snapshot(&name).await?;
+        self.lake.survivors(&snapshot).await
+    }
+
+    pub(super) fn set_row_security(&self, on: bool) {
+        let setting = if on { RowSecuritySetting::On } else { RowSecuritySetting::Off };
+        let mut principal = self.principal.get();
+        principal.set_row_security(setting);
+        self.principal.set(principal);
+    }
+
     pub(super) fn time_zone(&self) -> String {
         lock(&self.state).settings.time_zone().to_owned()
     }
@@ -142,7 +158,7 @@ impl Names {
         lock(&self.state).settings.search_path()
     }
 
-    async fn resolve(self: &Arc<Self>, schema: &str, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>> {
+    async fn resolve_name(self: &Arc<Self>, schema: &str, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>> {
         let handle = || Arc::clone(self) as CatalogHandle;
         match schema {
             SEARCH_PATH => self.search(self.search_path_schemas(), name).await,
@@ -161,7 +177,7 @@ impl Names {
         for schema in path {
             if schema != SEARCH_PATH
                 && schema != VIEW_PATH
-                && let Some(found) = Box::pin(self.resolve(&schema, name)).await?
+                && let Some(found) = Box::pin(self.resolve_name(&schema, name)).await?
             {
                 return Ok(Some(found));
             }
@@ -207,16 +223,15 @@ impl Names {
     }
 
     fn secured(self: &Arc<Self>, id: TableId, raw: Arc<dyn TableProvider>) -> Arc<dyn TableProvider> {
-        let resolver: Arc<dyn TableResolver> = Arc::clone(self) as Arc<dyn TableResolver>;
+        let resolver = Arc::new(CallersTables(Arc::clone(self)));
         let security = Arc::clone(self.lake.security());
-        Arc::new(SecuredTable::new(id, raw, security, self.principal.clone(), resolver))
+        let environment = Arc::clone(self.lake.wall());
+        Arc::new(SecuredTable::new(raw, id, security, self.principal.clone(), resolver, environment))
     }
 
     /// A view, planned as the caller: its tables are the caller's.
     async fn view(self: &Arc<Self>, relation: &Relation, file: &ViewFile) -> Result<Arc<dyn TableProvider>> {
-        let engine = self.engine.get().and_then(Weak::upgrade);
-        let state = engine.map(|state| state.read().clone());
-        let Some(state) = state else {
+        let Some(state) = self.engine.get().and_then(|state| state()) else {
             return Err(Error::new(Reason::Internal, "a session that has ended planned a view"));
         };
         let mut config = state.config().clone();
@@ -229,10 +244,13 @@ impl Names {
 }
 
 /// The caller's own tables, for the sub-queries of policies.
+#[derive(Debug)]
+struct CallersTables(Arc<Names>);
+
 #[async_trait]
-impl TableResolver for Names {
-    async fn resolve(self: Arc<Self>, table: &TableId) -> DfResult<Option<Arc<dyn TableProvider>>> {
-        Names::resolve(&self, &table.schema, &table.table).await
+impl TableResolver for CallersTables {
+    async fn table(&self, id: &TableId) -> DfResult<Option<Arc<dyn TableProvider>>> {
+        self.0.resolve_name(&id.schema, &id.table).await
     }
 }
 
@@ -263,7 +281,7 @@ impl SchemaProvider for SessionSchema {
     }
 
     async fn table(&self, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>> {
-        self.names.resolve(&self.schema, name).await
+        self.names.resolve_name(&self.schema, name).await
     }
 
     fn table_exist(&self, _: &str) -> bool {
