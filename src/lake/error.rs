@@ -1,18 +1,166 @@
 //! What goes wrong in the lake, and what each case asks of the caller.
 
+use std::io;
+use std::time::Duration;
+
+use arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+use deltalake::DeltaTableError;
+use parquet::errors::ParquetError;
+
 use crate::error::{Error, Reason};
 
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
+    #[error("\"{root}\" is not a place for a lake: {rule}")]
+    RootInvalid { root: String, rule: &'static str },
+    #[error("there is no lake at \"{root}\"")]
+    LakeAbsent { root: String },
+    #[error("there is a lake at \"{root}\" already")]
+    LakeExists { root: String },
+    #[error("the lake at \"{root}\" has format {found}, this program reads format {known}")]
+    FormatUnknown { root: String, found: u64, known: u64 },
     #[error("table \"{table}\" does not exist")]
     TableAbsent { table: String },
+    #[error("table \"{table}\" already exists")]
+    TableExists { table: String },
+    #[error("table \"{table}\" cannot be stored: {rule}")]
+    SpecInvalid { table: String, rule: String },
+    #[error("table \"{table}\" uses the Delta feature \"{feature}\", which this program does not read")]
+    FeatureUnknown { table: String, feature: String },
+    #[error("rows for table \"{table}\" do not fit: {difference}")]
+    RowsMismatch { table: String, difference: String },
+    #[error("one write to table \"{table}\" may hold {limit} keys at most")]
+    KeysExceeded { table: String, limit: usize },
+    #[error("\"{path}\" lies among the tables; only commits write there")]
+    PathReserved { path: String },
+    #[error("another process has been writing to the lake at \"{root}\" for {waited:?}")]
+    Locked { root: String, waited: Duration },
+    #[error("table \"{table}\" changed under the write {attempts} times")]
+    Contended { table: String, attempts: usize },
+    #[error("{path}: {found}")]
+    Corrupt { path: String, found: String },
+    #[error("{path}: {source}")]
+    Io { path: String, source: io::Error },
+    #[error("object store: {source}")]
+    Objects {
+        #[from]
+        source: object_store::Error,
+    },
+    #[error("table log: {source}")]
+    Log {
+        #[from]
+        source: DeltaTableError,
+    },
+    #[error("{source}")]
+    Arrow {
+        #[from]
+        source: ArrowError,
+    },
+    #[error("{source}")]
+    Parquet {
+        #[from]
+        source: ParquetError,
+    },
+    #[error("{source}")]
+    Engine {
+        #[from]
+        source: DataFusionError,
+    },
+}
+
+impl LakeError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::RootInvalid { .. } | Self::LakeExists { .. } => Reason::Configuration,
+            Self::LakeAbsent { .. } => Reason::FileMissing,
+            Self::FormatUnknown { .. } | Self::FeatureUnknown { .. } | Self::SpecInvalid { .. } => Reason::Unsupported,
+            Self::TableAbsent { .. } => Reason::UndefinedTable,
+            Self::TableExists { .. } => Reason::DuplicateTable,
+            Self::RowsMismatch { .. } => Reason::DatatypeMismatch,
+            Self::KeysExceeded { .. } => Reason::LimitExceeded,
+            Self::PathReserved { .. } => Reason::InvalidParameter,
+            Self::Locked { .. } => Reason::Locked,
+            Self::Contended { .. } => Reason::Serialization,
+            Self::Corrupt { .. } => Reason::Corrupt,
+            Self::Io { source, .. } => of_io(source),
+            Self::Objects { source } => of_objects(source),
+            Self::Log { source: DeltaTableError::ObjectStore { source } } => of_objects(source),
+            Self::Log { source: DeltaTableError::InvalidJsonLog { .. } | DeltaTableError::InvalidStatsJson { .. } } => {
+                Reason::Corrupt
+            }
+            Self::Log { .. } => Reason::Io,
+            Self::Arrow { .. } => Reason::Internal,
+            Self::Parquet { .. } => Reason::Io,
+            Self::Engine { source } => of_engine(source),
+        }
+    }
+}
+
+fn of_io(error: &io::Error) -> Reason {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Reason::DiskFull,
+        io::ErrorKind::NotFound => Reason::FileMissing,
+        _ => Reason::Io,
+    }
+}
+
+fn of_objects(error: &object_store::Error) -> Reason {
+    if let object_store::Error::NotFound { .. } = error {
+        return Reason::FileMissing;
+    }
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if let Some(io) = current.downcast_ref::<io::Error>() {
+            return of_io(io);
+        }
+        cause = current.source();
+    }
+    Reason::Io
+}
+
+fn of_engine(error: &DataFusionError) -> Reason {
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(_) => Reason::MemoryExhausted,
+        DataFusionError::IoError(io) => of_io(io),
+        DataFusionError::ObjectStore(source) => of_objects(source),
+        DataFusionError::ParquetError(_) => Reason::Io,
+        _ => Reason::Internal,
+    }
 }
 
 impl From<LakeError> for Error {
     fn from(error: LakeError) -> Self {
-        let reason = match &error {
-            LakeError::TableAbsent { .. } => Reason::UndefinedTable,
+        // An error that the caller's own stream of rows raised goes back as it came.
+        match error {
+            LakeError::Engine { source: DataFusionError::External(inner) } => match inner.downcast::<Error>() {
+                Ok(own) => *own,
+                Err(inner) => Error::of(Reason::Internal, DataFusionError::External(inner)),
+            },
+            error => Error::of(error.reason(), error),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn an_error_of_the_callers_rows_comes_back_as_it_was() {
+        let own = Error::new(Reason::FileInvalid, "line 3 is torn");
+        let error = Error::from(LakeError::from(DataFusionError::External(Box::new(own))));
+        assert_eq!((error.reason(), error.to_string()), (Reason::FileInvalid, "line 3 is torn".to_owned()));
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_a_broken_one() {
+        let full = object_store::Error::Generic {
+            store: "test",
+            source: Box::new(io::Error::from(io::ErrorKind::StorageFull)),
         };
-        Error::of(reason, error)
+        assert_eq!(Error::from(LakeError::from(full)).kind(), Kind::Exhausted);
     }
 }

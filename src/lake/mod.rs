@@ -17,14 +17,29 @@
 //! A crash at any point leaves the version before or the version after; files that no commit names are harmless, and
 //! [`Store::check`] lists them.
 
+mod arrange;
+mod check;
+mod data_file;
+mod durable;
 mod error;
+mod lock;
+mod provider;
+mod prune;
+mod remap;
 mod snapshot;
+mod statistics;
 mod store;
 mod table;
+#[cfg(test)]
+mod tests;
+mod upkeep;
 mod write;
 
+pub use check::{Finding, Severity};
 pub use error::LakeError;
-pub use snapshot::{ColumnRange, FileEntry, Remap, Snapshot};
-pub use store::{Finding, STORE_URL, Severity, Store};
+pub use remap::Remap;
+pub use snapshot::{FileEntry, Snapshot};
+pub use statistics::ColumnRange;
+pub use store::{STORE_URL, Store};
 pub use table::{PartitionSpec, StoredColumn, TableName, TableSpec};
 pub use write::{Commit, WriteRequest};

@@ -1,43 +1,48 @@
-//! One version of a table: its schema and its files.
+//! One version of a table: its spec and its files, read from the log.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, AsArray, RecordBatch, StructArray};
+use arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef};
+use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::common::ScalarValue;
+use deltalake::kernel::engine::arrow_conversion::TryIntoArrow as _;
+use deltalake::kernel::{Add, LogicalFileView, Version};
+use deltalake::logstore::LogStoreRef;
+use deltalake::table::state::DeltaTableState;
 
-use super::table::{TableName, TableSpec};
-use crate::error::{Error, Reason, Result};
+use super::error::LakeError;
+use super::provider::RawTable;
+use super::remap::Remap;
+use super::statistics::{self, ColumnRange};
+use super::table::{MONTH, PartitionSpec, TableName, TableSpec};
+use crate::error::Result;
 
-/// What the log says of one column in one file. Values are of the stored type.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ColumnRange {
-    pub min: Option<ScalarValue>,
-    pub max: Option<ScalarValue>,
-    pub null_count: Option<u64>,
-}
+/// The tags of an Add action that this program writes.
+pub(super) const TAG_CHECKSUM: &str = "henna.crc32c";
+/// The columns by which the rows of the file are sorted, ascending, nulls last; JSON.
+pub(super) const TAG_SORTED: &str = "henna.sorted";
 
 /// A data file of a snapshot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FileEntry {
     /// From the root of the lake.
     pub path: String,
+    /// From the table's folder, as the log names it.
+    pub(super) name: String,
     pub bytes: u64,
     pub rows: u64,
+    pub modified: DateTime<Utc>,
     /// The value of the partition column as the log writes it (`2025-03`), `None` for null or where there is none.
     pub partition: Option<String>,
     /// One per column of the stored schema.
     pub ranges: Vec<ColumnRange>,
     /// CRC-32C of the file's bytes; absent from files that another engine wrote.
     pub crc32c: Option<u32>,
-}
-
-/// Rewrites a column on read: an identity that was merged reads as its survivor. Values that are not in the map stay.
-#[derive(Debug, Clone)]
-pub struct Remap {
-    pub column: String,
-    pub survivors: Arc<HashMap<i64, i64>>,
+    /// Empty where the rows lie in no known order.
+    pub sorted: Vec<String>,
 }
 
 /// A table at one version.
@@ -45,9 +50,11 @@ pub struct Snapshot {
     pub name: TableName,
     pub version: u64,
     pub spec: TableSpec,
-    /// Stored types.
+    /// Stored types; hidden columns left out.
     pub schema: SchemaRef,
     pub files: Vec<Arc<FileEntry>>,
+    pub(super) state: DeltaTableState,
+    pub(super) log: LogStoreRef,
 }
 
 impl Snapshot {
@@ -59,15 +66,141 @@ impl Snapshot {
         self.files.iter().map(|file| file.bytes).sum()
     }
 
-    /// Whether this version holds the load.
+    /// Whether this version holds the load. Reads the log back to its last checkpoint.
     pub async fn loaded(&self, load_id: &str) -> Result<bool> {
-        Err(Error::new(Reason::Unsupported, format!("load {load_id:?}")))
+        Ok(self.holds(load_id).await?)
+    }
+
+    pub(super) async fn holds(&self, load_id: &str) -> Result<bool, LakeError> {
+        Ok(self.state.transaction_version(self.log.as_ref(), load_id).await?.is_some())
     }
 
     /// A table whose columns are those of `shape`: the stored columns by name and order, in the types a session sees
     /// (timestamps in its zone, `Utf8View`, `Time64`). Filters are pushed down inexactly; row counts are exact.
     pub fn provider(self: Arc<Self>, shape: SchemaRef, remap: Option<Remap>) -> Arc<dyn TableProvider> {
-        let _ = remap;
-        Arc::new(datafusion::datasource::empty::EmptyTable::new(shape))
+        Arc::new(RawTable::new(self, shape, remap))
     }
+
+    /// Reads the newest version, or `version`. `before` is an older snapshot of the same table whose work is reused.
+    pub(super) async fn read(
+        name: &TableName,
+        log: LogStoreRef,
+        before: Option<Arc<Self>>,
+        version: Option<Version>,
+    ) -> Result<Self, LakeError> {
+        let state = match &before {
+            None => DeltaTableState::try_new(log.as_ref(), version).await?,
+            Some(before) => {
+                let mut state = before.state.clone();
+                state.update(log.as_ref(), version).await?;
+                state
+            }
+        };
+        refuse_unknown_features(name, &state)?;
+        let (schema, spec) = match &before {
+            Some(before) if before.state.metadata() == state.metadata() => {
+                (Arc::clone(&before.schema), before.spec.clone())
+            }
+            _ => stored_schema(name, &state)?,
+        };
+        let known: HashMap<&str, &Arc<FileEntry>> =
+            before.iter().flat_map(|before| &before.files).map(|file| (file.name.as_str(), file)).collect();
+        // Row by row the table of statistics and the log's views tell of the same files.
+        let statistics = state.add_actions_table(false)?;
+        let mut files = Vec::with_capacity(statistics.num_rows());
+        for (row, view) in state.log_data().iter().enumerate() {
+            let file = match known.get(view.path().as_ref()) {
+                Some(file) => Arc::clone(file),
+                None => Arc::new(entry(name, &view, (&statistics, row), &schema, &spec)?),
+            };
+            files.push(file);
+        }
+        files.sort_by(|left, right| left.partition.cmp(&right.partition).then_with(|| left.name.cmp(&right.name)));
+        Ok(Self { name: name.clone(), version: state.version(), spec, schema, files, state, log })
+    }
+}
+
+fn refuse_unknown_features(name: &TableName, state: &DeltaTableState) -> Result<(), LakeError> {
+    let features = state.protocol().reader_features().unwrap_or_default();
+    let unknown = features.iter().map(ToString::to_string).find(|feature| feature != "timestampNtz");
+    match unknown {
+        Some(feature) => Err(LakeError::FeatureUnknown { table: name.to_string(), feature }),
+        None => Ok(()),
+    }
+}
+
+fn stored_schema(name: &TableName, state: &DeltaTableState) -> Result<(SchemaRef, TableSpec), LakeError> {
+    let whole: Schema = state.schema().as_ref().try_into_arrow()?;
+    let shown = whole.fields().iter().filter(|field| field.name() != MONTH).cloned();
+    let schema = Arc::new(Schema::new(shown.collect::<Vec<_>>()));
+    let spec = TableSpec::from_properties(&schema, state.metadata().configuration())?;
+    let partition: Vec<&str> = spec.partition.iter().map(PartitionSpec::column).collect();
+    if state.metadata().partition_columns() != &partition {
+        let feature = format!("partitions by {:?}", state.metadata().partition_columns());
+        return Err(LakeError::FeatureUnknown { table: name.to_string(), feature });
+    }
+    Ok((schema, spec))
+}
+
+fn entry(
+    name: &TableName,
+    view: &LogicalFileView,
+    (statistics, row): (&RecordBatch, usize),
+    schema: &Schema,
+    spec: &TableSpec,
+) -> Result<FileEntry, LakeError> {
+    // The deprecated call is the only one that gives the tags.
+    #[allow(deprecated)]
+    let add: Add = view.add_action();
+    let path = format!("{}/{}", name.folder(), add.path);
+    let corrupt = |found: &str| LakeError::Corrupt { path: path.clone(), found: found.to_owned() };
+    let tags = add.tags.unwrap_or_default();
+    let tag = |key: &str| tags.get(key).cloned().flatten();
+    let crc32c = tag(TAG_CHECKSUM).and_then(|text| u32::from_str_radix(&text, 16).ok());
+    let rows = view.num_records().ok_or_else(|| corrupt("the log does not tell its number of rows"))?;
+    let partition = spec.partition.as_ref().and_then(|by| add.partition_values.get(by.column()).cloned().flatten());
+    let mut file = FileEntry {
+        bytes: u64::try_from(add.size).map_err(|_| corrupt("the log gives it a negative size"))?,
+        rows: rows as u64,
+        modified: DateTime::from_timestamp_millis(add.modification_time).unwrap_or_default(),
+        ranges: ranges(statistics, row, schema, crc32c.is_some()),
+        sorted: tag(TAG_SORTED).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+        name: add.path,
+        partition,
+        crc32c,
+        path,
+    };
+    if let Some(PartitionSpec::Column(column)) = &spec.partition {
+        let index = schema.index_of(column)?;
+        file.ranges[index] = partition_range(&file, schema.field(index).data_type());
+    }
+    Ok(file)
+}
+
+/// `own` files have exact bounds; those of other engines may have times cut to milliseconds.
+fn ranges(statistics: &RecordBatch, row: usize, schema: &Schema, own: bool) -> Vec<ColumnRange> {
+    let bounds = |name: &str| statistics.column_by_name(name).and_then(|column| column.as_struct_opt());
+    let (mins, maxes, nulls) = (bounds("min"), bounds("max"), bounds("null_count"));
+    let range = |field: &arrow::datatypes::FieldRef| {
+        let max = statistics::from_log(maxes, field.name(), field.data_type(), row);
+        ColumnRange {
+            min: statistics::from_log(mins, field.name(), field.data_type(), row),
+            max: if own { max } else { max.map(statistics::above_cut) },
+            null_count: null_count(nulls, field.name(), row),
+        }
+    };
+    schema.fields().iter().map(range).collect()
+}
+
+fn null_count(counts: Option<&StructArray>, column: &str, row: usize) -> Option<u64> {
+    let counts = counts.filter(|counts| counts.is_valid(row))?;
+    let counts = counts.column_by_name(column)?.as_primitive_opt::<Int64Type>()?;
+    counts.is_valid(row).then(|| u64::try_from(counts.value(row)).ok()).flatten()
+}
+
+/// All rows of the file share the value of its partition column. A null and an empty text look the same to Delta.
+fn partition_range(file: &FileEntry, data_type: &DataType) -> ColumnRange {
+    let Some(text) = &file.partition else { return ColumnRange::default() };
+    let value = ScalarValue::try_from_string(text.clone(), data_type).ok();
+    ColumnRange { min: value.clone(), max: value, null_count: Some(0) }
 }

@@ -1,140 +1,373 @@
 //! One lake root: its tables and its small blobs.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
-use object_store::ObjectStore;
+use deltalake::DeltaTable;
+use deltalake::kernel::StructType;
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel as _;
+use deltalake::kernel::transaction::CommitProperties;
+use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use futures::TryStreamExt;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode};
+use serde_json::json;
+use url::Url;
 
+use super::arrange;
+use super::durable::{DurableStore, OsDisk};
+use super::error::LakeError;
+use super::lock::Locks;
 use super::snapshot::Snapshot;
-use super::table::{TableName, TableSpec};
-use super::write::{Commit, WriteRequest};
-use crate::error::{Error, Reason, Result};
+use super::table::{MONTH, PartitionSpec, StoredColumn, TABLES, TableName, TableSpec, folder_text};
+use crate::error::Result;
 
 /// Where scans find the lake in a DataFusion runtime; paths beneath it start at the root of the lake. One lake a runtime.
 pub const STORE_URL: &str = "lake://store/";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// Harmless: a file that no commit names.
-    Info,
-    /// Rows are lost or wrong.
-    Fault,
-}
-
-/// Something that [`Store::check`] found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    pub severity: Severity,
-    /// From the root of the lake.
-    pub path: String,
-    pub message: String,
-}
+/// Says that a folder is a lake, and in which format.
+const MARKER: &str = "henna-lake.json";
+const FORMAT: u64 = 1;
+/// Held by the process that writes.
+const LOCK: &str = ".writer";
+/// A checkpoint follows every so many commits.
+const CHECKPOINT_COMMITS: u64 = 50;
 
 /// A lake. Clones share caches and locks.
 #[derive(Clone)]
 pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    root: String,
     objects: Arc<dyn ObjectStore>,
+    locks: Locks,
+    snapshots: Mutex<HashMap<TableName, Cached>>,
+    /// Of writes; queries have their own.
+    runtime: Arc<RuntimeEnv>,
+}
+
+/// A snapshot, and what tells its table from a later one of the same name.
+#[derive(Clone)]
+struct Cached {
+    snapshot: Arc<Snapshot>,
+    born: chrono::DateTime<chrono::Utc>,
 }
 
 impl Store {
     /// Makes a lake in a folder (made where absent) or at a `memory://` URL. Refuses a folder that holds a lake.
     pub async fn create(root: &str) -> Result<Self> {
-        Err(unfinished(root))
+        if let Place::Folder(folder) = place(root)? {
+            let failed = |source| LakeError::Io { path: root.to_owned(), source };
+            std::fs::create_dir_all(&folder).map_err(failed)?;
+        }
+        let store = Self::at(root)?;
+        let marker = Bytes::from(format!("{}\n", json!({ "format": FORMAT })));
+        if !store.put_if_absent(MARKER, marker).await? {
+            return Err(LakeError::LakeExists { root: root.to_owned() }.into());
+        }
+        Ok(store)
     }
 
     /// Opens a lake that [`Store::create`] made.
     pub async fn open(root: &str) -> Result<Self> {
-        Err(unfinished(root))
+        let absent = || LakeError::LakeAbsent { root: root.to_owned() };
+        if let Place::Folder(folder) = place(root)?
+            && !folder.join(MARKER).is_file()
+        {
+            return Err(absent().into());
+        }
+        let store = Self::at(root)?;
+        let marker = store.get(MARKER).await?.ok_or_else(absent)?;
+        let marker: serde_json::Value = serde_json::from_slice(&marker)
+            .map_err(|error| LakeError::Corrupt { path: MARKER.to_owned(), found: error.to_string() })?;
+        match marker["format"].as_u64() {
+            Some(FORMAT) => Ok(store),
+            found => {
+                let found = found.unwrap_or_default();
+                Err(LakeError::FormatUnknown { root: root.to_owned(), found, known: FORMAT }.into())
+            }
+        }
+    }
+
+    fn at(root: &str) -> Result<Self, LakeError> {
+        match place(root)? {
+            Place::Memory => Self::over(Arc::new(InMemory::new()), root, None),
+            Place::Folder(folder) => {
+                let failed = |source| LakeError::Io { path: root.to_owned(), source };
+                let folder = folder.canonicalize().map_err(failed)?;
+                let objects = DurableStore::new(&folder, Arc::new(OsDisk))?;
+                Self::over(Arc::new(objects), root, Some(folder.join(LOCK)))
+            }
+        }
+    }
+
+    /// A lake whose root is that of `objects`. The store must list in order of path and know put-if-absent.
+    pub(super) fn over(objects: Arc<dyn ObjectStore>, root: &str, lock: Option<PathBuf>) -> Result<Self, LakeError> {
+        let shared = Shared {
+            root: root.to_owned(),
+            objects,
+            locks: Locks::new(root, lock),
+            snapshots: Mutex::default(),
+            runtime: arrange::runtime()?,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// As the caller named it.
+    pub fn root(&self) -> &str {
+        &self.shared.root
     }
 
     /// The lake's files, paths from its root. Writes through it are durable when they return.
     pub fn object_store(&self) -> Arc<dyn ObjectStore> {
-        Arc::clone(&self.objects)
+        Arc::clone(&self.shared.objects)
     }
 
-    pub fn url(&self) -> ObjectStoreUrl {
-        ObjectStoreUrl::local_filesystem()
+    pub fn url(&self) -> Result<ObjectStoreUrl> {
+        Ok(ObjectStoreUrl::parse(STORE_URL).map_err(LakeError::from)?)
     }
 
     /// Lets the scans of this lake run in `runtime`.
-    pub fn register(&self, runtime: &RuntimeEnv) {
-        let _ = runtime;
+    pub fn register(&self, runtime: &RuntimeEnv) -> Result<()> {
+        let url = self.url()?;
+        runtime.register_object_store(url.as_ref(), self.object_store());
+        Ok(())
+    }
+
+    pub(super) fn locks(&self) -> &Locks {
+        &self.shared.locks
+    }
+
+    pub(super) fn writing(&self) -> &Arc<RuntimeEnv> {
+        &self.shared.runtime
     }
 
     /// Makes an empty table. Refuses a name that is taken and a spec that names absent columns.
     pub async fn create_table(&self, name: &TableName, spec: &TableSpec) -> Result<()> {
-        let _ = spec;
-        Err(unfinished(&name.table))
+        spec.validate(name)?;
+        let _turn = self.locks().hold(name).await?;
+        if self.born(name).await?.is_some() {
+            return Err(LakeError::TableExists { table: name.to_string() }.into());
+        }
+        // What is left of a table that was dropped half way must not become part of this one.
+        self.empty(name).await?;
+        let schema: StructType = (&delta_schema(spec)).try_into_kernel().map_err(LakeError::from)?;
+        let created = DeltaTable::new(self.log(name)?)
+            .create()
+            .with_columns(schema.fields().cloned())
+            .with_partition_columns(spec.partition.iter().map(PartitionSpec::column))
+            .with_configuration(spec.properties())
+            .with_raise_if_key_not_exists(false)
+            .with_commit_properties(
+                CommitProperties::default().with_create_checkpoint(false).with_cleanup_expired_logs(Some(false)),
+            )
+            .await;
+        match created {
+            Ok(_) => Ok(()),
+            // Someone who does not share the lock was faster.
+            Err(_) if self.born(name).await?.is_some() => {
+                Err(LakeError::TableExists { table: name.to_string() }.into())
+            }
+            Err(error) => Err(LakeError::from(error).into()),
+        }
     }
 
     /// Takes a table away. Its files go at once: snapshots held by running queries may then fail to read.
     pub async fn drop_table(&self, name: &TableName) -> Result<()> {
-        Err(unfinished(&name.table))
+        let _turn = self.locks().hold(name).await?;
+        if self.born(name).await?.is_none() {
+            return Err(LakeError::TableAbsent { table: name.to_string() }.into());
+        }
+        // Without its first commit a table is no more; the rest is rubbish that may go in any order.
+        self.shared.objects.delete(&commit_path(name, 0)).await.map_err(LakeError::from)?;
+        self.forget(name);
+        Ok(self.empty(name).await?)
+    }
+
+    async fn empty(&self, name: &TableName) -> Result<(), LakeError> {
+        let files: Vec<Path> =
+            self.shared.objects.list(Some(&name.folder())).map_ok(|meta| meta.location).try_collect().await?;
+        for file in files {
+            self.shared.objects.delete(&file).await?;
+        }
+        Ok(())
     }
 
     /// In order of schema and table.
     pub async fn tables(&self) -> Result<Vec<TableName>> {
-        Ok(Vec::new())
+        Ok(self.named_tables().await?)
     }
 
-    /// The newest version of a table. Costs one existence test where nothing changed.
+    async fn named_tables(&self) -> Result<Vec<TableName>, LakeError> {
+        let mut names = Vec::new();
+        for schema in self.shared.objects.list_with_delimiter(Some(&Path::from(TABLES))).await?.common_prefixes {
+            for table in self.shared.objects.list_with_delimiter(Some(&schema)).await?.common_prefixes {
+                let text = |path: &Path| path.filename().and_then(folder_text);
+                let (Some(schema), Some(table)) = (text(&schema), text(&table)) else { continue };
+                let name = TableName { schema, table };
+                if self.born(&name).await?.is_some() {
+                    names.push(name);
+                }
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// The newest version of a table. Costs two existence tests where nothing changed.
     pub async fn snapshot(&self, name: &TableName) -> Result<Arc<Snapshot>> {
-        Err(unfinished(&name.table))
+        Ok(self.newest(name).await?)
     }
 
-    /// Adds rows in one durable commit; see the module for keys and repeats. Waits for other writers, with a limit.
-    pub async fn write(&self, name: &TableName, request: WriteRequest) -> Result<Commit> {
-        let _ = request;
-        Err(unfinished(&name.table))
+    pub(super) async fn newest(&self, name: &TableName) -> Result<Arc<Snapshot>, LakeError> {
+        let absent = || LakeError::TableAbsent { table: name.to_string() };
+        let born = self.born(name).await?.ok_or_else(absent)?;
+        let cached = self.cache().get(name).cloned().filter(|cached| cached.born == born);
+        if let Some(cached) = &cached
+            && self.modified(&commit_path(name, cached.snapshot.version + 1)).await?.is_none()
+        {
+            return Ok(Arc::clone(&cached.snapshot));
+        }
+        let before = cached.map(|cached| cached.snapshot);
+        let read = Arc::new(Snapshot::read(name, self.log(name)?, before, None).await?);
+        let mut cache = self.cache();
+        // Another reader may have been faster and seen more.
+        let newer = cache.get(name).filter(|other| other.born == born && other.snapshot.version > read.version);
+        let snapshot = newer.map_or(read, |other| Arc::clone(&other.snapshot));
+        cache.insert(name.clone(), Cached { snapshot: Arc::clone(&snapshot), born });
+        Ok(snapshot)
     }
 
-    /// Verifies every table: log readable and without gaps, files there with their size, rows and checksum.
-    pub async fn check(&self) -> Result<Vec<Finding>> {
-        Ok(Vec::new())
+    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<TableName, Cached>> {
+        self.shared.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes a checkpoint of the table's newest version, so that opening it need not replay all commits.
-    pub async fn checkpoint(&self, name: &TableName) -> Result<()> {
-        Err(unfinished(&name.table))
+    fn forget(&self, name: &TableName) {
+        self.cache().remove(name);
     }
 
-    /// Gathers the small files of each partition into large sorted ones. No row changes.
-    pub async fn compact(&self, name: &TableName) -> Result<Commit> {
-        Err(unfinished(&name.table))
+    /// When the table's first commit was written; `None` where there is no table.
+    async fn born(&self, name: &TableName) -> Result<Option<chrono::DateTime<chrono::Utc>>, LakeError> {
+        self.modified(&commit_path(name, 0)).await
     }
 
-    /// Deletes files that no longer belong to the newest version and are older than `retain`; gives their number.
-    pub async fn vacuum(&self, name: &TableName, retain: Duration) -> Result<u64> {
-        let _ = retain;
-        Err(unfinished(&name.table))
+    async fn modified(&self, path: &Path) -> Result<Option<chrono::DateTime<chrono::Utc>>, LakeError> {
+        match self.shared.objects.head(path).await {
+            Ok(meta) => Ok(Some(meta.last_modified)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn log(&self, name: &TableName) -> Result<LogStoreRef, LakeError> {
+        let url = format!("{STORE_URL}{}", name.folder());
+        let url = Url::parse(&url).map_err(|_| LakeError::PathReserved { path: url })?;
+        let table: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(self.object_store(), name.folder()));
+        Ok(default_logstore(table, self.object_store(), &url, &StorageConfig::default()))
+    }
+
+    /// Called after each commit: a checkpoint is due now and then, and must not hold up the writer.
+    pub(super) fn committed(&self, name: &TableName, version: u64) {
+        if version % CHECKPOINT_COMMITS != 0 {
+            return;
+        }
+        let (store, name) = (self.clone(), name.clone());
+        tokio::spawn(async move {
+            if let Err(error) = store.checkpoint(&name).await {
+                tracing::warn!(table = %name, version, %error, "no checkpoint was written");
+            }
+        });
     }
 
     /// Writes a blob beside the tables, durably; `false` where one is there already, which then stays as it is.
     pub async fn put_if_absent(&self, path: &str, bytes: Bytes) -> Result<bool> {
-        let _ = bytes;
-        Err(unfinished(path))
+        let path = blob_path(path)?;
+        match self.shared.objects.put_opts(&path, bytes.into(), PutMode::Create.into()).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(LakeError::from(error).into()),
+        }
     }
 
     /// Writes or replaces a blob, durably.
     pub async fn put(&self, path: &str, bytes: Bytes) -> Result<()> {
-        let _ = bytes;
-        Err(unfinished(path))
+        self.shared.objects.put(&blob_path(path)?, bytes.into()).await.map_err(LakeError::from)?;
+        Ok(())
     }
 
     /// `None` where there is no such blob.
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>> {
-        Err(unfinished(path))
+        match self.shared.objects.get(&blob_path(path)?).await {
+            Ok(found) => Ok(Some(found.bytes().await.map_err(LakeError::from)?)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(LakeError::from(error).into()),
+        }
+    }
+
+    /// Nothing happens where there is no such blob.
+    pub async fn delete(&self, path: &str) -> Result<()> {
+        match self.shared.objects.delete(&blob_path(path)?).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(LakeError::from(error).into()),
+        }
     }
 
     /// The paths of all blobs beneath a folder, in order.
     pub async fn list(&self, folder: &str) -> Result<Vec<String>> {
-        Err(unfinished(folder))
+        let listed = self.shared.objects.list(Some(&blob_path(folder)?));
+        let paths: Result<Vec<String>, _> = listed.map_ok(|meta| meta.location.to_string()).try_collect().await;
+        Ok(paths.map_err(LakeError::from)?)
     }
 }
 
-fn unfinished(what: &str) -> Error {
-    Error::new(Reason::Unsupported, format!("{what:?} is not supported yet"))
+/// The columns as Delta is told of them. To Delta an empty text as a partition is a null, so that column takes nulls.
+fn delta_schema(spec: &TableSpec) -> Schema {
+    let by = spec.partition.as_ref().map(PartitionSpec::column);
+    let field = |column: &StoredColumn| {
+        let partitions = by == Some(column.field.name().as_str());
+        column.field.clone().with_nullable(partitions || column.field.is_nullable())
+    };
+    let hidden =
+        matches!(spec.partition, Some(PartitionSpec::Month(_))).then(|| Field::new(MONTH, DataType::Utf8, true));
+    Schema::new(spec.columns.iter().map(field).chain(hidden).collect::<Vec<_>>())
+}
+
+pub(super) fn commit_path(name: &TableName, version: u64) -> Path {
+    Path::from(format!("{}/_delta_log/{version:020}.json", name.folder()))
+}
+
+fn blob_path(path: &str) -> Result<Path, LakeError> {
+    let reserved = || LakeError::PathReserved { path: path.to_owned() };
+    let parsed = Path::parse(path).map_err(|_| reserved())?;
+    match parsed.parts().next() {
+        Some(first) if first.as_ref() == TABLES => Err(reserved()),
+        _ => Ok(parsed),
+    }
+}
+
+enum Place {
+    Folder(PathBuf),
+    Memory,
+}
+
+fn place(root: &str) -> Result<Place, LakeError> {
+    let refuse = |rule| LakeError::RootInvalid { root: root.to_owned(), rule };
+    match root.split_once("://") {
+        None if root.is_empty() => Err(refuse("it is empty")),
+        None => Ok(Place::Folder(PathBuf::from(root))),
+        Some(("memory", _)) => Ok(Place::Memory),
+        Some(("file", _)) => {
+            let url = Url::parse(root).map_err(|_| refuse("it is not a URL"))?;
+            url.to_file_path().map(Place::Folder).map_err(|()| refuse("it is not a path of this machine"))
+        }
+        Some(_) => Err(refuse("only folders, file:// and memory:// are known")),
+    }
 }

@@ -1,8 +1,25 @@
 //! A write: rows in, one durable commit out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use datafusion::physical_plan::SendableRecordBatchStream;
+use deltalake::DeltaTableError;
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
+use deltalake::kernel::{Action, Transaction};
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use futures::StreamExt;
+
+use super::arrange::{arranged, partitions};
+use super::data_file::{FileWriter, Layout, Written};
+use super::error::LakeError;
+use super::snapshot::Snapshot;
+use super::store::Store;
+use super::table::{PartitionSpec, TableName};
+use crate::error::Result;
+
+/// How often a write is done over because another process committed first.
+const ATTEMPTS_MAX: usize = 8;
 
 /// Rows to add, and the identity of the load that brings them.
 pub struct WriteRequest {
@@ -29,6 +46,140 @@ pub struct Commit {
     pub rows_duplicate: u64,
     /// Rows older than the stored row of their key.
     pub rows_stale: u64,
+    /// Files written, and their bytes.
     pub files: u64,
     pub bytes: u64,
+}
+
+/// What became of an attempt to commit.
+pub(super) enum Outcome {
+    Committed(u64),
+    /// Another commit came first; nothing is written to the log.
+    Overtaken,
+}
+
+impl Store {
+    /// Adds rows in one durable commit; see the module for keys and repeats. Waits for other writers, with a limit.
+    ///
+    /// After an error the table is as before or holds the whole load; repeating the load with the same id settles it.
+    pub async fn write(&self, name: &TableName, request: WriteRequest) -> Result<Commit> {
+        Ok(self.write_rows(name, request).await?)
+    }
+
+    async fn write_rows(&self, name: &TableName, request: WriteRequest) -> Result<Commit, LakeError> {
+        let WriteRequest { load_id, rows, notes } = request;
+        let snapshot = self.newest(name).await?;
+        if snapshot.holds(&load_id).await? {
+            return Ok(Commit { version: snapshot.version, repeated: true, ..Commit::default() });
+        }
+        refuse_other_columns(name, &snapshot, &rows)?;
+        let layout = Layout::new(self.object_store(), name, &snapshot.spec)?;
+        let load = Load { load_id: &load_id, notes: &notes, operation: appending(&snapshot) };
+        self.append(name, &layout, rows, &load).await
+    }
+
+    /// A table without a key only grows, so its files may be written before its turn to commit comes.
+    async fn append(
+        &self,
+        name: &TableName,
+        layout: &Layout,
+        rows: SendableRecordBatchStream,
+        load: &Load<'_>,
+    ) -> Result<Commit, LakeError> {
+        let mut rows = arranged(rows, &layout.spec, self.writing())?;
+        let mut writer = FileWriter::new(layout.clone());
+        while let Some(batch) = rows.next().await {
+            for (partition, rows) in partitions(&batch?, &layout.spec)? {
+                writer.write(partition.as_ref(), &rows).await?;
+            }
+        }
+        let files = writer.finish().await?;
+        let _turn = self.locks().hold(name).await?;
+        for _ in 0..ATTEMPTS_MAX {
+            let snapshot = self.newest(name).await?;
+            if snapshot.holds(load.load_id).await? {
+                return Ok(Commit { version: snapshot.version, repeated: true, ..Commit::default() });
+            }
+            let actions = files.iter().map(|file| Action::Add(layout.add(file, true))).collect();
+            if let Outcome::Committed(version) = self.commit(&snapshot, actions, load).await? {
+                let rows_added = files.iter().map(|file| file.rows).sum();
+                return Ok(sized(Commit { version, rows_added, ..Commit::default() }, &files));
+            }
+        }
+        Err(LakeError::Contended { table: name.to_string(), attempts: ATTEMPTS_MAX })
+    }
+
+    /// Puts the actions into the log as the version after `snapshot`.
+    pub(super) async fn commit(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        actions: Vec<Action>,
+        load: &Load<'_>,
+    ) -> Result<Outcome, LakeError> {
+        let now = chrono::Utc::now().timestamp_millis();
+        let engine = format!("henna {}", env!("CARGO_PKG_VERSION"));
+        let metadata = [
+            ("engine".to_owned(), engine.into()),
+            ("loadId".to_owned(), load.load_id.into()),
+            ("notes".to_owned(), serde_json::json!(load.notes)),
+        ];
+        let properties = CommitProperties::default()
+            .with_max_retries(0)
+            .with_create_checkpoint(false)
+            .with_cleanup_expired_logs(Some(false))
+            .with_metadata(metadata)
+            .with_application_transaction(Transaction::new_with_last_update(load.load_id, 1, Some(now)));
+        let prepared = CommitBuilder::from(properties)
+            .with_actions(actions)
+            .build(Some(&snapshot.state), Arc::clone(&snapshot.log), load.operation.clone())
+            .into_prepared_commit_future()
+            .await?;
+        // The commit's own follow-up (checkpoint, reading the table anew) is left undone: it may fail, the commit stands.
+        match prepared.await {
+            Ok(committed) => {
+                self.committed(&snapshot.name, committed.version);
+                Ok(Outcome::Committed(committed.version))
+            }
+            Err(DeltaTableError::VersionAlreadyExists(_)) => Ok(Outcome::Overtaken),
+            Err(DeltaTableError::Transaction {
+                source: TransactionError::MaxCommitAttempts(_) | TransactionError::CommitConflict(_),
+            }) => Ok(Outcome::Overtaken),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// What a commit says of itself.
+pub(super) struct Load<'a> {
+    pub load_id: &'a str,
+    pub notes: &'a BTreeMap<String, String>,
+    pub operation: DeltaOperation,
+}
+
+fn appending(snapshot: &Snapshot) -> DeltaOperation {
+    let partition_by = snapshot.spec.partition.iter().map(|by: &PartitionSpec| by.column().to_owned()).collect();
+    DeltaOperation::Write { mode: SaveMode::Append, partition_by: Some(partition_by), predicate: None }
+}
+
+pub(super) fn sized(commit: Commit, files: &[Written]) -> Commit {
+    Commit { files: files.len() as u64, bytes: files.iter().map(|file| file.bytes).sum(), ..commit }
+}
+
+fn refuse_other_columns(
+    name: &TableName,
+    snapshot: &Snapshot,
+    rows: &SendableRecordBatchStream,
+) -> Result<(), LakeError> {
+    let (wanted, given) = (&snapshot.schema, rows.schema());
+    let mismatch = |difference: String| Err(LakeError::RowsMismatch { table: name.to_string(), difference });
+    if wanted.fields().len() != given.fields().len() {
+        return mismatch(format!("{} columns, not {}", given.fields().len(), wanted.fields().len()));
+    }
+    for (wanted, given) in wanted.fields().iter().zip(given.fields()) {
+        if wanted.name() != given.name() || wanted.data_type() != given.data_type() {
+            let (name, data_type) = (wanted.name(), wanted.data_type());
+            return mismatch(format!("\"{}\" {} for \"{name}\" {data_type}", given.name(), given.data_type()));
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,136 @@
+//! Puts incoming rows in the order of the files: by partition, then by the table's sort columns, in bounded memory.
+//!
+//! Rows that do not fit into memory are sorted in runs on the disk. A hidden month column is made on the way in and taken
+//! away again by [`partitions`].
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch, StringArray};
+use arrow::compute::{DatePart, SortOptions, date_part, partition};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
+use arrow::util::display::array_value_to_string;
+use datafusion::error::DataFusionError;
+use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
+use futures::StreamExt;
+
+use super::error::LakeError;
+use super::table::{MONTH, PartitionSpec, TableSpec};
+
+/// What one lake's writes may hold in memory together before rows go to the disk.
+const SORT_BYTES_MAX: usize = 512 << 20;
+
+/// The runtime of a lake's writes, apart from that of its queries.
+pub fn runtime() -> Result<Arc<RuntimeEnv>, LakeError> {
+    let pool = Arc::new(FairSpillPool::new(SORT_BYTES_MAX));
+    Ok(RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?)
+}
+
+/// The rows in file order. They may hold columns beyond those of the spec, which travel along.
+pub fn arranged(
+    rows: SendableRecordBatchStream,
+    spec: &TableSpec,
+    runtime: &Arc<RuntimeEnv>,
+) -> Result<SendableRecordBatchStream, LakeError> {
+    let rows = with_month(rows, spec);
+    let schema = rows.schema();
+    let partition = spec.partition.iter().map(PartitionSpec::column);
+    let options = SortOptions { descending: false, nulls_first: false };
+    let column = |name: &str| Ok(PhysicalSortExpr::new(Arc::new(Column::new(name, schema.index_of(name)?)), options));
+    let columns = partition.chain(spec.sort.iter().map(String::as_str)).map(column);
+    let Some(ordering) = LexOrdering::new(columns.collect::<Result<Vec<_>, LakeError>>()?) else { return Ok(rows) };
+    let source = Arc::new(Incoming { schema: Arc::clone(&schema), rows: Mutex::new(Some(rows)) });
+    let scan = StreamingTableExec::try_new(schema, vec![source], None, [], false, None)?;
+    let context = TaskContext::default().with_runtime(Arc::clone(runtime));
+    Ok(SortExec::new(ordering, Arc::new(scan)).execute(0, Arc::new(context))?)
+}
+
+/// A stream as the leaf of a plan; it can be run once.
+struct Incoming {
+    schema: SchemaRef,
+    rows: Mutex<Option<SendableRecordBatchStream>>,
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Incoming")
+    }
+}
+
+impl PartitionStream for Incoming {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let taken = self.rows.lock().unwrap_or_else(PoisonError::into_inner).take();
+        taken.unwrap_or_else(|| {
+            let spent = DataFusionError::Internal("incoming rows were read twice".to_owned());
+            Box::pin(RecordBatchStreamAdapter::new(
+                Arc::clone(&self.schema),
+                futures::stream::once(async { Err(spent) }),
+            ))
+        })
+    }
+}
+
+fn with_month(rows: SendableRecordBatchStream, spec: &TableSpec) -> SendableRecordBatchStream {
+    let Some(PartitionSpec::Month(source)) = spec.partition.clone() else { return rows };
+    let mut fields = rows.schema().fields().to_vec();
+    fields.push(Arc::new(Field::new(MONTH, DataType::Int32, true)));
+    let schema = Arc::new(Schema::new(fields));
+    let target = Arc::clone(&schema);
+    let stream = rows.map(move |batch| {
+        let batch = batch?;
+        let mut columns = batch.columns().to_vec();
+        let source = batch.schema().index_of(&source)?;
+        columns.push(months(batch.column(source))?);
+        Ok(RecordBatch::try_new(Arc::clone(&target), columns)?)
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, stream))
+}
+
+/// Months since the year 0, in UTC (stored times have no other zone).
+fn months(values: &ArrayRef) -> Result<ArrayRef, DataFusionError> {
+    let years = date_part(values, DatePart::Year)?;
+    let months = date_part(values, DatePart::Month)?;
+    let (years, months) = (years.as_primitive::<Int32Type>(), months.as_primitive::<Int32Type>());
+    let count = |(year, month): (Option<i32>, Option<i32>)| Some(year?.saturating_mul(12).saturating_add(month? - 1));
+    Ok(Arc::new(years.iter().zip(months).map(count).collect::<Int32Array>()))
+}
+
+/// A batch in file order as runs of one partition each, in the columns of the spec, with the partition's name in the log.
+pub fn partitions(batch: &RecordBatch, spec: &TableSpec) -> Result<Vec<(Option<String>, RecordBatch)>, LakeError> {
+    let schema = spec.schema();
+    let indices: Vec<usize> =
+        schema.fields().iter().map(|field| batch.schema().index_of(field.name())).collect::<Result<_, _>>()?;
+    let rows = batch.project(&indices)?.with_schema(schema)?;
+    let Some(by) = &spec.partition else { return Ok(vec![(None, rows)]) };
+    let values = batch.column(batch.schema().index_of(by.column())?);
+    let runs = partition(std::slice::from_ref(values))?.ranges();
+    runs.into_iter().map(|run| Ok((name(by, values, run.start)?, rows.slice(run.start, run.len())))).collect()
+}
+
+fn name(by: &PartitionSpec, values: &ArrayRef, row: usize) -> Result<Option<String>, LakeError> {
+    if values.is_null(row) {
+        return Ok(None);
+    }
+    Ok(Some(match by {
+        PartitionSpec::Month(_) => {
+            let months = values.as_primitive::<Int32Type>().value(row);
+            format!("{:04}-{:02}", months.div_euclid(12), months.rem_euclid(12) + 1)
+        }
+        PartitionSpec::Column(_) => match values.as_any().downcast_ref::<StringArray>() {
+            Some(texts) => texts.value(row).to_owned(),
+            None => array_value_to_string(values, row)?,
+        },
+    }))
+}

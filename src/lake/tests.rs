@@ -1,0 +1,353 @@
+//! The lake as the other rooms use it: loads in, SQL out, on a real folder.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, Decimal128Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
+    TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::util::pretty::pretty_format_batches;
+use chrono::DateTime;
+use datafusion::common::assert_batches_eq;
+use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use super::*;
+use crate::error::{Error, Reason};
+
+pub(super) fn orders_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("id", DataType::Utf8, false),
+        Field::new("time", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false),
+        Field::new("one_id", DataType::Int64, true),
+        Field::new("amount", DataType::Decimal128(18, 2), true),
+        Field::new("opens", DataType::Int64, true),
+        Field::new("tags", DataType::List(Arc::new(Field::new("element", DataType::Utf8, true))), true),
+        Field::new("version", DataType::Int64, true),
+    ]))
+}
+
+/// What a session in Shanghai sees.
+fn shape() -> SchemaRef {
+    let seen = |field: &Field| match field.name().as_str() {
+        "id" => Field::new("id", DataType::Utf8View, false),
+        "time" => Field::new("time", DataType::Timestamp(TimeUnit::Microsecond, Some("Asia/Shanghai".into())), false),
+        "opens" => Field::new("opens", DataType::Time64(TimeUnit::Microsecond), true),
+        "tags" => Field::new("tags", DataType::List(Arc::new(Field::new("item", DataType::Utf8View, true))), true),
+        _ => field.clone(),
+    };
+    Arc::new(Schema::new(orders_schema().fields().iter().map(|field| seen(field)).collect::<Vec<_>>()))
+}
+
+/// An order: id, time (UTC), customer, amount in cents, version.
+pub(super) type Order = (&'static str, &'static str, i64, i128, i64);
+
+pub(super) fn batch(orders: &[Order]) -> RecordBatch {
+    let micros = |text: &str| DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros();
+    let mut tags = ListBuilder::new(StringBuilder::new()).with_field(Field::new("element", DataType::Utf8, true));
+    for order in orders {
+        tags.append_value([Some(order.0), None]);
+    }
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values(orders.iter().map(|order| order.0))),
+        Arc::new(
+            TimestampMicrosecondArray::from_iter_values(orders.iter().map(|order| micros(order.1)))
+                .with_timezone("UTC"),
+        ),
+        Arc::new(Int64Array::from_iter_values(orders.iter().map(|order| order.2))),
+        Arc::new(
+            Decimal128Array::from_iter_values(orders.iter().map(|order| order.3))
+                .with_precision_and_scale(18, 2)
+                .unwrap(),
+        ),
+        Arc::new(Int64Array::from_iter_values(orders.iter().map(|order| order.2 * 1_000_000))),
+        Arc::new(tags.finish()),
+        Arc::new(Int64Array::from_iter_values(orders.iter().map(|order| order.4))),
+    ];
+    RecordBatch::try_new(orders_schema(), columns).unwrap()
+}
+
+fn stream(batches: Vec<RecordBatch>) -> SendableRecordBatchStream {
+    let batches = futures::stream::iter(batches.into_iter().map(Ok));
+    Box::pin(RecordBatchStreamAdapter::new(orders_schema(), batches))
+}
+
+pub(super) fn load(load_id: &str, orders: &[Order]) -> WriteRequest {
+    WriteRequest { load_id: load_id.to_owned(), rows: stream(vec![batch(orders)]), notes: BTreeMap::new() }
+}
+
+pub(super) fn name() -> TableName {
+    TableName::new("public", "orders")
+}
+
+/// Partitioned by month, sorted by time; `key` and `version` as given.
+pub(super) fn spec(key: &[&str], version: Option<&str>) -> TableSpec {
+    let mut spec = TableSpec::plain(&orders_schema());
+    spec.key = key.iter().map(|&column| column.to_owned()).collect();
+    spec.version = version.map(str::to_owned);
+    spec.partition = Some(PartitionSpec::Month("time".into()));
+    spec.sort = vec!["time".into(), "id".into()];
+    spec
+}
+
+async fn lake(spec: &TableSpec) -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path().to_str().unwrap()).await.unwrap();
+    store.create_table(&name(), spec).await.unwrap();
+    (folder, store)
+}
+
+async fn context(store: &Store, remap: Option<Remap>) -> SessionContext {
+    let mut config = SessionConfig::new().with_target_partitions(2);
+    config.options_mut().execution.time_zone = Some("Asia/Shanghai".into());
+    let context = SessionContext::new_with_config(config);
+    store.register(&context.runtime_env()).unwrap();
+    let provider = store.snapshot(&name()).await.unwrap().provider(shape(), remap);
+    context.register_table("orders", provider).unwrap();
+    context
+}
+
+async fn ask(store: &Store, sql: &str) -> Vec<RecordBatch> {
+    context(store, None).await.sql(sql).await.unwrap().collect().await.unwrap()
+}
+
+const THREE: [Order; 3] = [
+    ("c", "2025-03-31T15:59:59.999999Z", 3, 123_456_789_012_345_678, 1),
+    ("a", "2025-03-31T16:00:00Z", 1, 250, 1),
+    ("b", "2025-04-01T00:00:00Z", 2, -1, 1),
+];
+
+#[tokio::test]
+async fn rows_come_back_as_a_session_sees_them() {
+    let (_folder, store) = lake(&spec(&[], None)).await;
+    let commit = store.write(&name(), load("1", &THREE)).await.unwrap();
+    assert_eq!((commit.version, commit.rows_added, commit.files), (1, 3, 2));
+    let rows = ask(&store, "SELECT id, time, amount, opens, tags FROM orders ORDER BY id").await;
+    assert_batches_eq!(
+        [
+            "+----+----------------------------------+---------------------+----------+-------+",
+            "| id | time                             | amount              | opens    | tags  |",
+            "+----+----------------------------------+---------------------+----------+-------+",
+            "| a  | 2025-04-01T00:00:00+08:00        | 2.50                | 00:00:01 | [a, ] |",
+            "| b  | 2025-04-01T08:00:00+08:00        | -0.01               | 00:00:02 | [b, ] |",
+            "| c  | 2025-03-31T23:59:59.999999+08:00 | 1234567890123456.78 | 00:00:03 | [c, ] |",
+            "+----+----------------------------------+---------------------+----------+-------+",
+        ],
+        &rows
+    );
+}
+
+#[tokio::test]
+async fn a_repeated_load_adds_no_rows() {
+    let (_folder, store) = lake(&spec(&[], None)).await;
+    store.write(&name(), load("1", &THREE)).await.unwrap();
+    let again = store.write(&name(), load("1", &THREE)).await.unwrap();
+    assert_eq!(again, Commit { version: 1, repeated: true, ..Commit::default() });
+    let snapshot = store.snapshot(&name()).await.unwrap();
+    assert_eq!((snapshot.rows(), snapshot.loaded("1").await.unwrap()), (3, true));
+    assert!(!snapshot.loaded("2").await.unwrap());
+}
+
+#[tokio::test]
+async fn a_commit_of_another_process_shows_at_the_next_snapshot() {
+    let (folder, here) = lake(&spec(&[], None)).await;
+    assert_eq!(here.snapshot(&name()).await.unwrap().rows(), 0);
+    let elsewhere = Store::open(folder.path().to_str().unwrap()).await.unwrap();
+    elsewhere.write(&name(), load("1", &THREE)).await.unwrap();
+    assert_eq!(here.snapshot(&name()).await.unwrap().rows(), 3);
+    elsewhere.drop_table(&name()).await.unwrap();
+    let gone = here.snapshot(&name()).await.map(|snapshot| snapshot.version).unwrap_err();
+    assert_eq!(gone.reason(), Reason::UndefinedTable);
+}
+
+/// `EXPLAIN ANALYZE` of a query.
+async fn analyzed(context: &SessionContext, sql: &str) -> String {
+    let frame = context.sql(&format!("EXPLAIN ANALYZE {sql}")).await.unwrap();
+    pretty_format_batches(&frame.collect().await.unwrap()).unwrap().to_string()
+}
+
+#[tokio::test]
+async fn a_time_in_another_zone_prunes_files_and_row_groups() {
+    let (_folder, store) = lake(&spec(&[], None)).await;
+    store.write(&name(), load("1", &THREE)).await.unwrap();
+    let context = context(&store, None).await;
+    let plan = analyzed(&context, "SELECT id FROM orders WHERE time >= '2025-04-01T07:00:00'").await;
+    assert!(plan.contains("files_pruned_by_log=1") && plan.contains("files_scanned=1"), "{plan}");
+    let plan = analyzed(&context, "SELECT id FROM orders WHERE time >= now() AND time < '2025-03-31T23:59:59'").await;
+    assert!(!plan.contains("files_scanned"), "{plan}");
+    // The predicate that reaches the file is on the column itself, not on a cast of it.
+    let plan = analyzed(&context, "SELECT id FROM orders WHERE time >= '2025-04-01T00:00:00'").await;
+    assert!(plan.contains("time_max") && !plan.contains("CAST(time"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_count_reads_no_file() {
+    let (_folder, store) = lake(&spec(&[], None)).await;
+    store.write(&name(), load("1", &THREE)).await.unwrap();
+    let context = context(&store, None).await;
+    let plan = analyzed(&context, "SELECT count(*), max(time), min(amount) FROM orders").await;
+    assert!(plan.contains("PlaceholderRowExec") && !plan.contains("DataSourceExec"), "{plan}");
+    let rows = ask(&store, "SELECT count(*) AS n, max(time) AS last, min(amount) AS least FROM orders").await;
+    assert_batches_eq!(
+        [
+            "+---+---------------------------+-------+",
+            "| n | last                      | least |",
+            "+---+---------------------------+-------+",
+            "| 3 | 2025-04-01T08:00:00+08:00 | -0.01 |",
+            "+---+---------------------------+-------+",
+        ],
+        &rows
+    );
+}
+
+#[tokio::test]
+async fn an_empty_table_gives_no_rows() {
+    let (_folder, store) = lake(&spec(&[], None)).await;
+    let rows = ask(&store, "SELECT count(*) AS n FROM orders WHERE id = 'a'").await;
+    assert_batches_eq!(["+---+", "| n |", "+---+", "| 0 |", "+---+"], &rows);
+}
+
+#[tokio::test]
+async fn a_merged_customer_reads_as_its_survivor_also_in_filters() {
+    let (_folder, store) = lake(&spec(&[], None)).await;
+    store.write(&name(), load("1", &THREE)).await.unwrap();
+    let remap = Remap { column: "one_id".into(), survivors: Arc::new(HashMap::from([(3, 1)])) };
+    let context = context(&store, Some(remap)).await;
+    for (sql, found) in [
+        ("SELECT id FROM orders WHERE one_id = 1 ORDER BY id", "a c"),
+        ("SELECT id FROM orders WHERE one_id = 3", ""),
+        ("SELECT id FROM orders WHERE one_id > 2", ""),
+        ("SELECT id FROM orders WHERE one_id IN (1, 9) ORDER BY id", "a c"),
+        ("SELECT CAST(max(one_id) AS VARCHAR) FROM orders", "2"),
+    ] {
+        let batches = context.sql(sql).await.unwrap().collect().await.unwrap();
+        let cell = |batch: &RecordBatch| {
+            let column = arrow::compute::cast(batch.column(0), &DataType::Utf8).unwrap();
+            column
+                .as_any()
+                .downcast_ref::<StringArray>()
+                .unwrap()
+                .iter()
+                .flatten()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(batches.iter().flat_map(cell).collect::<Vec<_>>().join(" "), found, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn files_are_partitioned_sorted_and_checksummed() {
+    let (folder, store) = lake(&spec(&[], None)).await;
+    store.write(&name(), load("1", &THREE)).await.unwrap();
+    let snapshot = store.snapshot(&name()).await.unwrap();
+    let months: Vec<_> = snapshot.files.iter().map(|file| file.partition.clone().unwrap()).collect();
+    assert_eq!(months, ["2025-03", "2025-04"]);
+    for file in &snapshot.files {
+        let bytes = std::fs::read(folder.path().join(&file.path)).unwrap();
+        assert_eq!((bytes.len() as u64, Some(crc32c::crc32c(&bytes))), (file.bytes, file.crc32c));
+        assert_eq!(file.sorted, ["time", "id"]);
+    }
+}
+
+#[tokio::test]
+async fn a_table_may_be_partitioned_by_a_column_of_any_text() {
+    let mut by_id = spec(&[], None);
+    by_id.partition = Some(PartitionSpec::Column("id".into()));
+    let (_folder, store) = lake(&by_id).await;
+    let orders: [Order; 3] = [
+        ("天猫/1", "2025-03-31T15:59:59Z", 1, 1, 1),
+        ("", "2025-03-31T15:59:59Z", 2, 1, 1),
+        ("%41", "2025-03-31T15:59:59Z", 3, 1, 1),
+    ];
+    store.write(&name(), load("1", &orders)).await.unwrap();
+    let rows = ask(&store, "SELECT one_id FROM orders WHERE id = '天猫/1' OR id = '%41' OR id = '' ORDER BY 1").await;
+    assert_batches_eq!(
+        ["+--------+", "| one_id |", "+--------+", "| 1      |", "| 2      |", "| 3      |", "+--------+"],
+        &rows
+    );
+    let plan = analyzed(&context(&store, None).await, "SELECT one_id FROM orders WHERE id = '天猫/1'").await;
+    assert!(!plan.contains("files_scanned=3"), "{plan}");
+}
+
+#[tokio::test]
+async fn tables_are_listed_and_made_once() {
+    let (_folder, store) = lake(&spec(&[], None)).await;
+    let other = TableName::new("市场", "a b");
+    store.create_table(&other, &TableSpec::plain(&orders_schema())).await.unwrap();
+    assert_eq!(store.tables().await.unwrap(), [name(), other]);
+    let taken = store.create_table(&name(), &spec(&[], None)).await.unwrap_err();
+    assert_eq!(taken.reason(), Reason::DuplicateTable);
+}
+
+#[tokio::test]
+async fn a_dropped_table_may_be_made_again_and_is_empty() {
+    let (_folder, store) = lake(&spec(&[], None)).await;
+    store.write(&name(), load("1", &THREE)).await.unwrap();
+    store.drop_table(&name()).await.unwrap();
+    store.create_table(&name(), &spec(&[], None)).await.unwrap();
+    assert_eq!(store.snapshot(&name()).await.unwrap().rows(), 0);
+    assert!(!store.write(&name(), load("1", &THREE)).await.unwrap().repeated);
+}
+
+#[tokio::test]
+async fn rows_of_other_columns_are_refused() {
+    let (_folder, store) = lake(&TableSpec::plain(&Schema::new(vec![Field::new("id", DataType::Utf8, true)]))).await;
+    let refused = store.write(&name(), load("1", &THREE)).await.unwrap_err();
+    assert_eq!(refused.to_string(), "rows for table \"public.orders\" do not fit: 7 columns, not 1");
+}
+
+#[tokio::test]
+async fn an_error_among_the_rows_ends_the_load_and_comes_back_as_it_was() {
+    let (_folder, store) = lake(&spec(&[], None)).await;
+    let torn = datafusion::error::DataFusionError::External(Box::new(Error::new(Reason::FileInvalid, "torn")));
+    let rows = futures::stream::iter([Ok(batch(&THREE)), Err(torn)]);
+    let rows = Box::pin(RecordBatchStreamAdapter::new(orders_schema(), rows));
+    let request = WriteRequest { load_id: "1".into(), rows, notes: BTreeMap::new() };
+    let error = store.write(&name(), request).await.unwrap_err();
+    assert_eq!((error.reason(), error.to_string()), (Reason::FileInvalid, "torn".to_owned()));
+    assert_eq!(store.snapshot(&name()).await.unwrap().rows(), 0);
+}
+
+#[tokio::test]
+async fn blobs_are_kept_apart_from_tables() {
+    let (_folder, store) = lake(&spec(&[], None)).await;
+    assert!(store.put_if_absent("security/1", "a".into()).await.unwrap());
+    assert!(!store.put_if_absent("security/1", "b".into()).await.unwrap());
+    assert_eq!(store.get("security/1").await.unwrap().unwrap(), "a");
+    store.put("security/1", "c".into()).await.unwrap();
+    assert_eq!(store.get("security/1").await.unwrap().unwrap(), "c");
+    assert_eq!(store.get("security/2").await.unwrap(), None);
+    assert_eq!(store.list("security").await.unwrap(), ["security/1"]);
+    let refused = store.put("tables/public/orders/x", "a".into()).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::InvalidParameter);
+}
+
+#[tokio::test]
+async fn a_lake_is_made_once_and_opened_where_it_is() {
+    let (folder, _) = lake(&spec(&[], None)).await;
+    let root = folder.path().to_str().unwrap();
+    assert!(Store::create(root).await.is_err());
+    assert!(Store::open(root).await.is_ok());
+    let other = tempfile::tempdir().unwrap();
+    let absent = Store::open(other.path().to_str().unwrap()).await.map(|_| ()).unwrap_err();
+    assert_eq!(absent.reason(), Reason::FileMissing);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_keeps_files_tags_statistics_and_loads() {
+    let (folder, store) = lake(&spec(&[], None)).await;
+    for (index, order) in THREE.iter().enumerate() {
+        store.write(&name(), load(&index.to_string(), std::slice::from_ref(order))).await.unwrap();
+    }
+    let before = store.snapshot(&name()).await.unwrap();
+    store.checkpoint(&name()).await.unwrap();
+    let elsewhere = Store::open(folder.path().to_str().unwrap()).await.unwrap();
+    let after = elsewhere.snapshot(&name()).await.unwrap();
+    assert_eq!(after.files, before.files);
+    assert!(after.loaded("0").await.unwrap());
+}
