@@ -1,10 +1,11 @@
-//! Who may see what: roles, grants, row policies and masks.
+//! Who may see what: roles, grants, row policies and masks, and the wall that keeps them.
 //!
 //! 1. [`parse`] turns a security statement into an [`AccessStatement`].
 //! 2. [`SecurityStore::apply`] checks that the principal may, writes one record into the security log, and publishes the
 //!    next [`SecuritySnapshot`].
 //! 3. [`SecurityStore::login`] gives the [`Principal`] of a user that proved itself; a session shares it with its tables
 //!    through a [`PrincipalHandle`].
+//! 4. A session can name [`SecuredTable`]s only. At each scan they decide anew, and give the raw scan or a [`SecureScanExec`].
 
 pub mod audit;
 pub mod error;
@@ -12,6 +13,7 @@ pub mod model;
 pub mod principal;
 pub mod statement;
 pub mod store;
+pub mod wall;
 
 pub use audit::{AuditEvent, AuditOutcome, AuditSink};
 pub use error::AccessError;
@@ -28,4 +30,5 @@ pub use store::log::{LogStore, LogStoreError, PutOutcome};
 pub use store::memory::MemoryLog;
 pub use store::objects::{ObjectChange, Objects, Relation};
 pub use store::scram::Verifier;
+pub use wall::{SecureScanExec, SecuredTable, TableResolver, WallEnvironment};
 pub use store::{AccessNotice, Applied, Fingerprint, SecurityStore};

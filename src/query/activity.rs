@@ -40,7 +40,12 @@ impl Activity {
     }
 
     pub fn rows(&self) -> Vec<ActivityEntry> {
-        lock(&self.sessions).values().map(|entry| lock(entry).row.clone()).collect()
+        let row = |entry: &Arc<Mutex<Entry>>| {
+            let entry = lock(entry);
+            let state = if entry.canceller.is_busy() { "active" } else { "idle" };
+            ActivityEntry { state: state.to_owned(), ..entry.row.clone() }
+        };
+        lock(&self.sessions).values().map(row).collect()
     }
 
     /// The user of a session.
@@ -60,16 +65,12 @@ impl Present {
         self.pid
     }
 
+    /// Shows the statement that begins, literals removed.
     pub fn begin(&self, query: String, application: &str) {
         let row = &mut lock(&self.entry).row;
         row.query = Some(query);
         application.clone_into(&mut row.application);
         row.query_start_us = Some(chrono::Utc::now().timestamp_micros());
-        "active".clone_into(&mut row.state);
-    }
-
-    pub fn finish(&self) {
-        "idle".clone_into(&mut lock(&self.entry).row.state);
     }
 }
 

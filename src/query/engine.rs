@@ -17,7 +17,8 @@ use super::session::{Session, State};
 use super::settings::Settings;
 use super::system;
 use crate::access::{
-    PolicyCommand, Principal, PrincipalHandle, RoleId, RowSecurity, SecuritySnapshot, SecurityStore, TableId, quoted,
+    PolicyCommand, Principal, PrincipalHandle, RoleId, RowSecurity, SecuritySnapshot, SecurityStore, TableId,
+    WallEnvironment, quoted,
 };
 use crate::catalog::inventory::Inventory;
 use crate::dataset::{Contract, Dataset};
@@ -96,7 +97,8 @@ impl Lake {
         let inventory = Inventory::of(&dataset, crate::ingest::system_contracts()?, system::contracts());
         let activity = Arc::default();
         let started_us = chrono::Utc::now().timestamp_micros();
-        let shared = Shared { store, dataset, security, inventory, activity, started_us, base, pool, survivors: Mutex::default() };
+        let wall = Arc::new(WallEnvironment::new(&base));
+        let shared = Shared { store, dataset, security, inventory, activity, started_us, base, wall, pool, survivors: Mutex::default() };
         let lake = Self { shared: Arc::new(shared) };
         lake.plan_views().await?;
         Ok(lake)
@@ -233,7 +235,7 @@ impl Lake {
 /// The state that every session begins from: PostgreSQL's dialect, our functions, limits shared by all.
 fn base_state(store: &Store, limits: Limits) -> Result<SessionState> {
     let runtime = runtime(limits)?;
-    store.register(&runtime);
+    store.register(&runtime)?;
     let mut config = SessionConfig::new().with_information_schema(false).with_create_default_catalog_and_schema(false);
     let options = config.options_mut();
     options.sql_parser.dialect = "PostgreSQL".parse().map_err(failure)?;

@@ -63,6 +63,11 @@ impl Canceller {
         StatementGuard { token, deadline: timeout.map(|span| Instant::now() + span) }
     }
 
+    /// Whether a statement is running.
+    pub fn is_busy(&self) -> bool {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Forgets the statement: a cancel request that comes now hits nothing.
     pub fn finish(&self) {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = None;

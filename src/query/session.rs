@@ -26,7 +26,7 @@ use super::guard::{Canceller, StatementGuard};
 use super::judge::judge;
 use super::names::Names;
 use super::settings::Settings;
-use super::statement::{self, Statement, StatementKind};
+use super::statement::{self, Statement, StatementKind, without_literals};
 use super::utility::Utility;
 use crate::access::{Principal, PrincipalHandle};
 use crate::catalog;
@@ -114,6 +114,8 @@ impl Session {
     /// Runs a prepared statement with one value per parameter.
     pub async fn run(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Answer> {
         let guard = self.begin_statement();
+        let application = self.lock().settings.show("application_name")?.to_owned();
+        self.names.about.present.begin(without_literals(&prepared.statement.text), &application);
         let answer = self.answer(prepared, values, &guard).await;
         self.settle(answer)
     }
@@ -373,6 +375,16 @@ impl Session {
             }
         };
         RecordBatch::try_new(columns, arrays).map_err(|error| Error::of(Reason::Internal, error))
+    }
+}
+
+#[cfg(test)]
+impl Session {
+    /// A session of a lake without tables, for tests of the doors.
+    pub async fn detached() -> Result<Self> {
+        let dataset = crate::dataset::Dataset::parse("empty", Vec::new())?;
+        let lake = Lake::found("memory://detached", &dataset, "secret", super::Limits::default()).await?;
+        lake.session(lake.security().bootstrap_principal()).await
     }
 }
 

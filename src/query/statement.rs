@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::Token;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use super::failure::syntax;
 use crate::access::{self, AccessStatement};
@@ -59,8 +59,26 @@ fn next(parser: &mut Parser<'_>) -> Result<Statement> {
     Ok(Statement { text, kind })
 }
 
+/// The text of a statement with a question mark for each literal: what others may be shown of it.
+pub fn without_literals(text: &str) -> String {
+    let Ok(tokens) = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize() else { return String::new() };
+    let shown = tokens.into_iter().map(|token| match token {
+        Token::Word(_) | Token::Whitespace(_) | Token::Placeholder(_) => token.to_string(),
+        Token::Number(..)
+        | Token::SingleQuotedString(_)
+        | Token::DollarQuotedString(_)
+        | Token::EscapedStringLiteral(_)
+        | Token::UnicodeStringLiteral(_)
+        | Token::NationalStringLiteral(_)
+        | Token::HexStringLiteral(_)
+        | Token::SingleQuotedByteStringLiteral(_) => "?".to_owned(),
+        other => other.to_string(),
+    });
+    shown.collect()
+}
+
 /// Adds the character position of a line and column.
-fn at(error: Error, sql: &str, place: datafusion::sql::sqlparser::tokenizer::Location) -> Error {
+fn at(error: Error, sql: &str, place: Location) -> Error {
     if place.line == 0 {
         return error;
     }

@@ -64,6 +64,15 @@ impl Verifier {
         self.iterations
     }
 
+    /// SHA-256 of the client key.
+    pub fn stored_key(&self) -> [u8; 32] {
+        self.stored_key
+    }
+
+    pub fn server_key(&self) -> [u8; 32] {
+        self.server_key
+    }
+
     pub fn salt(&self) -> &[u8] {
         &self.salt
     }

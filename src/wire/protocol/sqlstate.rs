@@ -44,6 +44,7 @@ pub fn of(reason: Reason) -> &'static str {
         TransactionActive => "25001",
         NoTransaction => "25P01",
         ReadOnly => "25006",
+        ReadOnlySetting => "55P02",
         CursorUnknown => "34000",
         StatementUnknown => "26000",
         Cancelled => "57014",

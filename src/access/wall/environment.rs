@@ -1,0 +1,154 @@
+//! The private planning state behind the wall: fixed options, known functions, tables as the caller sees them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, Session, TableProvider};
+use datafusion::common::config::Dialect;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::context::SessionState;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::prelude::SessionConfig;
+
+use super::super::error::AccessError;
+use super::super::model::object::TableId;
+
+/// How a policy's sub-queries find other tables.
+#[async_trait]
+pub trait TableResolver: std::fmt::Debug + Send + Sync {
+    /// What the caller gets under a full name: a secured table, or a view over such. None is hidden or missing.
+    async fn table(&self, id: &TableId) -> Result<Option<Arc<dyn TableProvider>>>;
+}
+
+/// The functions and options that policies and masks are planned with. One serves all tables of a lake.
+#[derive(Debug)]
+pub struct WallEnvironment {
+    template: SessionState,
+}
+
+const CATALOG: &str = "henna";
+/// Holds the raw table during planning. Not a name that a user can create.
+pub const BASE_SCHEMA: &str = "henna wall";
+pub const BASE_TABLE: &str = "base";
+/// Names in policies are full; one that is not finds nothing.
+const NO_SCHEMA: &str = "henna no schema";
+
+impl WallEnvironment {
+    /// Policies may call the functions of `functions`; nothing else is taken from it.
+    pub fn new(functions: &SessionState) -> Self {
+        let template = SessionStateBuilder::new()
+            .with_default_features()
+            .with_config(SessionConfig::new().with_create_default_catalog_and_schema(false))
+            .with_scalar_functions(functions.scalar_functions().values().cloned().collect())
+            .with_aggregate_functions(functions.aggregate_functions().values().cloned().collect())
+            .with_window_functions(functions.window_functions().values().cloned().collect())
+            .build();
+        Self { template }
+    }
+
+    /// A state in which the base table is `base`, and others are what `resolver` gives.
+    /// `caller` lends its memory, disk and object stores, and how much runs in parallel; its other options are not looked at.
+    pub fn state(
+        &self,
+        caller: &dyn Session,
+        base: Arc<dyn TableProvider>,
+        resolver: Arc<dyn TableResolver>,
+        chain: PolicyChain,
+    ) -> SessionState {
+        let config = config(caller).with_extension(Arc::new(chain));
+        SessionStateBuilder::new_from_existing(self.template.clone())
+            .with_config(config)
+            .with_runtime_env(Arc::clone(caller.runtime_env()))
+            .with_catalog_list(Arc::new(WallCatalog { base, resolver }))
+            .build()
+    }
+}
+
+fn config(caller: &dyn Session) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(false)
+        .with_default_catalog_and_schema(CATALOG, NO_SCHEMA)
+        .with_batch_size(caller.config().batch_size())
+        .with_target_partitions(caller.config().target_partitions());
+    let options = config.options_mut();
+    options.sql_parser.dialect = Dialect::PostgreSQL;
+    options.sql_parser.parse_float_as_decimal = true;
+    options.execution.time_zone = Some("UTC".to_string());
+    config
+}
+
+/// The tables whose policies are being planned, outermost first.
+#[derive(Debug, Clone, Default)]
+pub struct PolicyChain(Vec<TableId>);
+
+impl PolicyChain {
+    /// The chain that `session` plans in, with one more table. An error where that table is in it already.
+    pub fn extended(session: &dyn Session, id: &TableId) -> Result<Self> {
+        let mut chain = session.config().get_extension::<Self>().map(|chain| chain.as_ref().clone()).unwrap_or_default();
+        if chain.0.contains(id) {
+            return Err(external(AccessError::PolicyRecursion(id.table.clone())));
+        }
+        chain.0.push(id.clone());
+        Ok(chain)
+    }
+}
+
+/// An error of this room on its way through the engine; doors find it again as the root cause.
+pub fn external(error: AccessError) -> DataFusionError {
+    DataFusionError::External(Box::new(crate::Error::from(error)))
+}
+
+#[derive(Debug, Clone)]
+struct WallCatalog {
+    base: Arc<dyn TableProvider>,
+    resolver: Arc<dyn TableResolver>,
+}
+
+#[derive(Debug)]
+struct WallSchema {
+    name: String,
+    catalog: WallCatalog,
+}
+
+impl CatalogProviderList for WallCatalog {
+    fn register_catalog(&self, _: String, _: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
+        None
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        vec![CATALOG.to_string()]
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        (name == CATALOG).then(|| Arc::new(self.clone()) as Arc<dyn CatalogProvider>)
+    }
+}
+
+impl CatalogProvider for WallCatalog {
+    fn schema_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        (name != NO_SCHEMA).then(|| Arc::new(WallSchema { name: name.to_string(), catalog: self.clone() }) as Arc<_>)
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for WallSchema {
+    fn table_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if (self.name.as_str(), name) == (BASE_SCHEMA, BASE_TABLE) {
+            return Ok(Some(Arc::clone(&self.catalog.base)));
+        }
+        self.catalog.resolver.table(&TableId::new(&self.name, name)).await
+    }
+
+    fn table_exist(&self, _: &str) -> bool {
+        false
+    }
+}

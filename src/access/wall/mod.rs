@@ -1,0 +1,21 @@
+//! The wall: tables whose hidden rows and values no statement can reach.
+//!
+//! A Filter node is no wall in DataFusion: predicates are merged and re-ordered, projections sink below filters, statistics
+//! and metrics rise above them. So [`SecuredTable`] plans policy, masks and harmless predicates by itself, in a private state
+//! with fixed options, and hands out a [`SecureScanExec`]: a leaf that tells nothing of its inside.
+
+mod compact;
+mod decision;
+mod environment;
+mod expression;
+mod leakproof;
+mod planned_table;
+mod secure_scan;
+mod secured_table;
+
+pub use environment::{TableResolver, WallEnvironment};
+pub use secure_scan::SecureScanExec;
+pub use secured_table::SecuredTable;
+
+#[cfg(test)]
+mod tests;

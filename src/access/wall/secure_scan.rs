@@ -1,0 +1,215 @@
+//! The leaf that the caller's plan sees in place of a policy, its masks, and the table below them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, reset_plan_states};
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
+    PlanProperties, ReplaceChildrenOptions,
+};
+use datafusion::prelude::SessionConfig;
+use futures::{StreamExt, future};
+
+use super::super::error::AccessError;
+use super::super::model::object::TableId;
+use super::compact::compact;
+use super::environment::external;
+
+/// A plan that cannot be looked into: no children, no statistics, no metrics but its own row count, no order, nothing to push
+/// into it. Its number of partitions is the session's, whatever lies below. Errors from below become one text.
+#[derive(Debug)]
+pub struct SecureScanExec {
+    id: TableId,
+    /// What is behind the wall. Nothing may hand it out.
+    inner: Arc<dyn ExecutionPlan>,
+    config: SessionConfig,
+    /// Rows of a partition after which it may stop.
+    fetch: Option<usize>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl SecureScanExec {
+    /// `inner` is run with `config`; its columns are those of `schema`, which may call them nullable.
+    pub fn try_new(
+        id: TableId,
+        inner: Arc<dyn ExecutionPlan>,
+        schema: SchemaRef,
+        config: SessionConfig,
+        fetch: Option<usize>,
+    ) -> Result<Self> {
+        let partitions = config.target_partitions();
+        let inner = with_partitions(inner, partitions)?;
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(partitions),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(Self { id, inner, config, fetch, properties: Arc::new(properties), metrics })
+    }
+}
+
+/// How many partitions the inside has could tell how many files it reads.
+fn with_partitions(plan: Arc<dyn ExecutionPlan>, count: usize) -> Result<Arc<dyn ExecutionPlan>> {
+    if plan.output_partitioning().partition_count() == count {
+        return Ok(plan);
+    }
+    Ok(Arc::new(RepartitionExec::try_new(plan, Partitioning::RoundRobinBatch(count))?))
+}
+
+impl DisplayAs for SecureScanExec {
+    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let schema = self.schema();
+        let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        match format {
+            DisplayFormatType::Default | DisplayFormatType::Verbose => {
+                write!(f, "SecureScan: table={}, columns=[{}]", self.id, columns.join(", "))
+            }
+            DisplayFormatType::TreeRender => writeln!(f, "table={}", self.id),
+        }
+    }
+}
+
+impl ExecutionPlan for SecureScanExec {
+    fn name(&self) -> &str {
+        "SecureScan"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.is_empty() {
+            return Ok(self);
+        }
+        Err(DataFusionError::Internal("a secure scan takes no children".to_string()))
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self {
+            id: self.id.clone(),
+            inner: reset_plan_states(Arc::clone(&self.inner))?,
+            config: self.config.clone(),
+            fetch: self.fetch,
+            properties: Arc::clone(&self.properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let table = self.id.table.clone();
+        let inner = self.inner.execute(partition, self.inner_context(&context)).map_err(|e| conceal(&e, &table))?;
+        let schema = self.schema();
+        let rows = MetricBuilder::new(&self.metrics).output_rows(partition);
+        let mut outlet = Outlet { table, schema: Arc::clone(&schema), left: self.fetch, rows };
+        let stream = inner
+            .map(move |batch| outlet.pass(batch))
+            .take_while(|batch| future::ready(!matches!(batch, Ok(None))))
+            .filter_map(|batch| future::ready(batch.transpose()));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
+
+impl SecureScanExec {
+    /// The caller's memory, disk and stores, with none of the caller's options.
+    fn inner_context(&self, caller: &TaskContext) -> Arc<TaskContext> {
+        Arc::new(TaskContext::new(
+            caller.task_id(),
+            caller.session_id(),
+            self.config.clone(),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            caller.runtime_env(),
+        ))
+    }
+}
+
+/// What leaves one partition.
+struct Outlet {
+    table: String,
+    schema: SchemaRef,
+    left: Option<usize>,
+    rows: Count,
+}
+
+impl Outlet {
+    /// The batch as the caller may have it; None ends the stream.
+    fn pass(&mut self, batch: Result<RecordBatch>) -> Result<Option<RecordBatch>> {
+        if self.left == Some(0) {
+            return Ok(None);
+        }
+        let batch = batch.map_err(|error| conceal(&error, &self.table))?;
+        let length = self.left.map_or(batch.num_rows(), |left| left.min(batch.num_rows()));
+        self.left = self.left.map(|left| left - length);
+        let batch = batch.slice(0, length);
+        let batch = compact(&batch, &self.schema).map_err(|error| conceal(&error.into(), &self.table))?;
+        self.rows.add(batch.num_rows());
+        Ok(Some(batch))
+    }
+}
+
+/// An error from behind the wall without its text, which may quote hidden rows.
+fn conceal(error: &DataFusionError, table: &str) -> DataFusionError {
+    let table = table.to_string();
+    let root = error.find_root();
+    tracing::warn!(table, kind = kind(root), "a secured scan ended early");
+    external(match root {
+        DataFusionError::ResourcesExhausted(_) => AccessError::OutOfMemory(table),
+        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) | DataFusionError::ParquetError(_) => {
+            AccessError::ReadFailed(table)
+        }
+        _ => AccessError::PolicyFailed(table),
+    })
+}
+
+/// A word for the log, without the text of the error.
+fn kind(error: &DataFusionError) -> &'static str {
+    match error {
+        DataFusionError::ArrowError(..) => "compute",
+        DataFusionError::ResourcesExhausted(_) => "resources exhausted",
+        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => "storage",
+        DataFusionError::ParquetError(_) => "parquet",
+        DataFusionError::Plan(_) | DataFusionError::SchemaError(..) => "plan",
+        DataFusionError::External(_) => "external",
+        _ => "other",
+    }
+}
