@@ -1,0 +1,96 @@
+//! Time zones by the names that PostgreSQL and Arrow use for them.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, Offset, TimeZone};
+use chrono_tz::Tz;
+
+/// Where the clocks stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zone {
+    /// Seconds east of Greenwich.
+    Fixed(i32),
+    Named(Tz),
+}
+
+impl Zone {
+    pub const UTC: Self = Self::Fixed(0);
+
+    /// `Asia/Shanghai`, `UTC`, `Z`, `+08`, `+08:00`, `-0330`.
+    pub fn parse(name: &str) -> Option<Self> {
+        if name.eq_ignore_ascii_case("utc") || name.eq_ignore_ascii_case("z") {
+            return Some(Self::UTC);
+        }
+        match name.as_bytes().first()? {
+            b'+' => offset(&name[1..]).map(Self::Fixed),
+            b'-' => offset(&name[1..]).map(|seconds| Self::Fixed(-seconds)),
+            _ => {
+                let any_case =
+                    || chrono_tz::TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(name)).copied();
+                Tz::from_str(name).ok().or_else(any_case).map(Self::Named)
+            }
+        }
+    }
+
+    /// Seconds east of Greenwich at an instant, in seconds since 1970.
+    pub fn offset_seconds(self, seconds: i64) -> i32 {
+        match self {
+            Self::Fixed(offset) => offset,
+            Self::Named(zone) => {
+                // Beyond what the calendar of chrono holds, the first and last rules go on.
+                let limits =
+                    (DateTime::<chrono::Utc>::MIN_UTC.timestamp(), DateTime::<chrono::Utc>::MAX_UTC.timestamp());
+                let seconds = seconds.clamp(limits.0, limits.1);
+                DateTime::from_timestamp(seconds, 0)
+                    .map_or(0, |instant| zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc())
+            }
+        }
+    }
+
+    /// The offset for a reading of the clocks, in seconds since 1970 as if it were UTC: of two, the one before the change.
+    pub fn offset_of_local(self, local_seconds: i64) -> i32 {
+        let before = self.offset_seconds(local_seconds - 86_400);
+        let after = self.offset_seconds(local_seconds + 86_400);
+        let fits = |offset: i32| self.offset_seconds(local_seconds - i64::from(offset)) == offset;
+        if fits(before) || !fits(after) { before } else { after }
+    }
+}
+
+/// `08`, `08:00`, `0800`, `08:05:43`, `8` in seconds.
+fn offset(text: &str) -> Option<i32> {
+    let digits: String = text.chars().filter(|character| *character != ':').collect();
+    let well_formed = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = |range| digits.get(range).and_then(|part: &str| part.parse::<i32>().ok());
+    let (hours, minutes, seconds) = match digits.len() {
+        1 | 2 => (digits.parse().ok()?, 0, 0),
+        3 => (number(0..1)?, number(1..3)?, 0),
+        4 => (number(0..2)?, number(2..4)?, 0),
+        6 => (number(0..2)?, number(2..4)?, number(4..6)?),
+        _ => return None,
+    };
+    (well_formed && hours < 16 && minutes < 60 && seconds < 60).then_some(hours * 3600 + minutes * 60 + seconds)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_are_found_by_name_and_by_offset() {
+        assert_eq!(Zone::parse("UTC"), Some(Zone::UTC));
+        assert_eq!(Zone::parse("+08:00"), Some(Zone::Fixed(28_800)));
+        assert_eq!(Zone::parse("-0330"), Some(Zone::Fixed(-12_600)));
+        assert_eq!(Zone::parse("asia/shanghai"), Some(Zone::Named(Tz::Asia__Shanghai)));
+        assert_eq!(Zone::parse("Moon/Base"), None);
+        assert_eq!(Zone::parse("+é9"), None);
+    }
+
+    #[test]
+    fn a_clock_reading_finds_its_offset_on_both_sides_of_a_change() {
+        let paris = Zone::parse("Europe/Paris").unwrap();
+        // 2024-03-31 01:59:59 and 03:00:00, readings as if they were UTC.
+        assert_eq!(paris.offset_of_local(1_711_850_399), 3600);
+        assert_eq!(paris.offset_of_local(1_711_854_000), 7200);
+    }
+}

@@ -1,0 +1,96 @@
+//! A portal: a statement with its values, and the rows that are left of it.
+
+use std::sync::Arc;
+
+use datafusion::common::ScalarValue;
+use tokio::io::AsyncWrite;
+
+use super::encode::Style;
+use super::protocol::{Failure, Output};
+use super::rows::{Rows, Shape, Stop};
+use crate::error::{Error, Reason};
+use crate::query::{Answer, Canceller, Prepared, Session};
+use pgwire::messages::extendedquery::PortalSuspended;
+use pgwire::messages::response::EmptyQueryResponse;
+
+/// A statement ready to run, or on its way.
+pub struct Portal {
+    /// `None` is the empty statement.
+    statement: Option<Arc<Prepared>>,
+    /// `None` where the statement gives no rows.
+    pub shape: Option<Shape>,
+    state: State,
+}
+
+enum State {
+    Bound(Vec<ScalarValue>),
+    Open(Rows),
+    Finished { tag: String },
+}
+
+impl Portal {
+    pub fn new(statement: Option<Arc<Prepared>>, shape: Option<Shape>, values: Vec<ScalarValue>) -> Self {
+        Self { statement, shape, state: State::Bound(values) }
+    }
+
+    /// Runs the statement, or goes on with it, up to a number of rows.
+    pub async fn execute<W: AsyncWrite + Unpin>(
+        &mut self,
+        rows_max: Option<usize>,
+        session: &Session,
+        style: &Style,
+        output: &mut Output<W>,
+    ) -> Result<(), Failure> {
+        let Some(statement) = &self.statement else { return Ok(output.put(&EmptyQueryResponse::new())?) };
+        match &mut self.state {
+            State::Bound(values) => {
+                let values = std::mem::take(values);
+                // A statement that fails, or is dropped here, is not run a second time.
+                self.state = State::Finished { tag: String::new() };
+                match session.run(statement, values).await? {
+                    Answer::Rows { tag, schema, stream, guard } => {
+                        let shape = self.shape.clone().ok_or_else(unannounced)?;
+                        self.state = State::Open(Rows::new(tag, schema, stream, guard, shape)?);
+                    }
+                    Answer::Done { tag } => {
+                        output.put_complete(&tag)?;
+                        self.state = State::Finished { tag };
+                        return Ok(());
+                    }
+                    Answer::Empty => return Ok(output.put(&EmptyQueryResponse::new())?),
+                }
+            }
+            State::Open(rows) => rows.set_guard(resumed(&session.canceller())),
+            State::Finished { tag } => return Ok(output.put_complete(tag)?),
+        }
+        self.send(rows_max, style, output).await
+    }
+
+    async fn send<W: AsyncWrite + Unpin>(
+        &mut self,
+        rows_max: Option<usize>,
+        style: &Style,
+        output: &mut Output<W>,
+    ) -> Result<(), Failure> {
+        let State::Open(rows) = &mut self.state else { return Ok(()) };
+        let (sent, stop) = rows.send(rows_max, style, output).await?;
+        match stop {
+            Stop::Limit => Ok(output.put(&PortalSuspended::new())?),
+            Stop::End => {
+                output.put_complete(&rows.tag(sent))?;
+                // The stream is dropped: what it held is free before the portal is closed.
+                self.state = State::Finished { tag: rows.tag(0) };
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A portal that goes on can be cancelled anew; the time that its client took between two fetches is not the statement's.
+fn resumed(canceller: &Canceller) -> crate::query::StatementGuard {
+    canceller.begin(None)
+}
+
+fn unannounced() -> Error {
+    Error::new(Reason::PlanChanged, "cached plan must not change result type")
+}

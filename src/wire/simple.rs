@@ -1,0 +1,70 @@
+//! The simple query: one text of any number of statements, answered in order up to the first error.
+
+use bytes::Bytes;
+use pgwire::messages::response::EmptyQueryResponse;
+use tokio::io::AsyncWrite;
+
+use super::connection::Connection;
+use super::copy;
+use super::encode::Style;
+use super::protocol::{Failure, Output, message};
+use super::rows::{Rows, Shape};
+use crate::error::Result;
+use crate::query::{Answer, Prepared, Session, Statement};
+
+impl Connection {
+    pub(super) async fn simple(&mut self, body: Bytes) -> Result<(), Failure> {
+        self.names.drop_unnamed();
+        match self.series(body).await {
+            Ok(()) => {}
+            Err(Failure::Statement(error)) => self.fail(&error)?,
+            Err(other) => return Err(other),
+        }
+        self.ready().await
+    }
+
+    async fn series(&mut self, body: Bytes) -> Result<(), Failure> {
+        let text = message::query(body)?;
+        let statements = self.session.parse(&text)?;
+        if statements.is_empty() {
+            self.output.put(&EmptyQueryResponse::new())?;
+        }
+        for statement in &statements {
+            let (attendance, session, output, _, style) = self.parts();
+            attendance.run(answer(statement, session, style, output)).await?;
+            self.put_notices()?;
+        }
+        Ok(())
+    }
+}
+
+async fn answer<W: AsyncWrite + Unpin>(
+    statement: &Statement,
+    session: &Session,
+    style: &Style,
+    output: &mut Output<W>,
+) -> Result<(), Failure> {
+    copy::refuse(statement)?;
+    let prepared = session.prepare(statement, &[]).await?;
+    match session.run(&prepared, Vec::new()).await? {
+        Answer::Rows { tag, schema, stream, guard } => {
+            let shape = shape(&prepared, &schema)?;
+            output.put(&shape.description())?;
+            let mut rows = Rows::new(tag, schema, stream, guard, shape)?;
+            let (sent, _) = rows.send(None, style, output).await?;
+            output.put_complete(&rows.tag(sent))?;
+        }
+        Answer::Done { tag } => output.put_complete(&tag)?,
+        Answer::Empty => output.put(&EmptyQueryResponse::new())?,
+    }
+    Ok(())
+}
+
+/// The planned columns say more of their types than those of the stream; they are told where they are the same ones.
+fn shape(prepared: &Prepared, schema: &arrow::datatypes::Schema) -> Result<Shape> {
+    let planned = prepared.columns.as_deref().map(|columns| Shape::new(columns, &[])).transpose()?;
+    match planned {
+        Some(planned) if planned.fits(schema) => Ok(planned),
+        _ => Shape::new(schema, &[]),
+    }
+}
