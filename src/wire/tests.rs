@@ -471,12 +471,12 @@ impl Raw {
         (tag, body)
     }
 
-    /// The tags of the messages up to ReadyForQuery.
+    /// The tags of the messages up to ReadyForQuery, without those of ParameterStatus.
     async fn until_ready(&mut self) -> String {
         let mut tags = String::new();
         while !tags.ends_with('Z') {
             tags.push(char::from(self.receive().await.0));
         }
-        tags
+        tags.replace('S', "")
     }
 }

@@ -6,6 +6,8 @@ pub mod scram;
 pub mod throttle;
 pub mod tls;
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use pgwire::messages::startup::{Authentication, NegotiateProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -80,8 +82,8 @@ impl Door<'_> {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        let address = self.peer.ip();
-        if let Some(wait) = self.throttle.wait(address, user) {
+        let (address, now) = (self.peer.ip(), Instant::now());
+        if let Some(wait) = self.throttle.wait(address, user, now) {
             let seconds = wait.as_secs() + 1;
             return Err(Error::new(Reason::Authentication, format!("too many failed logins of user \"{user}\""))
                 .with_hint(format!("Try again in {seconds} seconds."))
@@ -91,7 +93,7 @@ impl Door<'_> {
         match &outcome {
             Ok(()) => self.throttle.succeeded(address, user),
             Err(Failure::Statement(error)) if error.reason() == Reason::Authentication => {
-                self.throttle.failed(address, user);
+                self.throttle.failed(address, user, now);
             }
             Err(_) => {}
         }
