@@ -18,12 +18,19 @@ pub struct Key {
 /// The connections that may be cancelled: as many as there are, for a [`Registration`] ends with its connection.
 #[derive(Debug, Clone, Default)]
 pub struct Cancels {
-    entries: Arc<Mutex<HashMap<i32, (i32, Canceller)>>>,
+    entries: Arc<Mutex<HashMap<i32, Entry>>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    secret: i32,
+    /// `None` until the session is open.
+    canceller: Option<Canceller>,
 }
 
 impl Cancels {
-    /// Enters a connection under a key that no other has.
-    pub fn register(&self, canceller: Canceller) -> Registration {
+    /// Enters a connection under a key that no other has; its session comes with [`Registration::attach`].
+    pub fn register(&self) -> Registration {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let mut random = rand::rng();
         let pid = loop {
@@ -33,16 +40,16 @@ impl Cancels {
             }
         };
         let key = Key { pid, secret: random.random() };
-        entries.insert(pid, (key.secret, canceller));
+        entries.insert(pid, Entry { secret: key.secret, canceller: None });
         Registration { key, cancels: self.clone() }
     }
 
     /// Cancels the statement of the connection with this key; false where there is none.
     pub fn cancel(&self, key: Key) -> bool {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((secret, canceller)) = entries.get(&key.pid) else { return false };
-        let right = bool::from(secret.to_be_bytes().ct_eq(&key.secret.to_be_bytes()));
-        if right {
+        let Some(entry) = entries.get(&key.pid) else { return false };
+        let right = bool::from(entry.secret.to_be_bytes().ct_eq(&key.secret.to_be_bytes()));
+        if let Some(canceller) = entry.canceller.as_ref().filter(|_| right) {
             canceller.cancel();
         }
         right
@@ -60,6 +67,13 @@ impl Registration {
     pub fn key(&self) -> Key {
         self.key
     }
+
+    pub fn attach(&self, canceller: Canceller) {
+        let mut entries = self.cancels.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get_mut(&self.key.pid) {
+            entry.canceller = Some(canceller);
+        }
+    }
 }
 
 impl Drop for Registration {
@@ -76,7 +90,8 @@ mod tests {
     #[tokio::test]
     async fn only_the_right_secret_cancels_and_only_while_registered() {
         let (cancels, canceller) = (Cancels::default(), Canceller::default());
-        let registration = cancels.register(canceller.clone());
+        let registration = cancels.register();
+        registration.attach(canceller.clone());
         let guard = canceller.begin(None);
         let key = registration.key();
         assert!(!cancels.cancel(Key { secret: key.secret.wrapping_add(1), ..key }));

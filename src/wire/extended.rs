@@ -10,6 +10,8 @@ use pgwire::messages::extendedquery::{BindComplete, CloseComplete, ParseComplete
 use super::connection::Connection;
 use super::copy;
 use super::decode::{self, Parameter};
+use super::encode::Envelope;
+use super::encode::copy::CopyForm;
 use super::portal::Portal;
 use super::protocol::Failure;
 use super::protocol::message::{self, Target};
@@ -30,6 +32,8 @@ struct Named {
     /// `None` is the empty statement.
     prepared: Option<Arc<Prepared>>,
     parameters: Vec<Parameter>,
+    /// How the rows travel where the statement is a COPY of them.
+    copy: Option<CopyForm>,
 }
 
 /// The statements and portals of a connection, by name; the empty name is one like the others that is replaced freely.
@@ -88,14 +92,15 @@ impl Connection {
     async fn named(&mut self, text: &str, types: &[u32]) -> Result<Named, Failure> {
         let statements = self.session.parse(text)?;
         let statement = match statements.as_slice() {
-            [] => return Ok(Named { prepared: None, parameters: Vec::new() }),
+            [] => return Ok(Named { prepared: None, parameters: Vec::new(), copy: None }),
             [one] => one,
             _ => {
                 let message = "cannot insert multiple commands into a prepared statement";
                 return Err(Error::new(Reason::Syntax, message).into());
             }
         };
-        copy::refuse(statement)?;
+        let copy = copy::of(statement, &self.session)?;
+        let statement = copy.as_ref().map_or(statement, |copy| &copy.query);
         let hints: Vec<_> = types.iter().map(|oid| arrow_type_of(*oid)).collect();
         let (attendance, session, ..) = self.parts();
         let prepared = attendance.run(async { Ok(session.prepare(statement, &hints).await?) }).await?;
@@ -103,7 +108,8 @@ impl Connection {
             prepared.parameters.iter().enumerate().map(|(position, data_type)| {
                 Parameter::new(types.get(position).copied().unwrap_or(0), data_type.clone())
             });
-        Ok(Named { parameters: parameters.collect(), prepared: Some(Arc::new(prepared)) })
+        let parameters = parameters.collect();
+        Ok(Named { parameters, prepared: Some(Arc::new(prepared)), copy: copy.map(|copy| copy.form) })
     }
 
     pub(super) fn bind(&mut self, body: Bytes) -> Result<(), Failure> {
@@ -119,8 +125,16 @@ impl Connection {
         }
         let values = decode::values(&named.parameters, &bind, &self.style)?;
         let columns = named.prepared.as_ref().and_then(|prepared| prepared.columns.as_ref());
-        let shape = columns.map(|columns| Shape::new(columns, &bind.result_formats)).transpose()?;
-        self.names.portals.insert(bind.portal, Portal::new(named.prepared, shape, values));
+        let formats = match &named.copy {
+            Some(form) => &[copy::out::format(form)][..],
+            None => &bind.result_formats,
+        };
+        let shape = columns.map(|columns| Shape::new(columns, formats)).transpose()?;
+        let envelope = match (named.copy, &shape) {
+            (Some(form), Some(shape)) => Envelope::Copy(form, shape.names().to_vec()),
+            (_, _) => Envelope::DataRow,
+        };
+        self.names.portals.insert(bind.portal, Portal::new(named.prepared, shape, envelope, values));
         Ok(self.output.put(&BindComplete::new())?)
     }
 
@@ -130,10 +144,11 @@ impl Connection {
                 let named = self.names.statement(&name)?;
                 let oids = named.parameters.iter().map(|parameter| parameter.oid).collect();
                 self.output.put(&ParameterDescription::new(oids))?;
-                let columns = named.prepared.as_ref().and_then(|prepared| prepared.columns.as_ref());
+                let prepared = named.prepared.as_ref().filter(|_| named.copy.is_none());
+                let columns = prepared.and_then(|prepared| prepared.columns.as_ref());
                 columns.map(|columns| Shape::new(columns, &[])).transpose()?
             }
-            Target::Portal(name) => self.names.portal(&name)?.shape.clone(),
+            Target::Portal(name) => self.names.portal(&name)?.described().cloned(),
         };
         match shape {
             Some(shape) => self.output.put(&shape.description())?,

@@ -130,7 +130,9 @@ impl Server {
         let endpoint = self.settings.identity.as_ref().filter(|_| encrypted).and_then(|identity| identity.endpoint);
         let (reading, writing) = tokio::io::split(socket);
         let (mut input, mut output) = (Input::new(reading, 0), Output::new(writing));
-        let door = Door { backend: &*self.backend, throttle: &self.throttle, peer, endpoint };
+        let registration = self.cancels.register();
+        let pid = registration.key().pid;
+        let door = Door { backend: &*self.backend, throttle: &self.throttle, peer, encrypted, endpoint, pid };
         let entered = async {
             self.admit(encrypted, peer)?;
             let place = self.connections.clone().try_acquire_owned();
@@ -139,7 +141,7 @@ impl Server {
         };
         match entered.await {
             Ok((session, place)) => {
-                let registration = self.cancels.register(session.canceller());
+                registration.attach(session.canceller());
                 let limits = Limits { idle_max: self.settings.idle_max, drain_max: self.settings.drain_max };
                 Some(Connection::new(input, output, session, registration, limits, self.shutdown.clone(), place))
             }

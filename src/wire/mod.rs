@@ -50,4 +50,7 @@ pub struct Startup {
     /// Settings, in the order in which they apply.
     pub options: Vec<(String, String)>,
     pub peer: SocketAddr,
+    pub encrypted: bool,
+    /// What `pg_backend_pid()` is in this session, and what a client cancels it by.
+    pub pid: i32,
 }

@@ -3,22 +3,24 @@
 use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
+use pgwire::messages::extendedquery::PortalSuspended;
+use pgwire::messages::response::EmptyQueryResponse;
 use tokio::io::AsyncWrite;
 
-use super::encode::Style;
+use super::copy;
+use super::encode::{Envelope, Style};
 use super::protocol::{Failure, Output};
 use super::rows::{Rows, Shape, Stop};
 use crate::error::{Error, Reason};
 use crate::query::{Answer, Canceller, Prepared, Session};
-use pgwire::messages::extendedquery::PortalSuspended;
-use pgwire::messages::response::EmptyQueryResponse;
 
 /// A statement ready to run, or on its way.
 pub struct Portal {
     /// `None` is the empty statement.
     statement: Option<Arc<Prepared>>,
     /// `None` where the statement gives no rows.
-    pub shape: Option<Shape>,
+    shape: Option<Shape>,
+    envelope: Envelope,
     state: State,
 }
 
@@ -29,8 +31,18 @@ enum State {
 }
 
 impl Portal {
-    pub fn new(statement: Option<Arc<Prepared>>, shape: Option<Shape>, values: Vec<ScalarValue>) -> Self {
-        Self { statement, shape, state: State::Bound(values) }
+    pub fn new(
+        statement: Option<Arc<Prepared>>,
+        shape: Option<Shape>,
+        envelope: Envelope,
+        values: Vec<ScalarValue>,
+    ) -> Self {
+        Self { statement, shape, envelope, state: State::Bound(values) }
+    }
+
+    /// The columns of its DataRows; what COPY sends is none.
+    pub fn described(&self) -> Option<&Shape> {
+        self.shape.as_ref().filter(|_| matches!(self.envelope, Envelope::DataRow))
     }
 
     /// Runs the statement, or goes on with it, up to a number of rows.
@@ -50,7 +62,11 @@ impl Portal {
                 match session.run(statement, values).await? {
                     Answer::Rows { tag, schema, stream, guard } => {
                         let shape = self.shape.clone().ok_or_else(unannounced)?;
-                        self.state = State::Open(Rows::new(tag, schema, stream, guard, shape)?);
+                        let rows = Rows::new(tag, schema, stream, guard, shape, self.envelope.clone())?;
+                        if let Envelope::Copy(..) = self.envelope {
+                            return copy::out::send(rows, style, output).await;
+                        }
+                        self.state = State::Open(rows);
                     }
                     Answer::Done { tag } => {
                         output.put_complete(&tag)?;

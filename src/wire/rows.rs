@@ -7,7 +7,7 @@ use futures::StreamExt;
 use pgwire::messages::data::{FieldDescription, RowDescription};
 use tokio::io::AsyncWrite;
 
-use super::encode::{Column, Encoder, Style};
+use super::encode::{Column, Encoder, Envelope, Style};
 use super::protocol::message::{Format, formats};
 use super::protocol::output::FLUSH_BYTES;
 use super::protocol::{Failure, Output};
@@ -32,6 +32,10 @@ impl Shape {
             names: schema.fields().iter().map(|field| field.name().clone()).collect(),
             columns: columns.collect(),
         })
+    }
+
+    pub fn names(&self) -> &[String] {
+        &self.names
     }
 
     pub fn description(&self) -> RowDescription {
@@ -76,6 +80,7 @@ pub struct Rows {
     stream: SendableRecordBatchStream,
     guard: StatementGuard,
     shape: Shape,
+    envelope: Envelope,
     encoder: Option<Encoder>,
 }
 
@@ -87,11 +92,16 @@ impl Rows {
         stream: SendableRecordBatchStream,
         guard: StatementGuard,
         shape: Shape,
+        envelope: Envelope,
     ) -> Result<Self> {
         if !shape.fits(&schema) {
             return Err(Error::new(Reason::PlanChanged, "cached plan must not change result type"));
         }
-        Ok(Self { tag, stream, guard, shape, encoder: None })
+        Ok(Self { tag, stream, guard, shape, envelope, encoder: None })
+    }
+
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
     }
 
     /// The statement goes on under another guard: each Execute can be cancelled by itself.
@@ -119,7 +129,9 @@ impl Rows {
         let mut sent = 0;
         while sent < rows_max {
             match self.encoder.as_mut().filter(|encoder| !encoder.is_done()) {
-                Some(encoder) => sent += encoder.put_rows(rows_max - sent, FLUSH_BYTES, &mut output.buffer)?,
+                Some(encoder) => {
+                    sent += encoder.put_rows(&self.envelope, rows_max - sent, FLUSH_BYTES, &mut output.buffer)?
+                }
                 None => match self.stream.next().await {
                     Some(batch) => {
                         self.encoder = Some(Encoder::new(&batch.map_err(broken)?, &self.shape.columns, style)?);

@@ -5,9 +5,10 @@ use pgwire::messages::response::EmptyQueryResponse;
 use tokio::io::AsyncWrite;
 
 use super::connection::Connection;
-use super::copy;
-use super::encode::Style;
-use super::protocol::{Failure, Output, message};
+use super::copy::{self, CopyOut};
+use super::encode::{Envelope, Style};
+use super::protocol::message::{self, Format};
+use super::protocol::{Failure, Output};
 use super::rows::{Rows, Shape};
 use crate::error::Result;
 use crate::query::{Answer, Prepared, Session, Statement};
@@ -44,27 +45,32 @@ async fn answer<W: AsyncWrite + Unpin>(
     style: &Style,
     output: &mut Output<W>,
 ) -> Result<(), Failure> {
-    copy::refuse(statement)?;
+    let copy = copy::of(statement, session)?;
+    let statement = copy.as_ref().map_or(statement, |copy| &copy.query);
     let prepared = session.prepare(statement, &[]).await?;
-    match session.run(&prepared, Vec::new()).await? {
-        Answer::Rows { tag, schema, stream, guard } => {
-            let shape = shape(&prepared, &schema)?;
-            output.put(&shape.description())?;
-            let mut rows = Rows::new(tag, schema, stream, guard, shape)?;
-            let (sent, _) = rows.send(None, style, output).await?;
-            output.put_complete(&rows.tag(sent))?;
-        }
-        Answer::Done { tag } => output.put_complete(&tag)?,
-        Answer::Empty => output.put(&EmptyQueryResponse::new())?,
+    let (tag, schema, stream, guard) = match session.run(&prepared, Vec::new()).await? {
+        Answer::Rows { tag, schema, stream, guard } => (tag, schema, stream, guard),
+        Answer::Done { tag } => return Ok(output.put_complete(&tag)?),
+        Answer::Empty => return Ok(output.put(&EmptyQueryResponse::new())?),
+    };
+    if let Some(CopyOut { form, .. }) = copy {
+        let shape = shape(&prepared, &schema, &[copy::out::format(&form)])?;
+        let envelope = Envelope::Copy(form, shape.names().to_vec());
+        let rows = Rows::new(tag, schema, stream, guard, shape, envelope)?;
+        return copy::out::send(rows, style, output).await;
     }
-    Ok(())
+    let shape = shape(&prepared, &schema, &[])?;
+    output.put(&shape.description())?;
+    let mut rows = Rows::new(tag, schema, stream, guard, shape, Envelope::DataRow)?;
+    let (sent, _) = rows.send(None, style, output).await?;
+    Ok(output.put_complete(&rows.tag(sent))?)
 }
 
 /// The planned columns say more of their types than those of the stream; they are told where they are the same ones.
-fn shape(prepared: &Prepared, schema: &arrow::datatypes::Schema) -> Result<Shape> {
-    let planned = prepared.columns.as_deref().map(|columns| Shape::new(columns, &[])).transpose()?;
+fn shape(prepared: &Prepared, schema: &arrow::datatypes::Schema, formats: &[Format]) -> Result<Shape> {
+    let planned = prepared.columns.as_deref().map(|columns| Shape::new(columns, formats)).transpose()?;
     match planned {
         Some(planned) if planned.fits(schema) => Ok(planned),
-        _ => Shape::new(schema, &[]),
+        _ => Shape::new(schema, formats),
     }
 }

@@ -145,10 +145,29 @@ async fn a_simple_query_answers_each_statement_up_to_the_first_error() {
 }
 
 #[tokio::test]
-async fn copy_is_refused_and_the_connection_goes_on() {
+async fn copy_to_the_client_sends_the_rows_of_a_query() {
     let server = Server::start().await;
     let client = server.client().await;
-    assert_eq!(code(&client.simple_query("COPY t FROM STDIN").await.unwrap_err()), "0A000");
+    let sql = "COPY (SELECT value AS n, 'a,b' AS t FROM generate_series(1, 2)) TO STDOUT (FORMAT csv, HEADER)";
+    let copied: Vec<_> = client.copy_out(sql).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(copied.concat(), b"n,t\n1,\"a,b\"\n2,\"a,b\"\n");
+    let mut raw = Raw::log_in(&server).await;
+    raw.send(&[message(b'Q', b"COPY (SELECT 1) TO STDOUT (FORMAT binary); SELECT 1\0")]).await;
+    assert_eq!(raw.until_ready().await, "HdddcCTDCZ");
+}
+
+#[tokio::test]
+async fn a_copy_that_cannot_be_is_refused_and_the_connection_goes_on() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    for (sql, expected) in [
+        ("COPY t FROM STDIN", "0A000"),
+        ("COPY (SELECT 1) TO '/tmp/henna'", "42501"),
+        ("COPY (SELECT 1) TO STDOUT (FORMAT xml)", "22023"),
+        ("COPY (SELECT 1) TO STDOUT (FORMAT text, QUOTE '|')", "22023"),
+    ] {
+        assert_eq!(code(&client.simple_query(sql).await.unwrap_err()), expected, "{sql}");
+    }
     assert_eq!(simple(&client, "SELECT 3").await.len(), 1);
 }
 

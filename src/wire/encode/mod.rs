@@ -2,6 +2,7 @@
 
 mod array;
 mod column;
+pub mod copy;
 pub mod datetime;
 pub mod interval;
 mod json;
@@ -14,6 +15,7 @@ use arrow::buffer::NullBuffer;
 use bytes::{BufMut, BytesMut};
 
 use self::column::Put;
+use self::copy::CopyForm;
 use self::zone::Zone;
 use super::protocol::message::Format;
 use super::types::WireType;
@@ -40,6 +42,14 @@ impl Style {
 pub struct Column {
     pub wire: WireType,
     pub format: Format,
+}
+
+/// The message that carries a row.
+#[derive(Debug, Clone)]
+pub enum Envelope {
+    DataRow,
+    /// CopyData, with the names of the columns.
+    Copy(CopyForm, Vec<String>),
 }
 
 /// A batch on its way to a client.
@@ -93,11 +103,17 @@ impl Encoder {
     }
 
     /// Puts rows until there are `rows_max` of them, or `out` holds `bytes_max`, or the batch ends. Gives their number.
-    pub fn put_rows(&mut self, rows_max: usize, bytes_max: usize, out: &mut BytesMut) -> Result<usize> {
+    pub fn put_rows(
+        &mut self,
+        envelope: &Envelope,
+        rows_max: usize,
+        bytes_max: usize,
+        out: &mut BytesMut,
+    ) -> Result<usize> {
         let start = self.next;
         while !self.is_done() && self.next - start < rows_max && out.len() < bytes_max {
             let frame = out.len();
-            if let Err(error) = self.put_row(out) {
+            if let Err(error) = self.put_row(envelope, out) {
                 out.truncate(frame);
                 return Err(error);
             }
@@ -106,13 +122,19 @@ impl Encoder {
         Ok(self.next - start)
     }
 
-    fn put_row(&self, out: &mut BytesMut) -> Result<()> {
-        out.put_u8(b'D');
+    fn put_row(&self, envelope: &Envelope, out: &mut BytesMut) -> Result<()> {
+        out.put_u8(match envelope {
+            Envelope::DataRow => b'D',
+            Envelope::Copy(..) => b'd',
+        });
         let start = out.len();
         out.put_i32(0);
-        out.put_i16(self.cells.len() as i16);
-        for cells in &self.cells {
-            cells.put_sized(self.next, out)?;
+        match envelope {
+            Envelope::DataRow => {
+                out.put_i16(self.cells.len() as i16);
+                self.cells.iter().try_for_each(|cells| cells.put_sized(self.next, out))?;
+            }
+            Envelope::Copy(form, names) => copy::put_row(form, names, &self.cells, self.next, out)?,
         }
         patch_length(out, start, out.len() - start)
     }

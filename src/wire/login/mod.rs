@@ -32,8 +32,10 @@ pub struct Door<'a> {
     pub backend: &'a dyn Backend,
     pub throttle: &'a Throttle,
     pub peer: std::net::SocketAddr,
+    pub encrypted: bool,
     /// The hash of the certificate, where the socket is encrypted and SCRAM can bind to it.
     pub endpoint: Option<[u8; 32]>,
+    pub pid: i32,
 }
 
 impl Door<'_> {
@@ -73,6 +75,8 @@ impl Door<'_> {
             application_name: request.application_name,
             options: request.options,
             peer: self.peer,
+            encrypted: self.encrypted,
+            pid: self.pid,
         };
         Ok(self.backend.open(&request.user, startup).await?)
     }

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-
 /// Failures that cost nothing: a mistyped password is common.
 const FREE: u32 = 5;
 const WAIT_MAX: Duration = Duration::from_secs(60);
