@@ -16,3 +16,4 @@ pub mod web;
 pub mod wire;
 
 pub use error::{Error, Kind, Reason, Result};
+pub use query::{Lake, Session};

@@ -45,7 +45,7 @@ pub fn arranged(
     let partition = spec.partition.iter().map(PartitionSpec::column);
     let options = SortOptions { descending: false, nulls_first: false };
     let column = |name: &str| Ok(PhysicalSortExpr::new(Arc::new(Column::new(name, schema.index_of(name)?)), options));
-    let columns = partition.chain(spec.sort.iter().map(String::as_str)).map(column);
+    let columns = partition.chain(spec.order().iter().map(String::as_str)).map(column);
     let Some(ordering) = LexOrdering::new(columns.collect::<Result<Vec<_>, LakeError>>()?) else { return Ok(rows) };
     let source = Arc::new(Incoming { schema: Arc::clone(&schema), rows: Mutex::new(Some(rows)) });
     let scan = StreamingTableExec::try_new(schema, vec![source], None, [], false, None)?;

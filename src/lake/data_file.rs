@@ -26,7 +26,8 @@ use super::snapshot::{TAG_CHECKSUM, TAG_SORTED};
 use super::statistics::{self, ColumnRange};
 use super::table::{PartitionSpec, TableName, TableSpec, folder_name};
 
-const FILE_BYTES_MAX: usize = 128 << 20;
+/// A file is closed when it has grown to this size.
+pub const FILE_BYTES_MAX: usize = 128 << 20;
 const GROUP_ROWS: usize = 256 << 10;
 const PAGE_ROWS: usize = 20_000;
 
@@ -97,7 +98,7 @@ pub fn partition_values(spec: &TableSpec, partition: Option<&String>) -> HashMap
 
 fn properties(spec: &TableSpec) -> Result<WriterProperties, LakeError> {
     let schema = spec.schema();
-    let sorting = spec.sort.iter().map(|name| {
+    let sorting = spec.order().iter().map(|name| {
         let column_idx = i32::try_from(leaf_index(&schema, name)).unwrap_or_default();
         SortingColumn { column_idx, descending: false, nulls_first: false }
     });
@@ -107,7 +108,7 @@ fn properties(spec: &TableSpec) -> Result<WriterProperties, LakeError> {
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Page)
-        .set_sorting_columns((!spec.sort.is_empty()).then(|| sorting.collect()));
+        .set_sorting_columns((!spec.order().is_empty()).then(|| sorting.collect()));
     for column in spec.columns.iter().filter(|column| !column.dictionary) {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(column.field.name().as_str()), false);
     }
@@ -128,7 +129,6 @@ fn leaf_index(schema: &SchemaRef, name: &str) -> usize {
 /// Takes the rows of one partition after another.
 pub struct FileWriter {
     layout: Layout,
-    /// Whether rows come in the table's sort order.
     sorted: Vec<String>,
     open: Option<OpenFile>,
     done: Vec<Written>,
@@ -141,8 +141,8 @@ struct OpenFile {
 }
 
 impl FileWriter {
-    pub fn new(layout: Layout) -> Self {
-        let sorted = layout.spec.sort.clone();
+    /// `sorted` names the columns by which the rows will come.
+    pub fn new(layout: Layout, sorted: Vec<String>) -> Self {
         Self { layout, sorted, open: None, done: Vec::new() }
     }
 

@@ -22,17 +22,21 @@ mod check;
 mod data_file;
 mod durable;
 mod error;
+mod keys;
 mod lock;
+mod parquet_bytes;
 mod provider;
 mod prune;
 mod remap;
 mod snapshot;
 mod statistics;
 mod store;
+mod stored;
 mod table;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod upsert;
 mod write;
 
 pub use check::{Finding, Severity};
@@ -42,4 +46,5 @@ pub use snapshot::{FileEntry, Snapshot};
 pub use statistics::ColumnRange;
 pub use store::{STORE_URL, Store};
 pub use table::{PartitionSpec, StoredColumn, TableName, TableSpec};
+pub use upkeep::Doomed;
 pub use write::{Commit, WriteRequest};

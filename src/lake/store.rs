@@ -250,7 +250,7 @@ impl Store {
         self.shared.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn forget(&self, name: &TableName) {
+    pub(super) fn forget(&self, name: &TableName) {
         self.cache().remove(name);
     }
 

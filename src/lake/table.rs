@@ -123,7 +123,7 @@ pub struct TableSpec {
     /// Of two rows with one key the one with the greater value here stays. An integer, date or timestamp.
     pub version: Option<String>,
     pub partition: Option<PartitionSpec>,
-    /// The order of the rows within each file.
+    /// The order of the rows within each file; empty is that of the key.
     pub sort: Vec<String>,
     /// Columns whose minimum and maximum stay out of the log (personal data).
     pub statistics_off: Vec<String>,
@@ -152,6 +152,11 @@ impl TableSpec {
     pub fn schema(&self) -> SchemaRef {
         let fields: Vec<Field> = self.columns.iter().map(|column| column.field.clone()).collect();
         Arc::new(Schema::new(fields))
+    }
+
+    /// The order of the rows within each file: the key, where nothing is said.
+    pub(super) fn order(&self) -> &[String] {
+        if self.sort.is_empty() { &self.key } else { &self.sort }
     }
 
     /// The properties to keep beside the Delta schema.

@@ -1,14 +1,25 @@
-//! What keeps a table quick to open and its folder clean; no row changes.
+//! What keeps a table quick to read and its folder clean.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::{BooleanArray, RecordBatch};
 use deltalake::DeltaTable;
+use deltalake::kernel::Action;
 use deltalake::protocol::checkpoints::create_checkpoint;
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use futures::{StreamExt, TryStreamExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
+use super::arrange::{arranged, partitions};
+use super::data_file::{FILE_BYTES_MAX, FileWriter, Layout};
 use super::error::LakeError;
+use super::snapshot::{FileEntry, Snapshot};
 use super::store::Store;
+use super::stored::{Rows, chained, read, remove, without};
 use super::table::TableName;
-use super::write::Commit;
+use super::write::{Commit, Load, Outcome, sized};
 use crate::error::Result;
 
 impl Store {
@@ -19,15 +30,129 @@ impl Store {
         Ok(create_checkpoint(&table, None).await.map_err(LakeError::from)?)
     }
 
-    /// Gathers the small files of each partition into large sorted ones. No row changes.
+    /// Gathers the small files of each partition into large sorted ones. No row changes; no commit where none is small.
     pub async fn compact(&self, name: &TableName) -> Result<Commit> {
-        let snapshot = self.newest(name).await?;
-        Ok(Commit { version: snapshot.version, ..Commit::default() })
+        Ok(self.gather(name).await?)
     }
 
-    /// Deletes files that no longer belong to the newest version and are older than `retain`; gives their number.
-    pub async fn vacuum(&self, name: &TableName, retain: Duration) -> Result<u64> {
-        let _ = (self.newest(name).await?, retain);
-        Ok(0)
+    async fn gather(&self, name: &TableName) -> Result<Commit, LakeError> {
+        let _turn = self.locks().hold(name).await?;
+        let snapshot = self.newest(name).await?;
+        let small = small_files(&snapshot);
+        if small.is_empty() {
+            return Ok(Commit { version: snapshot.version, ..Commit::default() });
+        }
+        let layout = Layout::new(self.object_store(), name, &snapshot.spec)?;
+        let paths = small.iter().map(|file| (file.path.clone(), file.bytes)).collect();
+        let rows = chained(self.object_store(), paths, Arc::clone(&layout.schema));
+        let mut rows = arranged(rows, &layout.spec, self.writing())?;
+        let mut writer = FileWriter::new(layout.clone(), layout.spec.order().to_vec());
+        while let Some(batch) = rows.next().await {
+            for (partition, rows) in partitions(&batch?, &layout.spec)? {
+                writer.write(partition.as_ref(), &rows).await?;
+            }
+        }
+        let files = writer.finish().await?;
+        let gone = small.iter().map(|file| remove(file, &layout.spec, false));
+        let come = files.iter().map(|file| Action::Add(layout.add(file, false)));
+        let version = self.commit_upkeep(&snapshot, gone.chain(come).collect(), "compact").await?;
+        Ok(sized(Commit { version, ..Commit::default() }, &files))
     }
+
+    /// Removes the rows for which `doomed` is true, and gives their number in `rows_removed`. Their bytes stay in the
+    /// files of earlier versions until [`Store::vacuum`]. `doomed` sees batches in stored types, a mark a row.
+    pub async fn delete_rows(&self, name: &TableName, doomed: Doomed<'_>) -> Result<Commit> {
+        let _turn = self.locks().hold(name).await?;
+        let snapshot = self.newest(name).await?;
+        let layout = Layout::new(self.object_store(), name, &snapshot.spec)?;
+        let (mut files, mut actions, mut rows_removed) = (Vec::new(), Vec::new(), 0);
+        for file in &snapshot.files {
+            let positions = self.positions(file, &layout, doomed).await?;
+            if positions.is_empty() {
+                continue;
+            }
+            rows_removed += positions.len() as u64;
+            actions.push(remove(file, &layout.spec, true));
+            files.extend(without(&self.object_store(), &layout, file, &positions).await?);
+        }
+        if actions.is_empty() {
+            return Ok(Commit { version: snapshot.version, ..Commit::default() });
+        }
+        actions.extend(files.iter().map(|file| Action::Add(layout.add(file, true))));
+        let version = self.commit_upkeep(&snapshot, actions, "delete").await?;
+        Ok(sized(Commit { version, rows_removed, ..Commit::default() }, &files))
+    }
+
+    async fn positions(&self, file: &FileEntry, layout: &Layout, doomed: Doomed<'_>) -> Result<Vec<u64>> {
+        let mut rows = read(&self.object_store(), &file.path, file.bytes, &layout.schema, Rows::All).await?;
+        let (mut positions, mut first) = (Vec::new(), 0);
+        while let Some(batch) = rows.next().await {
+            let batch = batch?;
+            let marks = doomed(&batch)?;
+            positions.extend((first..).zip(marks.iter()).filter(|(_, mark)| *mark == Some(true)).map(|(row, _)| row));
+            first += batch.num_rows() as u64;
+        }
+        Ok(positions)
+    }
+
+    async fn commit_upkeep(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        actions: Vec<Action>,
+        work: &str,
+    ) -> Result<u64, LakeError> {
+        let operation = DeltaOperation::Write { mode: SaveMode::Overwrite, partition_by: None, predicate: None };
+        let load_id = format!("{work}:{}", uuid::Uuid::new_v4());
+        let load = Load { load_id: &load_id, notes: &BTreeMap::new(), operation };
+        match self.commit(snapshot, actions, &load).await? {
+            Outcome::Committed(version) => Ok(version),
+            Outcome::Overtaken => Err(LakeError::Contended { table: snapshot.name.to_string(), attempts: 1 }),
+        }
+    }
+
+    /// Deletes data files that no longer belong to the newest version and are older than `retain`; gives their number.
+    /// Queries that began on an earlier version and run for longer than `retain` may then fail to read.
+    pub async fn vacuum(&self, name: &TableName, retain: Duration) -> Result<u64> {
+        let _turn = self.locks().hold(name).await?;
+        let snapshot = self.newest(name).await?;
+        let before = chrono::Utc::now() - chrono::Duration::from_std(retain).unwrap_or(chrono::Duration::MAX);
+        let mut deleted = 0;
+        for file in self.strays(&snapshot).await? {
+            if file.last_modified <= before {
+                self.object_store().delete(&file.location).await.map_err(LakeError::from)?;
+                deleted += 1;
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// The data files in a table's folder that its newest version does not name.
+    pub(super) async fn strays(&self, snapshot: &Snapshot) -> Result<Vec<ObjectMeta>, LakeError> {
+        let known: HashSet<&str> = snapshot.files.iter().map(|file| file.path.as_str()).collect();
+        let folder = snapshot.name.folder();
+        let listed: Vec<ObjectMeta> = self.object_store().list(Some(&folder)).try_collect().await?;
+        let data = |meta: &ObjectMeta| {
+            meta.location.extension() == Some("parquet")
+                && meta
+                    .location
+                    .prefix_match(&folder)
+                    .and_then(|mut rest| rest.next())
+                    .is_some_and(|first| first.as_ref() != "_delta_log")
+        };
+        Ok(listed.into_iter().filter(|meta| data(meta) && !known.contains(meta.location.as_ref())).collect())
+    }
+}
+
+/// Marks the rows of a batch that are to go.
+pub type Doomed<'a> = &'a (dyn Fn(&RecordBatch) -> Result<BooleanArray> + Send + Sync);
+
+/// The files under half the aimed size that share their partition with another such file.
+fn small_files(snapshot: &Snapshot) -> Vec<Arc<FileEntry>> {
+    let small = |file: &&Arc<FileEntry>| file.bytes < FILE_BYTES_MAX as u64 / 2;
+    let mut partitions: HashMap<&Option<String>, usize> = HashMap::new();
+    for file in snapshot.files.iter().filter(small) {
+        *partitions.entry(&file.partition).or_default() += 1;
+    }
+    let shared = |file: &&Arc<FileEntry>| partitions.get(&file.partition).is_some_and(|files| *files > 1);
+    snapshot.files.iter().filter(small).filter(shared).cloned().collect()
 }

@@ -19,7 +19,7 @@ use super::table::{PartitionSpec, TableName};
 use crate::error::Result;
 
 /// How often a write is done over because another process committed first.
-const ATTEMPTS_MAX: usize = 8;
+pub(super) const ATTEMPTS_MAX: usize = 8;
 
 /// Rows to add, and the identity of the load that brings them.
 pub struct WriteRequest {
@@ -46,6 +46,8 @@ pub struct Commit {
     pub rows_duplicate: u64,
     /// Rows older than the stored row of their key.
     pub rows_stale: u64,
+    /// Stored rows that [`Store::delete_rows`] took away.
+    pub rows_removed: u64,
     /// Files written, and their bytes.
     pub files: u64,
     pub bytes: u64,
@@ -75,7 +77,11 @@ impl Store {
         refuse_other_columns(name, &snapshot, &rows)?;
         let layout = Layout::new(self.object_store(), name, &snapshot.spec)?;
         let load = Load { load_id: &load_id, notes: &notes, operation: appending(&snapshot) };
-        self.append(name, &layout, rows, &load).await
+        if layout.spec.key.is_empty() {
+            self.append(name, &layout, rows, &load).await
+        } else {
+            self.upsert(name, &layout, rows, &load).await
+        }
     }
 
     /// A table without a key only grows, so its files may be written before its turn to commit comes.
@@ -87,7 +93,7 @@ impl Store {
         load: &Load<'_>,
     ) -> Result<Commit, LakeError> {
         let mut rows = arranged(rows, &layout.spec, self.writing())?;
-        let mut writer = FileWriter::new(layout.clone());
+        let mut writer = FileWriter::new(layout.clone(), layout.spec.order().to_vec());
         while let Some(batch) = rows.next().await {
             for (partition, rows) in partitions(&batch?, &layout.spec)? {
                 writer.write(partition.as_ref(), &rows).await?;

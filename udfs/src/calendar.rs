@@ -12,7 +12,7 @@ use datafusion_common::{Result, exec_err, plan_err};
 
 const DAY_SECONDS: i64 = 86_400;
 /// Instants further from 1970 than this have no local time in the calendar library; they are read as UTC.
-const ZONED_SECONDS_MAX: i64 = 8_000_000_000_000;
+const ZONED_SECONDS_MAX: u64 = 8_000_000_000_000;
 /// Slots of the offset cache: more than eleven years of days before two share a slot.
 const OFFSET_SLOTS: i64 = 4096;
 
@@ -138,7 +138,7 @@ fn zone_named(function: &str, name: &str) -> Result<Tz> {
 }
 
 fn offset_seconds(zone: Tz, seconds: i64) -> i64 {
-    if seconds.abs() > ZONED_SECONDS_MAX {
+    if seconds.unsigned_abs() > ZONED_SECONDS_MAX {
         return 0;
     }
     as_datetime_with_timezone::<TimestampSecondType>(seconds, zone)

@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use arrow::array::{Array, ArrayRef, BooleanArray};
-use datafusion_common::{Result, ScalarValue};
+use arrow::buffer::OffsetBuffer;
+use datafusion_common::{Result, ScalarValue, exec_err};
 use datafusion_expr::{Accumulator, EmitTo, GroupsAccumulator};
 
 /// The states of all groups of one aggregate, kept in flat vectors indexed by group.
@@ -39,6 +40,21 @@ impl Rows<'_> {
     pub fn passes(&self, row: usize) -> bool {
         self.filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
     }
+}
+
+/// Offsets of a list column with rows of these lengths; an error beyond 2^31 elements in one batch.
+pub(crate) fn list_offsets(function: &str, lengths: impl IntoIterator<Item = usize>) -> Result<OffsetBuffer<i32>> {
+    let mut end = 0i32;
+    let mut offsets = vec![end];
+    for length in lengths {
+        let next = i32::try_from(length).ok().and_then(|length| end.checked_add(length));
+        let Some(next) = next else {
+            return exec_err!("{function}: more than 2^31 elements in the groups of one partition");
+        };
+        end = next;
+        offsets.push(end);
+    }
+    Ok(OffsetBuffer::new(offsets.into()))
 }
 
 /// Many groups at a time.

@@ -36,6 +36,11 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
     Ok(())
 }
 
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// The functions of one row.
 pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     vec![

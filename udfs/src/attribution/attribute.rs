@@ -203,7 +203,7 @@ pub(super) fn credit_field(value: &DataType) -> FieldRef {
 }
 
 pub(super) fn touch_fields() -> Fields {
-    Fields::from(vec![Field::new("ts", DataType::Int64, false), Field::new("channel", DataType::Utf8, false)])
+    Fields::from(vec![Field::new("ts", DataType::Int64, false), Field::new("channel", DataType::Utf8View, false)])
 }
 
 pub(super) fn touch_field() -> FieldRef {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, StringArray, StructArray};
-use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, StringArray, StringViewBuilder, StructArray};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::Int64Type;
 use datafusion_common::utils::take_function_args;
 use datafusion_common::{Result, exec_datafusion_err, exec_err};
@@ -13,7 +13,7 @@ use super::attribute::{NAME, Rules, credit_field, credit_fields, touch_field, to
 use super::largest_remainder::shares;
 use crate::amounts::{Amount, amount_array, scale_of};
 use crate::calendar::Instants;
-use crate::groups::{GroupStates, Rows};
+use crate::groups::{GroupStates, Rows, list_offsets};
 
 /// One touch of the conversion that is group `group`.
 #[derive(Debug, Clone, Copy)]
@@ -172,7 +172,7 @@ impl<A: Amount> GroupStates for Paths<A> {
         let [conversion_ts, values, touches] = take_function_args(NAME, partials)?;
         let (conversion_ts, values, touches) = (conversion_ts.as_primitive::<Int64Type>(), values.as_primitive::<A::Arrow>(), touches.as_list::<i32>());
         let each = touches.values().as_struct();
-        let (times, channels) = (each.column(0).as_primitive::<Int64Type>(), each.column(1).as_string::<i32>());
+        let (times, channels) = (each.column(0).as_primitive::<Int64Type>(), each.column(1).as_string_view());
         let scale = scale_of(&self.rules.value);
         for (row, &group) in rows.groups.iter().enumerate() {
             if conversion_ts.is_null(row) {
@@ -206,10 +206,14 @@ impl<A: Amount> GroupStates for Paths<A> {
 
     fn partials(&mut self) -> Result<Vec<ArrayRef>> {
         self.sort();
-        let lengths = OffsetBuffer::from_lengths(self.paths().map(<[Touch]>::len));
+        let lengths = list_offsets(NAME, self.paths().map(<[Touch]>::len))?;
         let times = Int64Array::from_iter_values(self.touches.iter().map(|touch| touch.ts));
-        let channels = StringArray::from_iter_values(self.touches.iter().map(|touch| self.channels.name(touch.channel)));
-        let touches = StructArray::try_new(touch_fields(), vec![Arc::new(times), Arc::new(channels)], None)?;
+        // Views share the bytes of a repeated name, so that many touches do not outgrow 32-bit offsets.
+        let mut channels = StringViewBuilder::with_capacity(self.touches.len()).with_deduplicate_strings();
+        for touch in &self.touches {
+            channels.append_value(self.channels.name(touch.channel));
+        }
+        let touches = StructArray::try_new(touch_fields(), vec![Arc::new(times), Arc::new(channels.finish())], None)?;
         Ok(vec![
             Arc::new(self.conversions.iter().map(|conversion| conversion.ts).collect::<Int64Array>()),
             amount_array(self.conversions.iter().map(|conversion| conversion.value), &self.rules.value),
@@ -234,6 +238,9 @@ impl<A: Amount> GroupStates for Paths<A> {
             }
         }
         let touched: NullBuffer = lengths.iter().map(|length| *length > 0).collect();
+        if i32::try_from(channels.iter().map(|name: &&str| name.len()).sum::<usize>()).is_err() {
+            return exec_err!("{NAME}: more than 2^31 bytes of channel names in the groups of one partition");
+        }
         let columns: Vec<ArrayRef> = vec![
             Arc::new(StringArray::from_iter_values(channels)),
             Arc::new(Float64Array::from(weights)),
@@ -241,7 +248,7 @@ impl<A: Amount> GroupStates for Paths<A> {
         ];
         let credits = StructArray::try_new(credit_fields(&self.rules.value), columns, None)?;
         let field = credit_field(&self.rules.value);
-        Ok(Arc::new(ListArray::try_new(field, OffsetBuffer::from_lengths(lengths), Arc::new(credits), Some(touched))?))
+        Ok(Arc::new(ListArray::try_new(field, list_offsets(NAME, lengths)?, Arc::new(credits), Some(touched))?))
     }
 
     fn bytes(&self) -> usize {

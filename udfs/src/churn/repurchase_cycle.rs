@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Float64Builder, Int64Array, Int64Builder, ListArray, StructArray};
-use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Fields, Int64Type};
 use datafusion_common::Result;
@@ -15,7 +15,7 @@ use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumu
 use crate::calendar::{Calendar, Instants, coerce_time};
 use crate::day_log::{DayLog, day_of};
 use crate::documents::{CHURN, Entry};
-use crate::groups::{GroupStates, Grouped, Rows, Single};
+use crate::groups::{GroupStates, Grouped, Rows, Single, list_offsets};
 
 const NAME: &str = "repurchase_cycle";
 
@@ -183,7 +183,7 @@ impl GroupStates for States {
             Ok(())
         })?;
         let last: Int64Array = self.last.iter().zip(&lengths).map(|(last, days)| (*days > 0).then_some(*last)).collect();
-        let lists = ListArray::try_new(day_field(), OffsetBuffer::from_lengths(lengths), Arc::new(Date32Array::from(days)), None)?;
+        let lists = ListArray::try_new(day_field(), list_offsets(NAME, lengths)?, Arc::new(Date32Array::from(days)), None)?;
         Ok(vec![Arc::new(last), Arc::new(lists)])
     }
 

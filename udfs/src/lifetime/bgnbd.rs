@@ -65,7 +65,9 @@ pub(super) fn fit(customers: &[Customers]) -> Option<Fit> {
     let [r, alpha, a, b] = best.at.map(f64::exp);
     let params = Params { r, alpha: alpha * unit, a, b };
     let loglik = log_likelihood(customers, params).0;
-    loglik.is_finite().then_some(Fit { params, loglik, converged: best.converged })
+    // Without a repeat purchase the likelihood only flattens out towards a rate of 0.
+    let converged = best.converged && customers.iter().any(|each| each.x > 0.0);
+    loglik.is_finite().then_some(Fit { params, loglik, converged })
 }
 
 /// P(alive): a logistic of the log odds, so it overflows nowhere.

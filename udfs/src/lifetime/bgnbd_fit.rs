@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, PrimitiveArray, StructArray};
-use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
 use datafusion_common::utils::take_function_args;
 use datafusion_common::{Result, plan_err};
@@ -15,7 +15,7 @@ use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumu
 use super::bgnbd::{Customers, Fit, fit};
 use crate::documents::{Entry, LIFETIME};
 use crate::doubles::coerce_doubles;
-use crate::groups::{GroupStates, Grouped, Rows, Single};
+use crate::groups::{GroupStates, Grouped, Rows, Single, list_offsets};
 
 const NAME: &str = "bgnbd_fit";
 
@@ -197,7 +197,7 @@ impl GroupStates for States {
         let customers: Vec<Customers> = self.groups.iter().flat_map(in_order).collect();
         let column = |number: fn(&Customers) -> f64| -> ArrayRef { Arc::new(Float64Array::from_iter_values(customers.iter().map(number))) };
         let columns = vec![column(|each| each.x), column(|each| each.t_x), column(|each| each.t), column(|each| each.weight)];
-        let lengths = OffsetBuffer::from_lengths(self.groups.iter().map(HashMap::len));
+        let lengths = list_offsets(NAME, self.groups.iter().map(HashMap::len))?;
         let structs = StructArray::try_new(customer_fields(), columns, None)?;
         Ok(vec![Arc::new(ListArray::try_new(customers_field(), lengths, Arc::new(structs), None)?)])
     }

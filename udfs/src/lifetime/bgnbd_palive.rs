@@ -61,7 +61,7 @@ impl ScalarUDFImpl for BgnbdPalive {
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let [params, x, t_x, t] = take_function_args(NAME, types)?;
         let named = |name: &&str| matches!(params, DataType::Struct(fields) if fields.find(name).is_some_and(|(_, field)| field.data_type().is_numeric()));
-        if !PARAMS.iter().all(|name| named(&name)) {
+        if !PARAMS.iter().all(named) {
             return plan_err!("{NAME}: params must be a struct with the numbers r, alpha, a, b, got {params}");
         }
         let (x, t_x, t) = (coerce_double(NAME, "x", x)?, coerce_double(NAME, "t_x", t_x)?, coerce_double(NAME, "t", t)?);

@@ -7,8 +7,8 @@ const GRADIENT_MIN: f64 = 1e-9;
 const GRADIENT_ENOUGH: f64 = 1e-6;
 /// The longest step in any direction, so that a bad start does not throw the search out of range.
 const STEP_MAX: f64 = 2.0;
-/// The search stops where a variable leaves this range on either side of 0.
-const RANGE: f64 = 25.0;
+/// Beyond this on either side of 0 the function is taken to have no minimum: it only flattens out.
+const RANGE: f64 = 12.0;
 
 /// Where a search ended.
 #[derive(Debug, Clone, Copy)]

@@ -25,7 +25,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             Gives struct{recency_days BIGINT, frequency BIGINT, monetary}: days from the local day of the last order to the local day of as_of; \
             number of rows (one row an order); sum of amount, decimal(38, s) for decimals of scale s, else DOUBLE. \
             Rows on a later local day than as_of are left out, as are rows where ts or as_of is NULL; a NULL amount adds an order without money. \
-            NULL for a customer without an order. The state is 64 bytes a group. \
+            NULL for a customer without an order. The state is at most 48 bytes a group. \
             Source: A. M. Hughes, Strategic Database Marketing (1994).",
         syntax: "rfm(ts, amount, as_of)",
         arguments: &[

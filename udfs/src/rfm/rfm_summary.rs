@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Builder, Int32Builder, Int64Builder, ListArray, StructArray};
-use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Fields};
 use datafusion_common::utils::take_function_args;
 use datafusion_common::{Result, exec_datafusion_err, exec_err};
@@ -16,7 +16,7 @@ use crate::calendar::{Calendar, Instants, coerce_times};
 use crate::constants::{aggregate_constant, text};
 use crate::day_log::{DayCell, DayLog, day_of};
 use crate::documents::{Entry, RFM};
-use crate::groups::{GroupStates, Grouped, Rows, Single};
+use crate::groups::{GroupStates, Grouped, Rows, Single, list_offsets};
 
 const NAME: &str = "rfm_summary";
 
@@ -255,7 +255,7 @@ impl<A: Amount> GroupStates for States<A> {
         let amounts = amount_array(amounts.into_iter(), &sum_type(&self.columns.amount));
         let days = Arc::new(arrow::array::Date32Array::from(days));
         let cells = StructArray::try_new(fields, vec![days, amounts], None)?;
-        let lists = ListArray::try_new(day_field(&self.columns.amount), OffsetBuffer::from_lengths(lengths), Arc::new(cells), None)?;
+        let lists = ListArray::try_new(day_field(&self.columns.amount), list_offsets(NAME, lengths)?, Arc::new(cells), None)?;
         Ok(vec![Arc::new(as_of.finish()), Arc::new(lists)])
     }
 

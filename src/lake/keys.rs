@@ -1,0 +1,308 @@
+//! The keys of one load, each with the row of the load that stands for it.
+//!
+//! Of two rows with one key the one with the greater version stays, and of equal versions the later one. Keys are held as
+//! 128-bit hashes, contents as 64-bit hashes: about 64 bytes a row in memory, whatever the width of the key.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
+use arrow::compute::{SortOptions, cast, sort_limit};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, UInt32Type};
+use arrow::row::{RowConverter, SortField};
+use datafusion::common::ScalarValue;
+use datafusion::error::DataFusionError;
+use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::StreamExt;
+
+use super::error::LakeError;
+use super::snapshot::FileEntry;
+use super::table::TableSpec;
+
+/// The position of a row within its load, on its way through the sort.
+const ARRIVAL: &str = "_arrival";
+/// Bounds the memory of one load.
+const KEYS_MAX: usize = 20_000_000;
+
+pub type Key = [u8; 16];
+
+/// What becomes of a key's row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// No stored row has the key.
+    New,
+    /// It takes the place of a stored row.
+    Update,
+    /// A stored row is the same.
+    Duplicate,
+    /// A stored row is newer.
+    Stale,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Winner {
+    arrival: u32,
+    pub version: i64,
+    pub content: u64,
+    pub fate: Fate,
+}
+
+/// Tells rows of one table apart by key, version and content.
+#[derive(Debug)]
+pub struct Fingerprint {
+    key: Vec<usize>,
+    version: Option<usize>,
+    content: Vec<usize>,
+    keys: RowConverter,
+    contents: RowConverter,
+}
+
+impl Fingerprint {
+    /// For batches that begin with the columns of the spec, in order.
+    pub fn new(spec: &TableSpec) -> Result<Self, LakeError> {
+        Self::over(&spec.schema(), spec)
+    }
+
+    /// For batches of `schema`, some of the columns of the spec.
+    pub fn over(schema: &Schema, spec: &TableSpec) -> Result<Self, LakeError> {
+        let key = spec.key.iter().map(|name| schema.index_of(name)).collect::<Result<Vec<_>, _>>()?;
+        let version = spec.version.as_ref().map(|name| schema.index_of(name)).transpose()?;
+        let content: Vec<usize> = (0..schema.fields().len()).filter(|index| !key.contains(index)).collect();
+        let converter = |columns: &[usize]| {
+            let fields = columns.iter().map(|index| SortField::new(schema.field(*index).data_type().clone()));
+            RowConverter::new(fields.collect())
+        };
+        Ok(Self { keys: converter(&key)?, contents: converter(&content)?, key, version, content })
+    }
+
+    pub fn keys(&self, batch: &RecordBatch) -> Result<Vec<Key>, LakeError> {
+        let rows = self.keys.convert_columns(&columns(batch, &self.key))?;
+        let key = |bytes: &[u8]| {
+            let mut key = [0; 16];
+            key[..8].copy_from_slice(&hashed(0, bytes).to_le_bytes());
+            key[8..].copy_from_slice(&hashed(1, bytes).to_le_bytes());
+            key
+        };
+        Ok(rows.iter().map(|row| key(row.as_ref())).collect())
+    }
+
+    /// All columns but the key.
+    pub fn contents(&self, batch: &RecordBatch) -> Result<Vec<u64>, LakeError> {
+        if self.content.is_empty() {
+            return Ok(vec![0; batch.num_rows()]);
+        }
+        let rows = self.contents.convert_columns(&columns(batch, &self.content))?;
+        Ok(rows.iter().map(|row| hashed(2, row.as_ref())).collect())
+    }
+
+    /// A null is older than all; without a version column all rows are of one age.
+    pub fn versions(&self, batch: &RecordBatch) -> Result<Vec<i64>, LakeError> {
+        let Some(index) = self.version else { return Ok(vec![0; batch.num_rows()]) };
+        let column = batch.column(index);
+        let column = match column.data_type() {
+            DataType::Date32 => cast(&cast(column, &DataType::Int32)?, &DataType::Int64)?,
+            _ => cast(column, &DataType::Int64)?,
+        };
+        let numbers = column.as_primitive::<Int64Type>();
+        Ok(numbers.iter().map(|number| number.unwrap_or(i64::MIN)).collect())
+    }
+}
+
+/// The least value of a column, or the greatest; null where it has none.
+fn first(column: &ArrayRef, descending: bool) -> Result<ScalarValue, LakeError> {
+    let first = sort_limit(column, Some(SortOptions { descending, nulls_first: false }), Some(1))?;
+    Ok(if first.is_empty() {
+        ScalarValue::try_from(column.data_type())?
+    } else {
+        ScalarValue::try_from_array(&first, 0)?
+    })
+}
+
+fn columns(batch: &RecordBatch, indices: &[usize]) -> Vec<ArrayRef> {
+    indices.iter().map(|index| Arc::clone(batch.column(*index))).collect()
+}
+
+/// Not kept on disk, so the function may change with the toolchain.
+fn hashed(purpose: u8, bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u8(purpose);
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Keys {
+    winners: HashMap<Key, Winner>,
+    /// The least and greatest value of each key column.
+    bounds: Vec<(ScalarValue, ScalarValue)>,
+    arrivals: u32,
+}
+
+impl Keys {
+    fn take(&mut self, batch: &RecordBatch, fingerprint: &Fingerprint, table: &str) -> Result<UInt32Array, LakeError> {
+        let exceeded = || LakeError::KeysExceeded { table: table.to_owned(), limit: KEYS_MAX };
+        if self.winners.len() + batch.num_rows() > KEYS_MAX {
+            return Err(exceeded());
+        }
+        let first = self.arrivals;
+        let rows = u32::try_from(batch.num_rows()).map_err(|_| exceeded())?;
+        self.arrivals = first.checked_add(rows).ok_or_else(exceeded)?;
+        let (keys, versions) = (fingerprint.keys(batch)?, fingerprint.versions(batch)?);
+        let contents = fingerprint.contents(batch)?;
+        for (((arrival, key), version), content) in (first..).zip(keys).zip(versions).zip(contents) {
+            let row = Winner { arrival, version, content, fate: Fate::New };
+            let best = self.winners.entry(key).or_insert(row);
+            if row.version >= best.version {
+                *best = row;
+            }
+        }
+        self.widen(batch, fingerprint)?;
+        Ok(UInt32Array::from_iter_values(first..self.arrivals))
+    }
+
+    fn widen(&mut self, batch: &RecordBatch, fingerprint: &Fingerprint) -> Result<(), LakeError> {
+        for (place, index) in fingerprint.key.iter().enumerate() {
+            let column = batch.column(*index);
+            let (least, greatest) = (first(column, false)?, first(column, true)?);
+            match self.bounds.get_mut(place) {
+                None => self.bounds.push((least, greatest)),
+                Some((min, max)) => {
+                    if min.is_null() || least < *min {
+                        *min = least;
+                    }
+                    if max.is_null() || greatest > *max {
+                        *max = greatest;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the file may hold one of the keys.
+    pub fn may_touch(&self, file: &FileEntry, spec: &TableSpec) -> bool {
+        let schema = spec.schema();
+        let apart = |(name, (least, greatest)): (&String, &(ScalarValue, ScalarValue))| {
+            let Some(range) = schema.index_of(name).ok().and_then(|index| file.ranges.get(index)) else { return false };
+            // Values of unlike types do not compare, and then nothing is said.
+            range.max.as_ref().is_some_and(|max| max < least) || range.min.as_ref().is_some_and(|min| min > greatest)
+        };
+        !self.winners.is_empty() && !spec.key.iter().zip(&self.bounds).any(apart)
+    }
+
+    pub fn get_mut(&mut self, key: &Key) -> Option<&mut Winner> {
+        self.winners.get_mut(key)
+    }
+
+    /// How many rows of the load share each fate, and how many lost to another row of the load.
+    pub fn count(&self, fate: Fate) -> u64 {
+        self.winners.values().filter(|winner| winner.fate == fate).count() as u64
+    }
+
+    pub fn beaten(&self) -> u64 {
+        u64::from(self.arrivals) - self.winners.len() as u64
+    }
+
+    /// The rows of a batch from [`taken`] that belong into the table.
+    pub fn kept(&self, batch: &RecordBatch, fingerprint: &Fingerprint) -> Result<BooleanArray, LakeError> {
+        let arrivals = batch.column(batch.schema().index_of(ARRIVAL)?).as_primitive::<UInt32Type>();
+        let keys = fingerprint.keys(batch)?;
+        let kept = keys.iter().zip(arrivals.values()).map(|(key, arrival)| {
+            let winner = self.winners.get(key).filter(|winner| winner.arrival == *arrival);
+            winner.is_some_and(|winner| matches!(winner.fate, Fate::New | Fate::Update))
+        });
+        Ok(kept.collect::<Vec<bool>>().into())
+    }
+}
+
+/// The keys of a stream, filled while it is read.
+#[derive(Debug, Clone, Default)]
+pub struct Taken(Arc<Mutex<Keys>>);
+
+impl Taken {
+    pub fn lock(&self) -> MutexGuard<'_, Keys> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The rows, each with its arrival, and their keys: complete once the stream is.
+pub fn taken(
+    rows: SendableRecordBatchStream,
+    spec: &TableSpec,
+    table: String,
+) -> Result<(SendableRecordBatchStream, Taken), LakeError> {
+    let fingerprint = Fingerprint::new(spec)?;
+    let mut fields = rows.schema().fields().to_vec();
+    fields.push(Arc::new(Field::new(ARRIVAL, DataType::UInt32, false)));
+    let schema = Arc::new(Schema::new(fields));
+    let (target, taken) = (Arc::clone(&schema), Taken::default());
+    let keys = taken.clone();
+    let stream = rows.map(move |batch| {
+        let batch = batch?;
+        let arrivals = keys.lock().take(&batch, &fingerprint, &table);
+        let arrivals = arrivals.map_err(|error| DataFusionError::External(Box::new(crate::Error::from(error))))?;
+        let mut columns = batch.columns().to_vec();
+        columns.push(Arc::new(arrivals));
+        Ok(RecordBatch::try_new(Arc::clone(&target), columns)?)
+    });
+    Ok((Box::pin(RecordBatchStreamAdapter::new(schema, stream)), taken))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use arrow::array::{Int64Array, StringArray};
+
+    use super::*;
+
+    fn pairs(rows: &[(Option<&str>, Option<&str>, i64)]) -> (RecordBatch, TableSpec) {
+        let schema = Schema::new(vec![
+            Field::new("a", DataType::Utf8, true),
+            Field::new("b", DataType::Utf8, true),
+            Field::new("v", DataType::Int64, true),
+        ]);
+        let mut spec = TableSpec::plain(&schema);
+        spec.key = vec!["a".into(), "b".into()];
+        spec.version = Some("v".into());
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(rows.iter().map(|row| row.0).collect::<StringArray>()),
+            Arc::new(rows.iter().map(|row| row.1).collect::<StringArray>()),
+            Arc::new(rows.iter().map(|row| row.2).collect::<Int64Array>()),
+        ];
+        (RecordBatch::try_new(Arc::new(schema), columns).unwrap(), spec)
+    }
+
+    #[test]
+    fn keys_differ_where_their_parts_differ() {
+        let rows = [
+            (Some("ab"), Some("c"), 0),
+            (Some("a"), Some("bc"), 0),
+            (Some("x"), None, 0),
+            (None, Some("x"), 0),
+            (Some(""), None, 0),
+            (None, None, 0),
+        ];
+        let (batch, spec) = pairs(&rows);
+        let keys = Fingerprint::new(&spec).unwrap().keys(&batch).unwrap();
+        let distinct: std::collections::HashSet<_> = keys.iter().collect();
+        assert_eq!(distinct.len(), rows.len());
+    }
+
+    #[test]
+    fn the_greater_version_wins_and_then_the_later_row() {
+        let rows = [
+            (Some("k"), Some("1"), 5),
+            (Some("k"), Some("1"), 7),
+            (Some("k"), Some("1"), 7),
+            (Some("k"), Some("1"), 6),
+        ];
+        let (batch, spec) = pairs(&rows);
+        let mut keys = Keys::default();
+        keys.take(&batch, &Fingerprint::new(&spec).unwrap(), "t").unwrap();
+        let winners: Vec<_> = keys.winners.values().map(|winner| (winner.arrival, winner.version)).collect();
+        assert_eq!((winners, keys.beaten()), (vec![(2, 7)], 3));
+    }
+}

@@ -1,0 +1,182 @@
+//! Writes to a table with a key: the stored rows that newer ones replace leave in the same commit.
+//!
+//! ```text
+//! rows -> note key, version, content -> sort        nothing is held but hashes; sorted runs go to the disk
+//! for each file whose key range is met: read key and version, decide each met key's fate
+//! write the rows that stay; write the met files anew without the rows that are replaced; commit both at once
+//! ```
+//! So every version of the table holds one row per key, and a scan needs no further step.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use arrow::compute::filter_record_batch;
+use arrow::record_batch::RecordBatch;
+use datafusion::physical_plan::SendableRecordBatchStream;
+use deltalake::kernel::Action;
+use futures::StreamExt;
+
+use super::arrange::{arranged, partitions};
+use super::data_file::{FileWriter, Layout, Written};
+use super::error::LakeError;
+use super::keys::{Fate, Fingerprint, Key, Taken, taken};
+use super::snapshot::{FileEntry, Snapshot};
+use super::store::Store;
+use super::stored::{Rows, chained, key_schema, read, remove, without};
+use super::table::TableName;
+use super::write::{ATTEMPTS_MAX, Commit, Load, Outcome, sized};
+
+/// A stored file and the positions of its rows that go, ascending.
+struct Met {
+    file: Arc<FileEntry>,
+    doomed: Vec<u64>,
+}
+
+impl Store {
+    pub(super) async fn upsert(
+        &self,
+        name: &TableName,
+        layout: &Layout,
+        rows: SendableRecordBatchStream,
+        load: &Load<'_>,
+    ) -> Result<Commit, LakeError> {
+        let (mut rows, mut settled, mut turn) = (rows, Commit::default(), None);
+        for _ in 0..ATTEMPTS_MAX {
+            let (noted, keys) = taken(rows, &layout.spec, name.to_string())?;
+            let mut sorted = arranged(noted, &layout.spec, self.writing())?;
+            // The sort gives its first rows only after it has seen the last: then all keys are known.
+            let first = sorted.next().await.transpose()?;
+            if turn.is_none() {
+                turn = Some(self.locks().hold(name).await?);
+            }
+            let snapshot = self.newest(name).await?;
+            if snapshot.holds(load.load_id).await? {
+                return Ok(Commit { version: snapshot.version, repeated: true, ..Commit::default() });
+            }
+            let met = self.met(&snapshot, layout, &keys).await?;
+            let added = self.write_kept(layout, first, sorted, &keys).await?;
+            let (mut files, mut actions) = (added.clone(), Vec::new());
+            for met in met.iter().filter(|met| !met.doomed.is_empty()) {
+                actions.push(remove(&met.file, &layout.spec, true));
+                files.extend(without(&self.object_store(), layout, &met.file, &met.doomed).await?);
+            }
+            actions.extend(files.iter().map(|file| Action::Add(layout.add(file, true))));
+            settled = counted(settled, &keys);
+            if let Outcome::Committed(version) = self.commit(&snapshot, actions, load).await? {
+                return Ok(sized(Commit { version, ..settled }, &files));
+            }
+            // Another process committed first: what was found new may now be old. The rows lie in the new files.
+            let files = added.iter().map(|file| (format!("{}/{}", name.folder(), file.name), file.bytes)).collect();
+            rows = chained(self.object_store(), files, Arc::clone(&layout.schema));
+        }
+        Err(LakeError::Contended { table: name.to_string(), attempts: ATTEMPTS_MAX })
+    }
+
+    /// Decides the fate of each key that is stored, and finds the stored rows that go.
+    async fn met(&self, snapshot: &Snapshot, layout: &Layout, keys: &Taken) -> Result<Vec<Met>, LakeError> {
+        let mut met = Vec::new();
+        for file in &snapshot.files {
+            if !keys.lock().may_touch(file, &layout.spec) {
+                continue;
+            }
+            let (mut doomed, even) = self.compare_versions(file, layout, keys).await?;
+            if !even.is_empty() {
+                doomed.extend(self.compare_contents(file, layout, keys, even).await?);
+                doomed.sort_unstable();
+            }
+            met.push(Met { file: Arc::clone(file), doomed });
+        }
+        Ok(met)
+    }
+
+    /// The positions of rows that are older than the load's, and of those of the same version, by key.
+    async fn compare_versions(
+        &self,
+        file: &FileEntry,
+        layout: &Layout,
+        keys: &Taken,
+    ) -> Result<(Vec<u64>, Vec<(u64, Key)>), LakeError> {
+        let schema = key_schema(&layout.spec);
+        let fingerprint = Fingerprint::over(&schema, &layout.spec)?;
+        let mut stored = read(&self.object_store(), &file.path, file.bytes, &schema, Rows::All).await?;
+        let (mut doomed, mut even, mut position) = (Vec::new(), Vec::new(), 0);
+        while let Some(batch) = stored.next().await {
+            let batch = batch?;
+            let versions = fingerprint.versions(&batch)?;
+            let mut keys = keys.lock();
+            for (key, version) in fingerprint.keys(&batch)?.into_iter().zip(versions) {
+                if let Some(winner) = keys.get_mut(&key) {
+                    match winner.version.cmp(&version) {
+                        Ordering::Greater => {
+                            winner.fate = Fate::Update;
+                            doomed.push(position);
+                        }
+                        Ordering::Less => winner.fate = Fate::Stale,
+                        Ordering::Equal => even.push((position, key)),
+                    }
+                }
+                position += 1;
+            }
+        }
+        Ok((doomed, even))
+    }
+
+    /// Of rows of one version the load's stays, unless both are the same: then nothing needs writing.
+    async fn compare_contents(
+        &self,
+        file: &FileEntry,
+        layout: &Layout,
+        keys: &Taken,
+        even: Vec<(u64, Key)>,
+    ) -> Result<Vec<u64>, LakeError> {
+        let fingerprint = Fingerprint::new(&layout.spec)?;
+        let positions = Rows::At(even.iter().map(|(position, _)| *position).collect());
+        let mut stored = read(&self.object_store(), &file.path, file.bytes, &layout.schema, positions).await?;
+        let (mut doomed, mut even) = (Vec::new(), even.into_iter());
+        while let Some(batch) = stored.next().await {
+            let contents = fingerprint.contents(&batch?)?;
+            let mut keys = keys.lock();
+            for (content, (position, key)) in contents.into_iter().zip(even.by_ref()) {
+                let Some(winner) = keys.get_mut(&key) else { continue };
+                winner.fate = if winner.content == content { Fate::Duplicate } else { Fate::Update };
+                if winner.fate == Fate::Update {
+                    doomed.push(position);
+                }
+            }
+        }
+        Ok(doomed)
+    }
+
+    /// Writes the rows of the load that belong into the table.
+    async fn write_kept(
+        &self,
+        layout: &Layout,
+        first: Option<RecordBatch>,
+        rest: SendableRecordBatchStream,
+        keys: &Taken,
+    ) -> Result<Vec<Written>, LakeError> {
+        let fingerprint = Fingerprint::new(&layout.spec)?;
+        let mut writer = FileWriter::new(layout.clone(), layout.spec.order().to_vec());
+        let mut rows = futures::stream::iter(first.map(Ok)).chain(rest);
+        while let Some(batch) = rows.next().await {
+            let batch = batch?;
+            let kept = keys.lock().kept(&batch, &fingerprint)?;
+            for (partition, rows) in partitions(&filter_record_batch(&batch, &kept)?, &layout.spec)? {
+                writer.write(partition.as_ref(), &rows).await?;
+            }
+        }
+        writer.finish().await
+    }
+}
+
+/// The counts of this attempt, with the rows that earlier attempts set aside.
+fn counted(earlier: Commit, keys: &Taken) -> Commit {
+    let keys = keys.lock();
+    Commit {
+        rows_added: keys.count(Fate::New),
+        rows_updated: keys.count(Fate::Update),
+        rows_duplicate: earlier.rows_duplicate + keys.count(Fate::Duplicate) + keys.beaten(),
+        rows_stale: earlier.rows_stale + keys.count(Fate::Stale),
+        ..earlier
+    }
+}
