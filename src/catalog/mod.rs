@@ -1,15 +1,23 @@
 //! What exists, and what a principal can see of it.
 
+mod correlated;
 mod functions;
 mod information;
 pub mod model;
 mod pg;
+mod rewrite;
 pub mod session;
 mod snapshot;
 mod spec;
 mod types;
 mod value;
 
+pub use correlated::analyzer_rule;
 pub use functions::functions;
 pub use pg::SystemSchema;
+pub use rewrite::{rewrite, shown_name};
 pub use session::{CatalogHandle, CatalogSession, SettingScope};
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

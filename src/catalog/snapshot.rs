@@ -361,6 +361,10 @@ pub fn quote_ident(name: &str) -> String {
     if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
+pub fn reserved_words() -> &'static [&'static str] {
+    &RESERVED
+}
+
 /// Words that PostgreSQL never takes as a bare name.
 const RESERVED: [&str; 77] = [
     "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "both", "case", "cast", "check",

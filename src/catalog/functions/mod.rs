@@ -9,6 +9,7 @@ mod names;
 mod oids;
 mod privileges;
 mod session;
+mod sets;
 mod sizes;
 mod statistics;
 mod visibility;
@@ -35,6 +36,7 @@ fn all() -> impl Iterator<Item = &'static CatalogFunction> {
         oids::FUNCTIONS,
         privileges::FUNCTIONS,
         session::FUNCTIONS,
+        sets::FUNCTIONS,
         sizes::FUNCTIONS,
         statistics::FUNCTIONS,
         visibility::FUNCTIONS,
