@@ -46,7 +46,8 @@ impl Domain {
     fn table(&self) -> Result<Free> {
         let keys: Vec<Column> = self.columns.iter().map(|_| Column::new_unqualified(fresh("outer"))).collect();
         let named = self.columns.iter().zip(&keys).map(|(column, key)| Expr::Column(column.clone()).alias(&key.name));
-        let plan = LogicalPlanBuilder::from(self.outer.clone()).project(named.collect::<Vec<_>>())?.distinct()?.build()?;
+        let plan =
+            LogicalPlanBuilder::from(self.outer.clone()).project(named.collect::<Vec<_>>())?.distinct()?.build()?;
         Ok(Free { plan, keys })
     }
 
@@ -101,7 +102,8 @@ impl Domain {
             }
             groups.push(self.resolve_named(expr, &free.keys)?);
         }
-        let aggregates = node.aggr_expr.iter().map(|expr| self.resolve_named(expr, &free.keys)).collect::<Result<_>>()?;
+        let aggregates =
+            node.aggr_expr.iter().map(|expr| self.resolve_named(expr, &free.keys)).collect::<Result<_>>()?;
         let plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(free.plan), groups, aggregates)?);
         Ok(Some(Free { plan, keys: free.keys }))
     }

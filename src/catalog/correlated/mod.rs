@@ -40,7 +40,9 @@ impl AnalyzerRule for DecorrelateSubqueries {
 fn decorrelate(plan: LogicalPlan) -> Result<LogicalPlan> {
     let rewritten = plan.transform_down_with_subqueries(|node| {
         let node = match node {
-            LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::Aggregate(_) => scalar::decorrelate(node)?,
+            LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::Aggregate(_) => {
+                scalar::decorrelate(node)?
+            }
             LogicalPlan::Join(_) => lateral::decorrelate(node)?,
             other => Transformed::no(other),
         };

@@ -1,21 +1,48 @@
 //! Which sub-queries the engine's own rules make joins of: aggregates whose rows are chosen by equality with the outside.
 
+use datafusion::common::tree_node::TreeNode;
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
 
 use super::domain::leans;
 
-/// Whether the sub-query is an aggregate over rows that only equalities choose.
+/// Whether the sub-query is an aggregate over rows that only equalities choose, without another that leans on it.
 pub fn is_native(plan: &LogicalPlan) -> Result<bool> {
-    Ok(match plan {
-        LogicalPlan::Projection(node) => !plan.contains_outer_reference() && is_native(&node.input)?,
-        LogicalPlan::SubqueryAlias(node) => is_native(&node.input)?,
+    Ok(is_aggregate(plan) && !has_leaning_subquery(plan)?)
+}
+
+fn is_aggregate(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(node) => !plan.contains_outer_reference() && is_aggregate(&node.input),
+        LogicalPlan::SubqueryAlias(node) => is_aggregate(&node.input),
         LogicalPlan::Aggregate(node) => {
             node.group_expr.is_empty() && !plan.contains_outer_reference() && has_equalities_only(&node.input)
         }
         _ => false,
-    })
+    }
+}
+
+/// A join that replaces it would take the outside along, which the engine's rules do not follow.
+fn has_leaning_subquery(plan: &LogicalPlan) -> Result<bool> {
+    let leaning = |expr: &Expr| {
+        Ok(match expr {
+            Expr::ScalarSubquery(subquery) => leans(&subquery.subquery),
+            Expr::Exists(exists) => leans(&exists.subquery.subquery),
+            _ => false,
+        })
+    };
+    for expr in plan.expressions() {
+        if expr.exists(leaning)? {
+            return Ok(true);
+        }
+    }
+    for input in plan.inputs() {
+        if has_leaning_subquery(input)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn has_equalities_only(plan: &LogicalPlan) -> bool {

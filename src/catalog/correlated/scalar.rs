@@ -19,9 +19,7 @@ use super::single_value::single_value;
 /// Makes joins of the sub-queries in a projection, a filter or an aggregate that the engine cannot.
 pub fn decorrelate(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let exprs = node.expressions();
-    let wants = |expr: &Expr| {
-        expr.exists(|expr| Ok(candidate(expr, &node)?.is_some())).unwrap_or(false)
-    };
+    let wants = |expr: &Expr| expr.exists(|expr| Ok(candidate(expr, &node)?.is_some())).unwrap_or(false);
     if !exprs.iter().any(wants) {
         return Ok(Transformed::no(node));
     }
@@ -63,13 +61,11 @@ fn replace_all(exprs: &[Expr], input: &mut LogicalPlan, node: &LogicalPlan) -> R
 /// The sub-query to be replaced, if the expression is one.
 fn candidate<'a>(expr: &'a Expr, node: &LogicalPlan) -> Result<Option<&'a Subquery>> {
     Ok(match expr {
-        Expr::ScalarSubquery(subquery) if leans(&subquery.subquery) && !is_native(&subquery.subquery)? => Some(subquery),
-        // In a filter the engine makes a semi-join of it.
-        Expr::Exists(Exists { subquery, .. })
-            if leans(&subquery.subquery) && !matches!(node, LogicalPlan::Filter(_)) =>
-        {
+        Expr::ScalarSubquery(subquery) if leans(&subquery.subquery) && !is_native(&subquery.subquery)? => {
             Some(subquery)
         }
+        // In a filter the engine makes a semi-join of it.
+        Expr::Exists(Exists { subquery, .. }) if !matches!(node, LogicalPlan::Filter(_)) => Some(subquery),
         _ => None,
     })
 }
@@ -104,9 +100,7 @@ fn value(subquery: &Subquery, input: &mut LogicalPlan) -> Result<Option<Expr>> {
     let picked = match pick {
         Pick::Only => single_value(Expr::Column(column)),
         Pick::First(order) => {
-            let resolve = |item: SortExpr| {
-                Ok(SortExpr { expr: domain.resolve(item.expr, &free.keys)?, ..item })
-            };
+            let resolve = |item: SortExpr| Ok(SortExpr { expr: domain.resolve(item.expr, &free.keys)?, ..item });
             let order = order.into_iter().map(resolve).collect::<Result<Vec<_>>>()?;
             first_value(Expr::Column(column), order)
         }
@@ -125,8 +119,8 @@ enum Pick {
 /// LIMIT 1 taken off, with the order by which it picks where that can be told beneath the projection.
 fn picked(plan: &LogicalPlan) -> (&LogicalPlan, Pick) {
     let LogicalPlan::Limit(limit) = plan else { return (plan, Pick::Only) };
-    let is_one = limit.skip.is_none()
-        && matches!(limit.fetch.as_deref(), Some(Expr::Literal(ScalarValue::Int64(Some(1)), _)));
+    let is_one =
+        limit.skip.is_none() && matches!(limit.fetch.as_deref(), Some(Expr::Literal(ScalarValue::Int64(Some(1)), _)));
     if !is_one {
         return (plan, Pick::Only);
     }
@@ -173,11 +167,7 @@ fn aggregate_value(
     let mut values = Vec::with_capacity(columns.len());
     for (column, expr) in columns.into_iter().zip(&aggregate.aggr_expr) {
         let value = Expr::Column(column);
-        values.push(if is_count(expr) {
-            when(value.clone().is_null(), lit(0_i64)).otherwise(value)?
-        } else {
-            value
-        });
+        values.push(if is_count(expr) { when(value.clone().is_null(), lit(0_i64)).otherwise(value)? } else { value });
     }
     let names = aggregate.schema.columns();
     let replaced = output.transform_down(|expr| {
@@ -187,7 +177,9 @@ fn aggregate_value(
             _ => None,
         };
         Ok(match found {
-            Some(value) => Transformed::new(value.clone(), true, datafusion::common::tree_node::TreeNodeRecursion::Jump),
+            Some(value) => {
+                Transformed::new(value.clone(), true, datafusion::common::tree_node::TreeNodeRecursion::Jump)
+            }
             None => Transformed::no(expr),
         })
     })?;
@@ -200,12 +192,27 @@ fn is_count(expr: &Expr) -> bool {
 
 /// Whether the sub-query has a row, for each row of `input`.
 fn existence(subquery: &Subquery, negated: bool, input: &mut LogicalPlan) -> Result<Option<Expr>> {
+    if !leans(&subquery.subquery) {
+        return constant_existence(subquery, negated).map(Some);
+    }
     let Some(domain) = Domain::of(&subquery.subquery, input)? else { return Ok(None) };
     let Some(free) = domain.free(&subquery.subquery)? else { return Ok(None) };
     let columns = attach(&domain, free, vec![count(lit(1_i64))], input)?;
     let Some(column) = columns.into_iter().next() else { return Ok(None) };
     let missing = Expr::Column(column).is_null();
     Ok(Some(if negated { missing } else { Expr::Not(Box::new(missing)) }))
+}
+
+/// The same for a sub-query that takes nothing from outside: whether it counts a first row.
+fn constant_existence(subquery: &Subquery, negated: bool) -> Result<Expr> {
+    let first = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone()).limit(0, Some(1))?;
+    let counted = first.aggregate(Vec::<Expr>::new(), vec![count(lit(1_i64))])?.build()?;
+    let counted = Expr::ScalarSubquery(Subquery {
+        subquery: Arc::new(counted),
+        outer_ref_columns: Vec::new(),
+        spans: subquery.spans.clone(),
+    });
+    Ok(if negated { counted.eq(lit(0_i64)) } else { counted.gt(lit(0_i64)) })
 }
 
 /// Groups the freed plan by the domain and joins it to `input`; gives the columns that hold the aggregates.

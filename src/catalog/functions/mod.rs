@@ -5,6 +5,7 @@ mod comments;
 mod definitions;
 mod function;
 mod information;
+mod json;
 mod names;
 mod oids;
 mod privileges;
@@ -32,6 +33,7 @@ fn all() -> impl Iterator<Item = &'static CatalogFunction> {
         comments::FUNCTIONS,
         definitions::FUNCTIONS,
         information::FUNCTIONS,
+        json::FUNCTIONS,
         names::FUNCTIONS,
         oids::FUNCTIONS,
         privileges::FUNCTIONS,

@@ -1,9 +1,9 @@
 //! Arrays: `= ANY`, literals in braces, `ARRAY(SELECT ...)`, and vectors that are counted from 0.
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, Distinct, Expr, Function,
-    FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, OrderByExpr, OrderByKind, Query, Select, SelectItem,
-    SetExpr, Subscript, TableAlias, TableFactor, TableWithJoins, Value,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, Distinct, Expr, Function, FunctionArgumentClause,
+    FunctionArguments, GroupByExpr, Ident, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Subscript,
+    TableAlias, TableFactor, TableWithJoins, Value,
 };
 
 use super::build::{call, cast, column, inner, literal, number, text};
@@ -183,7 +183,8 @@ fn aggregated(mut query: Query) -> Query {
             Some(OrderByKind::Expressions(items)) => items.into_iter().map(|item| positioned(item, &value)).collect(),
             _ => Vec::new(),
         };
-        select.projection = vec![SelectItem::ExprWithAlias { expr: array_agg(value, order), alias: Ident::new("array") }];
+        select.projection =
+            vec![SelectItem::ExprWithAlias { expr: array_agg(value, order), alias: Ident::new("array") }];
         return query;
     }
     around(query)

@@ -130,7 +130,9 @@ fn plain_type(data_type: &DataType) -> Option<DataType> {
         "oid" | "xid" | "cid" => DataType::IntegerUnsigned(None),
         "name" | "char" | "bpchar" | "cstring" | "unknown" | "aclitem" | "pg_node_tree" | "refcursor" => DataType::Text,
         "int2vector" => DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::SmallInt(None)), None)),
-        "oidvector" => DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::IntegerUnsigned(None)), None)),
+        "oidvector" => {
+            DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::IntegerUnsigned(None)), None))
+        }
         _ if !qualified => return None,
         "text" => DataType::Text,
         "varchar" => DataType::Varchar(None),
@@ -154,9 +156,7 @@ fn plain_type(data_type: &DataType) -> Option<DataType> {
 
 /// Shows the oids that a SELECT puts out as values of an oid type.
 pub fn show_outputs(select: &mut Select) {
-    turn_outputs(select, |name| {
-        OID_TYPES.iter().find(|(_, into, _)| *into == name).map(|(.., out)| *out)
-    });
+    turn_outputs(select, |name| OID_TYPES.iter().find(|(_, into, _)| *into == name).map(|(.., out)| *out));
 }
 
 /// Takes that back for a sub-query whose values are compared.
@@ -166,9 +166,9 @@ fn keep_oids(query: &mut Query) {
 
 fn keep_in(body: &mut SetExpr) {
     match body {
-        SetExpr::Select(select) => turn_outputs(select, |name| {
-            OID_TYPES.iter().find(|(.., out)| *out == name).map(|(_, into, _)| *into)
-        }),
+        SetExpr::Select(select) => {
+            turn_outputs(select, |name| OID_TYPES.iter().find(|(.., out)| *out == name).map(|(_, into, _)| *into))
+        }
         SetExpr::Query(query) => keep_oids(query),
         SetExpr::SetOperation { left, right, .. } => {
             keep_in(left);

@@ -11,9 +11,7 @@ mod tables;
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    Expr, Query, Select, Statement, TableFactor, VisitMut, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{Expr, Query, Select, Statement, TableFactor, VisitMut, VisitorMut};
 
 use hidden::Scopes;
 pub use names::shown_name;
@@ -42,9 +40,8 @@ impl VisitorMut for Rewriter {
         ControlFlow::Continue(())
     }
 
-    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
         self.tables_named.pop();
-        sets::expand_values(query);
         ControlFlow::Continue(())
     }
 

@@ -1,6 +1,6 @@
 //! Functions that give many rows, where they stand among the columns.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Query, SetExpr};
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr};
 
 use super::arrays::{is_vector, last_position};
 use super::build::{as_call, bare, call, inner, number, text};
@@ -20,6 +20,13 @@ pub fn rewrite(expr: &mut Expr) {
     match (name.as_str(), arguments.as_slice()) {
         ("unnest", [array]) if is_spreading(array) && matches!(as_call(array), Some((name, _)) if name == "unnest") => {
             *expr = array.clone();
+        }
+        ("cardinality", [array]) if is_spreading(array) => {
+            if let Some((_, mut spread)) = as_call(array)
+                && let Some(array) = spread.pop()
+            {
+                *expr = call("cardinality", vec![array]);
+            }
         }
         ("generate_subscripts", [array, ..]) => *expr = subscripts(array),
         ("array_lower", [array, _]) if is_vector(array) => *expr = number(0),
@@ -76,12 +83,5 @@ pub fn is_spreading(expr: &Expr) -> bool {
         }),
         Expr::Cast { expr, .. } => is_spreading(expr),
         _ => false,
-    }
-}
-
-/// A VALUES with ORDER BY or LIMIT needs nothing; one that is a whole arm of a set operation stays as well.
-pub fn expand_values(query: &mut Query) {
-    if let SetExpr::Values(values) = query.body.as_mut() {
-        values.explicit_row = false;
     }
 }

@@ -1,10 +1,10 @@
 //! The FROM clause: system relations by their bare name, and functions in the place of tables.
 
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, Query, Select, SelectFlavor, SelectItem, SetExpr,
     TableAlias, TableFactor, TableWithJoins, Visit, Visitor,
 };
-use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 
 use super::build::{call, object_name, parts};
 use super::sets::positions;

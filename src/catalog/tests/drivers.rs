@@ -20,10 +20,7 @@ async fn primary_keys_are_told_with_their_positions() {
            JOIN pg_catalog.pg_index i ON (a.attrelid = i.indrelid) JOIN pg_catalog.pg_class ci ON (ci.oid = i.indexrelid)
          WHERE true AND n.nspname = 'public' AND ct.relname = 'channel_costs' AND i.indisprimary) result
         where result.A_ATTNUM = (result.KEYS).x ORDER BY result.key_seq";
-    assert_eq!(
-        Shop::open().lines(sql).await,
-        ["cost_date|1|channel_costs_pkey", "channel|2|channel_costs_pkey"]
-    );
+    assert_eq!(Shop::open().lines(sql).await, ["cost_date|1|channel_costs_pkey", "channel|2|channel_costs_pkey"]);
 }
 
 #[tokio::test]

@@ -94,6 +94,16 @@ fn channel_costs() -> RelationEntry {
     table(16_432, "channel_costs", columns, &["cost_date", "channel"])
 }
 
+fn order_items() -> RelationEntry {
+    let columns = vec![column("order_item_id", SqlType::BigInt, false), column("order_id", SqlType::BigInt, false)];
+    table(16_408, "order_items", columns, &["order_item_id"])
+}
+
+fn interactions() -> RelationEntry {
+    let columns = vec![column("interaction_id", SqlType::BigInt, false), column("kind", SqlType::Text, false)];
+    table(16_420, "interactions", columns, &["interaction_id"])
+}
+
 fn daily_revenue() -> RelationEntry {
     let columns = vec![column("order_date", SqlType::Date, true), column("revenue", MONEY, true)];
     let mut view = table(16_440, "daily_revenue", columns, &[]);
@@ -133,7 +143,7 @@ fn policy(oid: u32, name: &str, command: &str, roles: &[&str]) -> PolicyEntry {
     }
 }
 
-/// A shop: four relations, two roles of which one is a member of the other, two policies, a function.
+/// A shop: six relations, two roles of which one is a member of the other, two policies, a function.
 pub fn shop() -> VisibleCatalog {
     VisibleCatalog {
         database: "henna".into(),
@@ -146,7 +156,7 @@ pub fn shop() -> VisibleCatalog {
             comment: Some("standard public schema".into()),
             acl: vec!["admin=UC/admin".into(), "=U/admin".into()],
         }],
-        relations: vec![customers(), orders(), channel_costs(), daily_revenue()],
+        relations: vec![customers(), orders(), order_items(), interactions(), channel_costs(), daily_revenue()],
         roles: vec![role(16_385, "admin", true), role(16_386, "analyst", false), role(16_387, "readers", false)],
         memberships: vec![MembershipEntry {
             role: "readers".into(),
@@ -156,7 +166,10 @@ pub fn shop() -> VisibleCatalog {
             inherit_option: true,
             set_option: true,
         }],
-        policies: vec![policy(16_500, "own_team", "SELECT", &["analyst", "readers"]), policy(16_501, "all_see", "ALL", &[])],
+        policies: vec![
+            policy(16_500, "own_team", "SELECT", &["analyst", "readers"]),
+            policy(16_501, "all_see", "ALL", &[]),
+        ],
         functions: vec![FunctionEntry {
             oid: 16_600,
             schema: "public".into(),
@@ -196,7 +209,9 @@ impl CatalogSession for ShopSession {
             "search_path" => Some("\"$user\", public".into()),
             "timezone" => Some("Asia/Shanghai".into()),
             "max_index_keys" => Some("32".into()),
-            "is_superuser" | "bytea_output" | "transaction_isolation" | "standard_conforming_strings" => Some("off".into()),
+            "is_superuser" | "bytea_output" | "transaction_isolation" | "standard_conforming_strings" => {
+                Some("off".into())
+            }
             _ => None,
         })
     }
@@ -246,13 +261,17 @@ impl Shop {
         let session = ShopSession { visible: Arc::clone(&visible), changed: Mutex::default() };
         let handle: CatalogHandle = Arc::new(session);
         let config = SessionConfig::new().with_default_catalog_and_schema("henna", "public").with_target_partitions(2);
-        let state = SessionStateBuilder::new_with_default_features().with_config(config).with_analyzer_rule(analyzer_rule());
+        let state =
+            SessionStateBuilder::new_with_default_features().with_config(config).with_analyzer_rule(analyzer_rule());
         let context = SessionContext::new_with_state(state.build());
         let catalog = MemoryCatalogProvider::new();
         let public = MemorySchemaProvider::new();
         for relation in &visible.relations {
-            let fields: Vec<_> =
-                relation.columns.iter().map(|column| column.sql_type.field(&column.name, "UTC", column.nullable)).collect();
+            let fields: Vec<_> = relation
+                .columns
+                .iter()
+                .map(|column| column.sql_type.field(&column.name, "UTC", column.nullable))
+                .collect();
             let schema = Arc::new(arrow::datatypes::Schema::new(fields));
             let table = MemTable::try_new(schema, vec![Vec::new()]).unwrap();
             public.register_table(relation.name.clone(), Arc::new(table)).unwrap();

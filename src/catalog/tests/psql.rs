@@ -37,7 +37,10 @@ async fn describe_lists_columns_with_types_and_defaults() {
         ]
     );
     let names = shop.query(sql).await.unwrap().names;
-    assert_eq!(names, ["attname", "format_type", "pg_get_expr", "attnotnull", "attcollation", "attidentity", "col_description"]);
+    assert_eq!(
+        names,
+        ["attname", "format_type", "pg_get_expr", "attnotnull", "attcollation", "attidentity", "col_description"]
+    );
 }
 
 #[tokio::test]
@@ -52,7 +55,9 @@ async fn describe_lists_indexes_and_keys() {
         ORDER BY i.indisprimary DESC, c2.relname";
     assert_eq!(
         shop.lines(indexes).await,
-        ["channel_costs_pkey|true|true|CREATE UNIQUE INDEX channel_costs_pkey ON public.channel_costs USING btree (cost_date, channel)|PRIMARY KEY (cost_date, channel)|p"]
+        [
+            "channel_costs_pkey|true|true|CREATE UNIQUE INDEX channel_costs_pkey ON public.channel_costs USING btree (cost_date, channel)|PRIMARY KEY (cost_date, channel)|p"
+        ]
     );
     let foreign = r"SELECT true as sametable, conname, pg_catalog.pg_get_constraintdef(r.oid, true) as condef,
           conrelid::pg_catalog.regclass AS ontable
@@ -101,6 +106,8 @@ async fn tables_and_views_are_listed_with_size_and_comment() {
             "public|channel_costs|table|admin|16 kB|NULL",
             "public|customers|table|admin|16 kB|NULL",
             "public|daily_revenue|view|admin|16 kB|NULL",
+            "public|interactions|table|admin|16 kB|NULL",
+            "public|order_items|table|admin|16 kB|NULL",
             "public|orders|table|admin|16 kB|One row per order",
         ]
     );
