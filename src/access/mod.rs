@@ -1,1 +1,31 @@
-//! access
+//! Who may see what: roles, grants, row policies and masks.
+//!
+//! 1. [`parse`] turns a security statement into an [`AccessStatement`].
+//! 2. [`SecurityStore::apply`] checks that the principal may, writes one record into the security log, and publishes the
+//!    next [`SecuritySnapshot`].
+//! 3. [`SecurityStore::login`] gives the [`Principal`] of a user that proved itself; a session shares it with its tables
+//!    through a [`PrincipalHandle`].
+
+pub mod audit;
+pub mod error;
+pub mod model;
+pub mod principal;
+pub mod statement;
+pub mod store;
+
+pub use audit::{AuditEvent, AuditOutcome, AuditSink};
+pub use error::AccessError;
+pub use model::grant::{Privilege, PrivilegeSet};
+pub use model::inquiry::RowSecurity;
+pub use model::object::{ObjectId, RelationKind, TableId, quoted};
+pub use model::policy::PolicyCommand;
+pub use model::role::{Membership, Role, RoleId};
+pub use model::snapshot::SecuritySnapshot;
+pub use model::visible::Visible;
+pub use principal::{Principal, PrincipalHandle, RowSecuritySetting};
+pub use statement::{AccessStatement, parse};
+pub use store::log::{LogStore, LogStoreError, PutOutcome};
+pub use store::memory::MemoryLog;
+pub use store::objects::{ObjectChange, Objects, Relation};
+pub use store::scram::Verifier;
+pub use store::{AccessNotice, Applied, Fingerprint, SecurityStore};

@@ -1,0 +1,138 @@
+//! The security log: one immutable file a change, each sealed by a checksum and by the hash of the one before.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::super::error::AccessError;
+use super::super::model::change::Change;
+use super::super::model::snapshot::SecuritySnapshot;
+
+/// Where the log lies. Whole files only; a file that is there is never written again.
+#[async_trait]
+pub trait LogStore: fmt::Debug + Send + Sync {
+    /// Writes a file whole and durably, unless one of that path exists: then nothing changes and the answer says so.
+    async fn put_if_absent(&self, path: &str, content: Bytes) -> Result<PutOutcome, LogStoreError>;
+
+    /// None where there is no such file.
+    async fn get(&self, path: &str) -> Result<Option<Bytes>, LogStoreError>;
+
+    /// The paths that begin with `prefix`, in any order.
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, LogStoreError>;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutOutcome {
+    Written,
+    Exists,
+}
+
+/// Why the store did not answer, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LogStoreError(pub String);
+
+/// The folder of the log, within the lake.
+pub const FOLDER: &str = "security/";
+
+/// Where record `number` lies; the first is 1.
+pub fn path(number: u64) -> String {
+    format!("{FOLDER}{number:020}.json")
+}
+
+/// One atomic change of the snapshot, and who made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    pub number: u64,
+    /// The SHA-256 of the file before, in hex; empty in the first.
+    pub previous: String,
+    pub at_us: i64,
+    /// The role that asked for it.
+    pub by: String,
+    /// The command tag.
+    pub tag: String,
+    pub changes: Vec<Change>,
+}
+
+const HEAD: &str = "{\"crc32c\":\"";
+const MIDDLE: &str = "\",\"record\":";
+const TAIL: &str = "}\n";
+
+impl Record {
+    /// The bytes of its file.
+    pub fn seal(&self) -> Result<Bytes, AccessError> {
+        let body = serde_json::to_string(self).map_err(|error| storage("written", error))?;
+        Ok(format!("{HEAD}{:08x}{MIDDLE}{body}{TAIL}", crc32c::crc32c(body.as_bytes())).into())
+    }
+
+    /// None where the bytes are not exactly what `seal` wrote, or of a later program.
+    fn open(content: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(content).ok()?;
+        let (checksum, rest) = text.strip_prefix(HEAD)?.split_at_checked(8)?;
+        let body = rest.strip_prefix(MIDDLE)?.strip_suffix(TAIL)?;
+        if format!("{:08x}", crc32c::crc32c(body.as_bytes())) != checksum {
+            return None;
+        }
+        serde_json::from_str(body).ok()
+    }
+}
+
+/// How far a replay came, and what the next record must name as its predecessor.
+#[derive(Debug, Clone, Default)]
+pub struct Replayed {
+    pub snapshot: Arc<SecuritySnapshot>,
+    pub head: String,
+}
+
+impl Replayed {
+    /// Takes one more record. One that is not whole, or not the next of this chain, locks the snapshot.
+    fn advanced(self, content: &[u8]) -> Self {
+        let number = self.snapshot.epoch() + 1;
+        match Record::open(content).filter(|record| record.number == number && record.previous == self.head) {
+            Some(record) => self.extended(&record, content),
+            None => self.locked(number),
+        }
+    }
+
+    /// Takes a record that is known to be the next, and its sealed bytes.
+    pub fn extended(self, record: &Record, content: &[u8]) -> Self {
+        let snapshot = Arc::unwrap_or_clone(self.snapshot).advanced(&record.changes);
+        Self { snapshot: Arc::new(snapshot), head: hash(content) }
+    }
+
+    fn locked(self, record: u64) -> Self {
+        Self { snapshot: Arc::new(Arc::unwrap_or_clone(self.snapshot).locked_at(record)), head: self.head }
+    }
+}
+
+/// Reads all records after those that `from` stands for. A gap locks the snapshot like a damaged record.
+pub async fn replay(store: &dyn LogStore, from: Replayed) -> Result<Replayed, AccessError> {
+    let paths = store.list(FOLDER).await.map_err(|error| storage("listed", error))?;
+    let last = paths.iter().filter_map(|path| number_of(path)).max().unwrap_or(0);
+    let mut replayed = from;
+    while replayed.snapshot.is_sound() && replayed.snapshot.epoch() < last {
+        let number = replayed.snapshot.epoch() + 1;
+        replayed = match store.get(&path(number)).await.map_err(|error| storage("read", error))? {
+            Some(content) => replayed.advanced(&content),
+            None => replayed.locked(number),
+        };
+    }
+    Ok(replayed)
+}
+
+fn number_of(path: &str) -> Option<u64> {
+    path.rsplit('/').next()?.strip_suffix(".json")?.parse().ok()
+}
+
+pub fn hash(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub fn storage(action: &'static str, cause: impl fmt::Display) -> AccessError {
+    AccessError::Storage { action, cause: cause.to_string() }
+}

@@ -1,0 +1,242 @@
+//! The durable state of the room: the log, the snapshot that it stands for, and the rules by which it may change.
+
+mod authorize;
+pub mod log;
+pub mod memory;
+pub mod objects;
+pub mod qualify;
+pub mod scram;
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tokio::sync::watch;
+
+use self::authorize::Planned;
+use self::log::{LogStore, PutOutcome, Record, Replayed};
+use self::objects::{ObjectChange, Objects};
+use self::scram::Verifier;
+use super::audit::{AuditEvent, AuditOutcome, AuditSink, TracingAudit};
+use super::error::AccessError;
+use super::model::change::Change;
+use super::model::role::{Role, RoleId};
+use super::model::snapshot::SecuritySnapshot;
+use super::principal::Principal;
+use super::statement::AccessStatement;
+use crate::error::Result;
+
+/// How often a change is planned again because another writer was faster.
+const ATTEMPTS_MAX: usize = 16;
+
+/// What a statement did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The command tag.
+    pub tag: &'static str,
+    pub notices: Vec<AccessNotice>,
+}
+
+/// A message beside the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessNotice {
+    /// `NOTICE` or `WARNING`.
+    pub severity: &'static str,
+    pub message: String,
+}
+
+/// What an answer depends on beside the plan and the data: equal fingerprints see the same rows and values.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Fingerprint {
+    epoch: u64,
+    principal: Principal,
+}
+
+/// Roles, grants and policies of one lake. Readers take a snapshot and are never held up.
+#[derive(Debug)]
+pub struct SecurityStore {
+    log: Arc<dyn LogStore>,
+    state: watch::Sender<Replayed>,
+    audit: Arc<dyn AuditSink>,
+}
+
+impl SecurityStore {
+    /// Replays the log. A log that is damaged opens too, with every table locked.
+    pub async fn open(log: Arc<dyn LogStore>) -> Result<Self> {
+        Self::open_with(log, Arc::new(TracingAudit)).await
+    }
+
+    pub async fn open_with(log: Arc<dyn LogStore>, audit: Arc<dyn AuditSink>) -> Result<Self> {
+        let replayed = log::replay(log.as_ref(), Replayed::default()).await?;
+        Ok(Self { log, state: watch::Sender::new(replayed), audit })
+    }
+
+    /// The first record of a new lake: its superuser, and schema `public` for everyone.
+    /// An error where the log has records already.
+    pub async fn bootstrap(&self, admin: &str, password: &str) -> Result<()> {
+        let mut role = Role::named(RoleId::BOOTSTRAP, admin);
+        (role.superuser, role.create_role, role.create_db) = (true, true, true);
+        (role.login, role.bypass_rls) = (true, true);
+        role.verifier = Some(Verifier::from_password_or_verifier(password));
+        let secret = Change::Secret(STANDARD.encode(rand::random::<[u8; 32]>()));
+        let mut changes = vec![secret, Change::PutRole(role)];
+        changes.extend(authorize::public_schema(RoleId::BOOTSTRAP));
+        let state = self.state.borrow().clone();
+        if state.snapshot.epoch() > 0 || !state.snapshot.is_sound() {
+            return Err(AccessError::RoleExists(admin.to_string()).into());
+        }
+        match self.append(state, admin, "bootstrap", changes).await? {
+            PutOutcome::Written => Ok(()),
+            PutOutcome::Exists => Err(AccessError::RoleExists(admin.to_string()).into()),
+        }
+    }
+
+    pub fn snapshot(&self) -> Arc<SecuritySnapshot> {
+        self.state.borrow().snapshot.clone()
+    }
+
+    /// Whether the lake has no superuser yet.
+    pub fn is_new(&self) -> bool {
+        self.snapshot().epoch() == 0 && self.snapshot().is_sound()
+    }
+
+    /// Takes up what other processes wrote since.
+    pub async fn refresh(&self) -> Result<()> {
+        let state = self.state.borrow().clone();
+        let replayed = log::replay(self.log.as_ref(), state).await?;
+        self.publish(replayed);
+        Ok(())
+    }
+
+    /// Reads the whole log anew and tells the record that is damaged; None is sound.
+    pub async fn check(&self) -> Result<Option<u64>> {
+        let replayed = log::replay(self.log.as_ref(), Replayed::default()).await?;
+        Ok(match replayed.snapshot.ensure_sound() {
+            Err(AccessError::Damaged(record)) => Some(record),
+            _ => None,
+        })
+    }
+
+    /// What to check a password of `user` against. A user that does not exist or has none gets one that nothing fits.
+    pub fn verifier(&self, user: &str) -> Verifier {
+        let snapshot = self.snapshot();
+        let known = snapshot.role_named(user).and_then(|role| role.verifier.clone());
+        known.unwrap_or_else(|| Verifier::fake(snapshot.secret().as_bytes(), user))
+    }
+
+    /// The principal of a user that has proved its password.
+    pub fn login(&self, user: &str) -> Result<Principal> {
+        let snapshot = self.snapshot();
+        let role = snapshot.role_named(user).filter(|role| role.login && !role.expired(chrono::Utc::now()));
+        let outcome = role.map(|role| Principal::of(role.id)).ok_or(AccessError::LoginDenied(user.to_string()));
+        self.tell(user, "login", &snapshot, outcome.as_ref().err());
+        Ok(outcome?)
+    }
+
+    /// The principal of a role, without proof: for the program that embeds the lake and for its own upkeep.
+    pub fn principal(&self, role: &str) -> Result<Principal> {
+        Ok(self.snapshot().require_role(role).map(|role| Principal::of(role.id))?)
+    }
+
+    /// The superuser of the lake itself, for upkeep; it exists once the lake is bootstrapped.
+    pub fn bootstrap_principal(&self) -> Principal {
+        Principal::of(RoleId::BOOTSTRAP)
+    }
+
+    pub fn fingerprint(&self, principal: &Principal) -> Fingerprint {
+        Fingerprint { epoch: self.snapshot().epoch(), principal: principal.clone() }
+    }
+
+    /// Checks that the principal may, writes one record, and publishes the outcome. All of the statement happens, or nothing.
+    pub async fn apply(
+        &self,
+        principal: &Principal,
+        statement: AccessStatement,
+        objects: &dyn Objects,
+    ) -> Result<Applied> {
+        let tag = statement.tag();
+        let by = principal.current_user_name(&self.snapshot());
+        let outcome = self.try_apply(principal, &by, &statement, objects).await;
+        self.tell(&by, tag, &self.snapshot(), outcome.as_ref().err());
+        outcome.map(|notices| Applied { tag, notices })
+    }
+
+    /// Lets grants, policies and masks follow what the catalog did on behalf of the principal, whose right it has checked.
+    pub async fn track(&self, principal: &Principal, changes: &[ObjectChange]) -> Result<()> {
+        let by = principal.current_user_name(&self.snapshot());
+        for _ in 0..ATTEMPTS_MAX {
+            let state = self.state.borrow().clone();
+            state.snapshot.ensure_sound()?;
+            let changes = authorize::tracked(principal.current_role(), changes);
+            if changes.is_empty() || self.append(state, &by, "track", changes).await? == PutOutcome::Written {
+                return Ok(());
+            }
+        }
+        Err(AccessError::Contended.into())
+    }
+
+    async fn try_apply(
+        &self,
+        principal: &Principal,
+        by: &str,
+        statement: &AccessStatement,
+        objects: &dyn Objects,
+    ) -> Result<Vec<AccessNotice>> {
+        for _ in 0..ATTEMPTS_MAX {
+            let state = self.state.borrow().clone();
+            state.snapshot.ensure_sound()?;
+            let Planned { changes, notices } = authorize::plan(&state.snapshot, principal, statement, objects).await?;
+            if changes.is_empty() || self.append(state, by, statement.tag(), changes).await? == PutOutcome::Written {
+                return Ok(notices);
+            }
+        }
+        Err(AccessError::Contended.into())
+    }
+
+    /// Writes the record after `state`. Where another writer took its place, their records are read instead.
+    async fn append(&self, state: Replayed, by: &str, tag: &str, changes: Vec<Change>) -> Result<PutOutcome> {
+        let number = state.snapshot.epoch() + 1;
+        let previous = state.head.clone();
+        let record = Record { number, previous, at_us: now_us(), by: by.to_string(), tag: tag.to_string(), changes };
+        let content = record.seal()?;
+        match self.log.put_if_absent(&log::path(number), content.clone()).await {
+            Ok(PutOutcome::Written) => self.publish(state.extended(&record, &content)),
+            Ok(PutOutcome::Exists) => {
+                self.refresh().await?;
+                return Ok(PutOutcome::Exists);
+            }
+            Err(error) => {
+                // The record may have been written although the answer was lost: what is durable must count.
+                let _ = self.refresh().await;
+                return Err(log::storage("written", error).into());
+            }
+        }
+        Ok(PutOutcome::Written)
+    }
+
+    /// Never goes back to an older snapshot, whichever writer is late.
+    fn publish(&self, replayed: Replayed) {
+        self.state.send_if_modified(|current| {
+            let newer = replayed.snapshot.epoch() > current.snapshot.epoch() || !replayed.snapshot.is_sound();
+            if newer {
+                *current = replayed;
+            }
+            newer
+        });
+    }
+
+    fn tell<E: std::fmt::Display>(&self, by: &str, action: &str, snapshot: &SecuritySnapshot, refusal: Option<&E>) {
+        let outcome = refusal.map_or(AuditOutcome::Done, |error| AuditOutcome::Refused(error.to_string()));
+        let (by, action) = (by.to_string(), action.to_string());
+        self.audit.record(&AuditEvent { by, action, outcome, epoch: snapshot.epoch() });
+    }
+}
+
+fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,347 @@
+//! Statements against a store in memory: what they change, what they refuse, what survives damage.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+
+use super::memory::{Fault, MemoryLog};
+use super::objects::Relation;
+use super::*;
+use crate::access::model::grant::Privilege;
+use crate::access::model::object::{RelationKind, TableId};
+use crate::access::statement::parse;
+use crate::error::Reason;
+
+/// Tables `public.t (a, b)`, `public.u (a)` and view `public.v (a)`.
+struct Catalog;
+
+fn relation(name: &str) -> Option<Relation> {
+    let (kind, columns): (_, &[&str]) = match name {
+        "t" => (RelationKind::Table, &["a", "b"]),
+        "u" => (RelationKind::Table, &["a"]),
+        "v" => (RelationKind::View, &["a"]),
+        _ => return None,
+    };
+    let columns = columns.iter().map(|column| column.to_string()).collect();
+    Some(Relation { id: TableId::new("public", name), kind, columns })
+}
+
+#[async_trait]
+impl Objects for Catalog {
+    async fn relation(&self, schema: Option<&str>, name: &str) -> Result<Option<Relation>> {
+        Ok(if schema.is_none_or(|schema| schema == "public") { relation(name) } else { None })
+    }
+
+    async fn relations_in(&self, schema: &str) -> Result<Option<Vec<Relation>>> {
+        Ok((schema == "public").then(|| ["t", "u", "v"].into_iter().filter_map(relation).collect()))
+    }
+
+    async fn validate_policy(&self, _: &TableId, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    async fn validate_mask(&self, _: &TableId, _: &str, _: &str) -> Result<()> {
+        Ok(())
+    }
+}
+
+struct World {
+    log: Arc<MemoryLog>,
+    store: SecurityStore,
+}
+
+impl World {
+    async fn new() -> Self {
+        let log = Arc::new(MemoryLog::default());
+        let store = SecurityStore::open(log.clone()).await.unwrap();
+        store.bootstrap("admin", "secret").await.unwrap();
+        for name in ["t", "u", "v"] {
+            let created = ObjectChange::RelationCreated(TableId::new("public", name));
+            store.track(&store.bootstrap_principal(), &[created]).await.unwrap();
+        }
+        Self { log, store }
+    }
+
+    async fn run(&self, by: &str, sql: &str) -> Result<Applied> {
+        let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(sql).unwrap();
+        let statement = parse(&mut parser).unwrap().unwrap();
+        self.store.apply(&self.store.principal(by)?, statement, &Catalog).await
+    }
+
+    async fn admin(&self, statements: &[&str]) {
+        for sql in statements {
+            self.run("admin", sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        }
+    }
+
+    async fn reason(&self, by: &str, sql: &str) -> Reason {
+        self.run(by, sql).await.expect_err(sql).reason()
+    }
+
+    fn selects(&self, role: &str, table: &str) -> bool {
+        let snapshot = self.store.snapshot();
+        let id = snapshot.require_role(role).unwrap().id;
+        snapshot.has_table_privilege(id, &TableId::new("public", table), Privilege::Select)
+    }
+
+    async fn reopened(&self) -> SecurityStore {
+        SecurityStore::open(self.log.clone()).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_reopened_log_gives_the_same_snapshot() {
+    let world = World::new().await;
+    world
+        .admin(&[
+            "CREATE ROLE team",
+            "CREATE USER anna PASSWORD 'x' IN ROLE team",
+            "GRANT SELECT ON t TO team",
+            "GRANT SELECT (a) ON u TO anna",
+            "ALTER TABLE t ENABLE ROW LEVEL SECURITY",
+            "CREATE POLICY p ON t TO team USING (a IN (SELECT a FROM u))",
+            "SECURITY LABEL FOR henna ON COLUMN t.b IS 'NULL'",
+            "ALTER ROLE anna SET henna.store_id = 'S1'",
+        ])
+        .await;
+    assert_eq!(*world.reopened().await.snapshot(), *world.store.snapshot());
+    assert_eq!(world.store.check().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn names_in_policies_are_full_whatever_the_search_path_is_later() {
+    let world = World::new().await;
+    world.admin(&["CREATE POLICY p ON t USING (a IN (WITH w AS (SELECT a FROM u) SELECT a FROM w))"]).await;
+    let snapshot = world.store.snapshot();
+    let using = snapshot.relation(&TableId::new("public", "t")).unwrap().policies["p"].using.clone().unwrap();
+    assert_eq!(using, "a IN (WITH w AS (SELECT a FROM \"public\".\"u\") SELECT a FROM w)");
+    assert_eq!(
+        world.reason("admin", "CREATE POLICY q ON t USING (a IN (SELECT 1 FROM nowhere))").await,
+        Reason::UndefinedTable
+    );
+}
+
+#[tokio::test]
+async fn a_log_that_rots_locks_every_table() {
+    let world = World::new().await;
+    world.admin(&["CREATE USER anna", "GRANT SELECT ON t TO anna"]).await;
+    let path = log::path(2);
+    let whole = world.log.content(&path).unwrap();
+    let mut rotten = whole.to_vec();
+    let middle = rotten.len() / 2;
+    rotten[middle] ^= 1;
+    for content in [Some(Bytes::from(rotten)), Some(Bytes::from_static(b"")), Some(whole.slice(..40)), None] {
+        world.log.tamper(&path, content);
+        let store = world.reopened().await;
+        assert_eq!(store.snapshot().ensure_sound().unwrap_err().to_string(), "security log is damaged at record 2");
+        let admin = store.principal("admin").unwrap().current_role();
+        let id = TableId::new("public", "t");
+        assert!(!store.snapshot().has_table_privilege(admin, &id, Privilege::Select));
+        assert_eq!(store.check().await.unwrap(), Some(2));
+        let statement = parse(&mut Parser::new(&PostgreSqlDialect {}).try_with_sql("CREATE ROLE x").unwrap());
+        let refused = store.apply(&store.principal("admin").unwrap(), statement.unwrap().unwrap(), &Catalog).await;
+        assert_eq!(refused.unwrap_err().reason(), Reason::Corrupt);
+    }
+}
+
+#[tokio::test]
+async fn records_cannot_change_places() {
+    let world = World::new().await;
+    world.admin(&["CREATE ROLE a", "CREATE ROLE b"]).await;
+    let (five, six) = (world.log.content(&log::path(5)), world.log.content(&log::path(6)));
+    world.log.tamper(&log::path(5), six);
+    world.log.tamper(&log::path(6), five);
+    assert_eq!(world.store.check().await.unwrap(), Some(5));
+}
+
+#[tokio::test]
+async fn a_refused_write_changes_nothing() {
+    let world = World::new().await;
+    world.log.fail_next_put(Fault::Before);
+    assert_eq!(world.reason("admin", "CREATE ROLE a").await, Reason::Io);
+    assert!(world.store.snapshot().role_named("a").is_none());
+    world.admin(&["CREATE ROLE a"]).await;
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_counts_at_once() {
+    let world = World::new().await;
+    world.admin(&["CREATE USER anna", "GRANT SELECT ON t TO anna"]).await;
+    world.log.fail_next_put(Fault::After);
+    assert_eq!(world.reason("admin", "REVOKE SELECT ON t FROM anna").await, Reason::Io);
+    assert!(!world.selects("anna", "t"));
+}
+
+#[tokio::test]
+async fn two_writers_do_not_lose_each_other_s_changes() {
+    let world = World::new().await;
+    let other = World { log: world.log.clone(), store: world.reopened().await };
+    world.admin(&["CREATE ROLE a"]).await;
+    other.admin(&["CREATE ROLE b"]).await;
+    assert_eq!(world.reason("admin", "CREATE ROLE b").await, Reason::DuplicateObject);
+    let ids = [world.store.principal("a").unwrap(), world.store.principal("b").unwrap()];
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[tokio::test]
+async fn roles_are_made_by_those_who_may() {
+    let world = World::new().await;
+    world.admin(&["CREATE ROLE plain", "CREATE ROLE maker CREATEROLE"]).await;
+    assert_eq!(world.reason("plain", "CREATE ROLE x").await, Reason::Privilege);
+    assert_eq!(world.reason("maker", "CREATE ROLE x SUPERUSER").await, Reason::Privilege);
+    assert_eq!(world.reason("maker", "CREATE ROLE x BYPASSRLS").await, Reason::Privilege);
+    assert_eq!(world.reason("maker", "ALTER ROLE plain LOGIN").await, Reason::Privilege);
+    assert_eq!(world.reason("maker", "CREATE ROLE x IN ROLE plain").await, Reason::Privilege);
+    world.run("maker", "CREATE ROLE own").await.unwrap();
+    world.run("maker", "ALTER ROLE own LOGIN").await.unwrap();
+    world.run("maker", "DROP ROLE own").await.unwrap();
+    assert_eq!(world.reason("admin", "CREATE ROLE plain").await, Reason::DuplicateObject);
+    assert_eq!(world.reason("admin", "CREATE ROLE pg_x").await, Reason::InvalidParameter);
+    assert_eq!(world.reason("admin", "DROP ROLE nobody").await, Reason::UndefinedObject);
+    assert_eq!(world.run("admin", "DROP ROLE IF EXISTS nobody").await.unwrap().notices.len(), 1);
+}
+
+#[tokio::test]
+async fn users_change_their_own_password_and_not_their_attributes() {
+    let world = World::new().await;
+    world.admin(&["CREATE USER guide PASSWORD 'a'"]).await;
+    world.run("guide", "ALTER ROLE guide PASSWORD 'b'").await.unwrap();
+    assert!(world.store.verifier("guide").matches("b"));
+    world.run("guide", "ALTER ROLE guide SET statement_timeout = 5").await.unwrap();
+    assert_eq!(world.reason("guide", "ALTER ROLE guide SET henna.guide_id = 'G2'").await, Reason::Privilege);
+    assert_eq!(world.reason("guide", "ALTER ROLE guide RESET ALL").await, Reason::Privilege);
+    assert_eq!(world.reason("guide", "ALTER ROLE guide SUPERUSER").await, Reason::Privilege);
+    assert_eq!(world.reason("guide", "ALTER ROLE guide PASSWORD 'c' CREATEROLE").await, Reason::Privilege);
+}
+
+#[tokio::test]
+async fn a_role_in_use_is_not_dropped() {
+    let world = World::new().await;
+    world.admin(&["CREATE ROLE a", "GRANT SELECT ON t TO a"]).await;
+    let error = world.run("admin", "DROP ROLE a").await.unwrap_err();
+    assert_eq!(error.reason(), Reason::DependentObjects);
+    assert_eq!(error.detail(), Some("privileges for table t"));
+    world.admin(&["REVOKE ALL ON t FROM a", "CREATE POLICY p ON t TO a USING (true)"]).await;
+    assert_eq!(world.reason("admin", "DROP ROLE a").await, Reason::DependentObjects);
+    world.admin(&["DROP POLICY p ON t", "DROP ROLE a"]).await;
+    assert_eq!(world.reason("admin", "DROP ROLE admin").await, Reason::DependentObjects);
+}
+
+#[tokio::test]
+async fn a_role_of_a_dropped_one_s_name_is_another() {
+    let world = World::new().await;
+    world.admin(&["CREATE USER anna"]).await;
+    let old = world.store.login("anna").unwrap();
+    world.admin(&["DROP ROLE anna", "CREATE USER anna", "GRANT SELECT ON t TO anna"]).await;
+    let snapshot = world.store.snapshot();
+    assert!(!snapshot.has_table_privilege(old.checked_role(), &TableId::new("public", "t"), Privilege::Select));
+    assert!(world.selects("anna", "t"));
+}
+
+#[tokio::test]
+async fn grants_need_ownership_or_a_grant_option() {
+    let world = World::new().await;
+    world.admin(&["CREATE ROLE a", "CREATE ROLE b", "GRANT SELECT ON t TO a"]).await;
+    assert_eq!(world.reason("a", "GRANT SELECT ON t TO b").await, Reason::Privilege);
+    world.admin(&["GRANT SELECT ON t TO a WITH GRANT OPTION"]).await;
+    world.run("a", "GRANT SELECT ON t TO b").await.unwrap();
+    assert!(world.selects("b", "t"));
+    assert_eq!(world.run("a", "GRANT ALL ON t TO b").await.unwrap().notices.len(), 1);
+    assert_eq!(world.reason("admin", "REVOKE SELECT ON t FROM a").await, Reason::DependentObjects);
+    world.admin(&["REVOKE SELECT ON t FROM a CASCADE"]).await;
+    assert!(!world.selects("a", "t") && !world.selects("b", "t"));
+}
+
+#[tokio::test]
+async fn a_table_s_revoke_takes_its_columns_too() {
+    let world = World::new().await;
+    world.admin(&["CREATE ROLE a", "GRANT SELECT (a) ON t TO a", "REVOKE ALL ON t FROM a"]).await;
+    let snapshot = world.store.snapshot();
+    let role = snapshot.require_role("a").unwrap().id;
+    assert!(!snapshot.has_column_privilege(role, &TableId::new("public", "t"), "a", Privilege::Select));
+}
+
+#[tokio::test]
+async fn grants_name_what_exists_and_fits() {
+    let world = World::new().await;
+    world.admin(&["CREATE ROLE a", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO a"]).await;
+    assert!(world.selects("a", "t") && world.selects("a", "v"));
+    assert_eq!(world.reason("admin", "GRANT SELECT ON nowhere TO a").await, Reason::UndefinedTable);
+    assert_eq!(world.reason("admin", "GRANT SELECT (c) ON t TO a").await, Reason::UndefinedColumn);
+    assert_eq!(world.reason("admin", "GRANT USAGE ON SCHEMA nowhere TO a").await, Reason::UndefinedSchema);
+    assert_eq!(world.reason("admin", "GRANT USAGE ON t TO a").await, Reason::Syntax);
+    assert_eq!(world.reason("admin", "GRANT SELECT ON t TO nobody").await, Reason::UndefinedObject);
+}
+
+#[tokio::test]
+async fn memberships_make_no_circles_and_need_an_administrator() {
+    let world = World::new().await;
+    world.admin(&["CREATE ROLE a", "CREATE ROLE b", "CREATE ROLE c", "GRANT a TO b", "GRANT b TO c"]).await;
+    assert_eq!(world.reason("admin", "GRANT c TO a").await, Reason::InvalidParameter);
+    assert_eq!(world.reason("admin", "GRANT a TO a").await, Reason::InvalidParameter);
+    assert_eq!(world.reason("b", "GRANT a TO c").await, Reason::Privilege);
+    world.admin(&["GRANT a TO b WITH ADMIN OPTION"]).await;
+    world.run("b", "GRANT a TO c").await.unwrap();
+    world.admin(&["CREATE ROLE boss SUPERUSER", "CREATE ROLE maker CREATEROLE"]).await;
+    assert_eq!(world.reason("maker", "GRANT boss TO maker").await, Reason::Privilege);
+}
+
+#[tokio::test]
+async fn policies_and_masks_are_the_owner_s() {
+    let world = World::new().await;
+    world.admin(&["CREATE ROLE a", "GRANT ALL ON t TO a WITH GRANT OPTION"]).await;
+    for sql in [
+        "CREATE POLICY p ON t USING (true)",
+        "ALTER TABLE t DISABLE ROW LEVEL SECURITY",
+        "SECURITY LABEL FOR henna ON COLUMN t.a IS NULL",
+        "ALTER TABLE t OWNER TO a",
+    ] {
+        assert_eq!(world.reason("a", sql).await, Reason::Privilege, "{sql}");
+    }
+    world.admin(&["ALTER TABLE t OWNER TO a"]).await;
+    world.run("a", "CREATE POLICY p ON t USING (true)").await.unwrap();
+    assert_eq!(world.reason("a", "CREATE POLICY p ON t USING (true)").await, Reason::DuplicateObject);
+    assert_eq!(world.reason("a", "DROP POLICY q ON t").await, Reason::UndefinedObject);
+    assert_eq!(world.reason("admin", "CREATE POLICY p ON v USING (true)").await, Reason::InvalidParameter);
+}
+
+#[tokio::test]
+async fn row_security_that_blinds_a_grantee_is_told() {
+    let world = World::new().await;
+    world.admin(&["CREATE ROLE a", "GRANT SELECT ON t TO a"]).await;
+    let applied = world.run("admin", "ALTER TABLE t ENABLE ROW LEVEL SECURITY").await.unwrap();
+    let expected = "no policy of table \"t\" applies to role \"a\": it will see no rows";
+    assert_eq!(applied.notices.iter().map(|notice| &notice.message).collect::<Vec<_>>(), [expected]);
+}
+
+#[tokio::test]
+async fn logins_are_refused_alike_whether_the_user_exists_or_not() {
+    let world = World::new().await;
+    world.admin(&["CREATE ROLE group_role", "CREATE USER old VALID UNTIL '2001-01-01'"]).await;
+    for user in ["nobody", "group_role", "old"] {
+        let error = world.store.login(user).unwrap_err();
+        assert_eq!(error.to_string(), format!("role \"{user}\" is not permitted to log in"));
+    }
+    assert_eq!(world.store.verifier("nobody"), world.reopened().await.verifier("nobody"));
+    assert!(world.store.login("admin").is_ok());
+}
+
+#[tokio::test]
+async fn odd_role_names_work_as_they_are() {
+    let world = World::new().await;
+    for name in ["Anna", "select", "门店", "a b", "x\"y", "a'; DROP ROLE admin; --", "=r*/", "\u{7f}"] {
+        let quoted = crate::access::quoted(name);
+        world.admin(&[&format!("CREATE ROLE {quoted}"), &format!("GRANT SELECT ON t TO {quoted}")]).await;
+        assert!(world.selects(name, "t"), "{name}");
+    }
+    assert_eq!(world.reason("admin", "GRANT SELECT ON t TO anna").await, Reason::UndefinedObject);
+}
+
+#[tokio::test]
+async fn a_second_bootstrap_is_refused() {
+    let world = World::new().await;
+    assert_eq!(world.store.bootstrap("other", "x").await.unwrap_err().reason(), Reason::DuplicateObject);
+}
