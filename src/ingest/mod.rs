@@ -1,1 +1,26 @@
-//! ingest
+//! Files become rows: read, mapped, checked, resolved to persons, committed once.
+//!
+//! `load` tells the walk. `reader` opens files of every format; `source` maps foreign ones; `check` holds rows against the
+//! table's contract by means of `cell`, which reads values; `identity` finds the person of each row; `pass` drives the
+//! rows through; `reject` and `record` keep what a load refused and did, in the tables of `system`.
+
+mod cell;
+mod check;
+pub mod error;
+pub mod identity;
+mod load;
+mod pass;
+mod reader;
+mod record;
+mod reject;
+mod request;
+mod source;
+pub mod system;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;
+
+pub use error::IngestError;
+pub use load::{Loader, PUBLIC};
+pub use request::{LoadReport, LoadRequest, OnReject, Phase, Progress, ProgressSink, REJECT_SHARE_MAX};
+pub use system::table_spec;
