@@ -1,10 +1,12 @@
 //! What exists, and what a principal can see of it.
 
+mod correlated;
 mod functions;
 mod information;
 pub mod inventory;
 pub mod model;
 mod pg;
+mod rewrite;
 pub mod session;
 mod snapshot;
 mod spec;
@@ -12,9 +14,12 @@ mod types;
 mod value;
 pub mod visible;
 
+pub use correlated::analyzer_rule;
 pub use functions::functions;
 pub use pg::SystemSchema;
+pub use rewrite::{rewrite, shown_name};
 pub use session::{CatalogHandle, CatalogSession, SettingScope};
 
-/// Stub until the rewriter lands.
-pub fn rewrite(_: &mut datafusion::sql::sqlparser::ast::Statement) {}
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The built-in types of PostgreSQL: oids, names, and how each is held in Arrow.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
@@ -104,6 +104,15 @@ pub fn all() -> &'static [PgType] {
 
 pub fn by_oid(oid: u32) -> Option<&'static PgType> {
     BY_OID.get(&oid).copied()
+}
+
+/// The functions that read and write the types, each once.
+pub fn support_functions() -> &'static BTreeSet<&'static str> {
+    static FUNCTIONS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+        let names = TYPES.iter().flat_map(|item| [&item.input, &item.output, &item.receive, &item.send]);
+        names.map(String::as_str).filter(|name| *name != "-").collect()
+    });
+    &FUNCTIONS
 }
 
 /// By the name in `pg_type`, e.g. `int4` or `_text`.
@@ -241,7 +250,8 @@ fn modifier_of(sql_type: &SqlType) -> i32 {
 /// A field of a system table of the type that `pg_type` calls `name`. Its metadata names the type where Arrow has none of its own.
 pub fn field(name: &str, type_name: &str, nullable: bool, zone: &str) -> Field {
     let field = Field::new(name, arrow(type_name, zone), nullable);
-    let plain = ["bool", "int2", "int4", "int8", "float4", "float8", "text", "timestamptz", "bytea", "interval", "_text"];
+    let plain =
+        ["bool", "int2", "int4", "int8", "float4", "float8", "text", "timestamptz", "bytea", "interval", "_text"];
     if plain.contains(&type_name) {
         return field;
     }

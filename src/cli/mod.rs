@@ -2,8 +2,10 @@
 
 mod check;
 mod config;
+mod demo;
 mod functions;
 mod init;
+mod load;
 mod output;
 mod serve;
 mod sql;
@@ -46,8 +48,12 @@ struct Common {
 enum Verb {
     /// Make a lake with a dataset's tables, views, roles and policies
     Init(init::InitArgs),
+    /// Load files into a table
+    Load(load::LoadArgs),
     /// Serve the lake on the Postgres wire and the web
     Serve(serve::ServeArgs),
+    /// Make a lake with a sample brand where there is none, and serve it
+    Demo(demo::DemoArgs),
     /// Run SQL in this process, without a server
     Sql(sql::SqlArgs),
     /// Verify commit logs, files, checksums, row counts and the security log
@@ -92,6 +98,8 @@ fn start(cli: Cli) -> Result<ExitCode> {
 async fn dispatch(verb: Verb, config: &Config) -> Result<ExitCode> {
     match verb {
         Verb::Init(args) => init::run(args, config).await,
+        Verb::Load(args) => load::run(args, config).await,
+        Verb::Demo(args) => demo::run(args, config).await,
         Verb::Serve(_) => serve::run(config).await,
         Verb::Sql(args) => sql::run(args, config).await,
         Verb::Check => check::run(config).await,
@@ -104,6 +112,7 @@ fn layers(cli: &Cli) -> Result<Layers> {
     let mut layers = Layers::read(Path::new("."), std::env::vars())?;
     let serve = match &cli.verb {
         Verb::Serve(args) => Some(args),
+        Verb::Demo(args) => Some(&args.serve),
         _ => None,
     };
     let flags = [

@@ -1,46 +1,26 @@
-//! Files in: read, checked against a contract, given one identity per customer, written in one commit.
+//! Files become rows: read, mapped, checked, resolved to persons, committed once.
+//!
+//! `load` tells the walk. `reader` opens files of every format; `source` maps foreign ones; `check` holds rows against the
+//! table's contract by means of `cell`, which reads values; `identity` finds the person of each row; `pass` drives the
+//! rows through; `reject` and `record` keep what a load refused and did, in the tables of `system`.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+mod cell;
+mod check;
+pub mod error;
+pub mod identity;
+mod load;
+mod pass;
+mod reader;
+mod record;
+mod reject;
+mod request;
+mod source;
+pub mod system;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;
 
-use crate::dataset::{Contract, Dataset};
-use crate::error::Result;
-use crate::lake::{Snapshot, Store, TableName, TableSpec};
-
-/// The contracts of the tables of schema `henna` that loads write.
-pub fn system_contracts() -> Result<Vec<Contract>> {
-    Ok(Vec::new())
-}
-
-/// How a table of this contract lies in the lake.
-pub fn table_spec(contract: &Contract) -> TableSpec {
-    let schema = contract.stored_schema();
-    TableSpec {
-        key: contract.primary_key.clone(),
-        version: contract.version.clone(),
-        sort: contract.sort.clone(),
-        statistics_off: contract.statistics_off.clone(),
-        ..TableSpec::plain(&schema)
-    }
-}
-
-/// What a new lake needs beside its tables: the key of the identifiers' hashes.
-pub async fn found(_store: &Store) -> Result<()> {
-    Ok(())
-}
-
-/// The column of a table that names its row's person.
-pub fn person_column(contract: &Contract) -> Option<&str> {
-    contract.column("one_id").map(|column| column.name.as_str())
-}
-
-/// Where the dataset keeps identities.
-pub fn identities_table(dataset: &Dataset) -> Option<TableName> {
-    let known = dataset.contracts.iter().any(|contract| contract.name == "identities");
-    known.then(|| TableName::new("public", "identities"))
-}
-
-/// Merged identities: from the one that is gone to the one that stays.
-pub async fn merges(_store: &Store, _identities: &Arc<Snapshot>) -> Result<HashMap<i64, i64>> {
-    Ok(HashMap::new())
-}
+pub use error::IngestError;
+pub use load::{Loader, PUBLIC};
+pub use request::{LoadReport, LoadRequest, OnReject, Phase, Progress, ProgressSink, REJECT_SHARE_MAX};
+pub use system::table_spec;

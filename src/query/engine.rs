@@ -23,6 +23,7 @@ use crate::access::{
 use crate::catalog::inventory::Inventory;
 use crate::dataset::{Contract, Dataset};
 use crate::error::{Error, Result};
+use crate::ingest::identity::merges;
 use crate::lake::{Remap, Snapshot, Store};
 
 /// Share of the machine's memory that queries may use before they spill.
@@ -32,6 +33,9 @@ const MEMORY_BYTES_FALLBACK: usize = 2 << 30;
 const SPILL_BYTES_MAX: u64 = 50 << 30;
 /// Footers and page indexes of Parquet files that are kept.
 const METADATA_CACHE_BYTES: usize = 512 << 20;
+
+/// The column that names a row's person, in every table that has one.
+const PERSON: &str = "one_id";
 
 /// How an open lake uses the machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,7 +56,7 @@ pub struct Lake {
 
 struct Shared {
     store: Store,
-    dataset: Dataset,
+    dataset: Arc<Dataset>,
     security: Arc<SecurityStore>,
     inventory: Inventory,
     activity: Arc<Activity>,
@@ -91,10 +95,10 @@ impl Lake {
         security: SecurityStore,
         limits: Limits,
     ) -> Result<Self> {
-        let security = Arc::new(security);
+        let (security, dataset) = (Arc::new(security), Arc::new(dataset));
         let pool = Pool::new(limits.threads)?;
         let base = base_state(&store, limits)?;
-        let inventory = Inventory::of(&dataset, crate::ingest::system_contracts()?, system::contracts());
+        let inventory = Inventory::of(&dataset, crate::ingest::system::contracts()?, system::contracts());
         let activity = Arc::default();
         let started_us = chrono::Utc::now().timestamp_micros();
         let wall = Arc::new(WallEnvironment::new(&base));
@@ -135,7 +139,7 @@ impl Lake {
         &self.shared.store
     }
 
-    pub fn dataset(&self) -> &Dataset {
+    pub fn dataset(&self) -> &Arc<Dataset> {
         &self.shared.dataset
     }
 
@@ -197,19 +201,21 @@ impl Lake {
 
     /// How merged identities read in a table that names people.
     pub(super) async fn remap_of(&self, contract: &Contract, names: &Names) -> Result<Option<Remap>> {
-        let Some(column) = crate::ingest::person_column(contract) else { return Ok(None) };
+        if contract.column(PERSON).is_none() {
+            return Ok(None);
+        }
         let survivors = names.survivors().await?;
-        Ok((!survivors.is_empty()).then(|| Remap { column: column.to_owned(), survivors }))
+        Ok((!survivors.is_empty()).then(|| Remap { column: PERSON.to_owned(), survivors }))
     }
 
     /// The merged identities of a version of the identities' table.
-    pub(super) async fn survivors(&self, identities: &Arc<Snapshot>) -> Result<Survivors> {
+    pub(super) async fn survivors(&self, contract: &Contract, identities: &Arc<Snapshot>) -> Result<Survivors> {
         if let Some((version, found)) = lock(&self.shared.survivors).as_ref()
             && *version == identities.version
         {
             return Ok(Arc::clone(found));
         }
-        let found = Arc::new(crate::ingest::merges(&self.shared.store, identities).await?);
+        let found = Arc::new(merges(&self.shared.store, contract, Arc::clone(identities)).await?);
         *lock(&self.shared.survivors) = Some((identities.version, Arc::clone(&found)));
         Ok(found)
     }
@@ -246,7 +252,8 @@ fn base_state(store: &Store, limits: Limits) -> Result<SessionState> {
     options.catalog.default_schema = super::names::SEARCH_PATH.to_owned();
     options.explain.physical_plan_only = true;
     let state =
-        SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
+        SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
+    let state = state.with_analyzer_rule(crate::catalog::analyzer_rule()).build();
     let mut context = SessionContext::new_with_state(state);
     henna_udfs::register_all(&mut context).map_err(failure)?;
     Ok(context.state())

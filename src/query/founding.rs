@@ -12,6 +12,7 @@ use crate::access::{LogStore, ObjectChange, SecurityStore, TableId};
 use crate::catalog::inventory::{Body, Inventory};
 use crate::dataset::{Dataset, DatasetFile};
 use crate::error::{Error, Reason, Result};
+use crate::ingest::identity::IdentityKey;
 use crate::ingest;
 use crate::lake::{Store, TableName};
 
@@ -38,14 +39,14 @@ impl Lake {
         for file in &dataset.files {
             store.put(&format!("{DATASET}{}", file.path), Bytes::from(file.bytes.clone())).await?;
         }
-        let inventory = Inventory::of(dataset, ingest::system_contracts()?, system::contracts());
+        let inventory = Inventory::of(dataset, ingest::system::contracts()?, system::contracts());
         for relation in inventory.relations() {
             if let Body::Table(contract) = &relation.body {
                 let name = TableName::new(&relation.schema, &relation.name);
                 store.create_table(&name, &ingest::table_spec(contract)).await?;
             }
         }
-        ingest::found(&store).await?;
+        IdentityKey::create(&store).await?;
         let security = SecurityStore::open(security_log(&store)).await?;
         security.bootstrap(ADMIN, admin_password).await?;
         security.track(&security.bootstrap_principal(), &objects(&inventory)).await?;

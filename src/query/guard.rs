@@ -13,6 +13,7 @@ use crate::error::{Error, Reason, Result};
 #[derive(Debug, Clone)]
 pub struct StatementGuard {
     token: CancellationToken,
+    timeout: Option<Duration>,
     deadline: Option<Instant>,
 }
 
@@ -60,7 +61,12 @@ impl Canceller {
     pub fn begin(&self, timeout: Option<Duration>) -> StatementGuard {
         let token = CancellationToken::new();
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
-        StatementGuard { token, deadline: timeout.map(|span| Instant::now() + span) }
+        StatementGuard { token, timeout, deadline: timeout.map(|span| Instant::now() + span) }
+    }
+
+    /// A portal goes on: its statement gets its whole time again, for the time that the client took is not its own.
+    pub fn resume(&self, guard: &StatementGuard) -> StatementGuard {
+        self.begin(guard.timeout)
     }
 
     /// Whether a statement is running.

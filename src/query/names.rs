@@ -21,11 +21,12 @@ use super::role_attribute::RoleAttribute;
 use super::session::State;
 use super::system;
 use crate::access::{PrincipalHandle, RowSecuritySetting, SecuredTable, TableId, TableResolver, Visible};
-use crate::catalog::inventory::{Body, Relation};
+use crate::catalog::inventory::{Body, PUBLIC, Relation};
 use crate::catalog::model::ActivityEntry;
 use crate::catalog::{CatalogHandle, SystemSchema};
 use crate::dataset::{Contract, ViewFile};
 use crate::error::{Error, Reason, Result};
+use crate::ingest::identity::{IDENTITIES, keeps_identities};
 use crate::lake::{Snapshot, TableName};
 
 pub const CATALOG: &str = "henna";
@@ -138,9 +139,11 @@ impl Names {
 
     /// Which identities were merged into which, at the version that the running statement reads.
     pub(super) async fn survivors(&self) -> Result<Arc<HashMap<i64, i64>>> {
-        let Some(name) = crate::ingest::identities_table(self.lake.dataset()) else { return Ok(Arc::default()) };
-        let snapshot = self.snapshot(&name).await?;
-        self.lake.survivors(&snapshot).await
+        let Some(contract) = self.lake.dataset().contract(IDENTITIES).filter(|contract| keeps_identities(contract)) else {
+            return Ok(Arc::default());
+        };
+        let snapshot = self.snapshot(&TableName::new(PUBLIC, IDENTITIES)).await?;
+        self.lake.survivors(contract, &snapshot).await
     }
 
     pub(super) fn set_row_security(&self, on: bool) {

@@ -208,7 +208,7 @@ impl Session {
             Planned::Explain(..) => Ok(prepared(Vec::new(), Some(explain::schema()))),
             Planned::Query(plan) => {
                 let parameters = parameters(&plan, types)?;
-                let columns = SchemaRef::new(described(&plan, &parameters)?.schema().as_arrow().clone());
+                let columns = shown(described(&plan, &parameters)?.schema().as_arrow());
                 Ok(prepared(parameters, Some(columns)))
             }
         }
@@ -396,8 +396,14 @@ pub(super) fn instant(text: &str, zone: &str) -> Result<i64> {
     Ok(parsed.timestamp_micros())
 }
 
+/// The columns under the names that PostgreSQL would give them.
+fn shown(schema: &Schema) -> SchemaRef {
+    let named = |field: &Arc<Field>| field.as_ref().clone().with_name(catalog::shown_name(field.name()));
+    Arc::new(Schema::new(schema.fields().iter().map(named).collect::<Vec<_>>()))
+}
+
 fn rows(tag: &'static str, stream: SendableRecordBatchStream, guard: &StatementGuard) -> Answer {
-    Answer::Rows { tag, schema: stream.schema(), stream, guard: guard.clone() }
+    Answer::Rows { tag, schema: shown(&stream.schema()), stream, guard: guard.clone() }
 }
 
 fn once(batch: RecordBatch) -> SendableRecordBatchStream {

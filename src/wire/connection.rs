@@ -99,6 +99,8 @@ impl Connection {
                     Failure::Statement(error) => self.fail(&error)?,
                     other => return Err(other),
                 }
+                // A client may wait for the error before it sends the Sync that ends it.
+                self.output.flush().await?;
                 self.skipping = true;
             }
             if self.output.is_full() {

@@ -131,7 +131,7 @@ impl Connection {
         };
         let shape = columns.map(|columns| Shape::new(columns, formats)).transpose()?;
         let envelope = match (named.copy, &shape) {
-            (Some(form), Some(shape)) => Envelope::Copy(form, shape.names().to_vec()),
+            (Some(form), Some(shape)) => copy::out::envelope(form, shape.names()),
             (_, _) => Envelope::DataRow,
         };
         self.names.portals.insert(bind.portal, Portal::new(named.prepared, shape, envelope, values));

@@ -12,7 +12,7 @@ use super::encode::{Envelope, Style};
 use super::protocol::{Failure, Output};
 use super::rows::{Rows, Shape, Stop};
 use crate::error::{Error, Reason};
-use crate::query::{Answer, Canceller, Prepared, Session};
+use crate::query::{Answer, Prepared, Session};
 
 /// A statement ready to run, or on its way.
 pub struct Portal {
@@ -63,7 +63,7 @@ impl Portal {
                     Answer::Rows { tag, schema, stream, guard } => {
                         let shape = self.shape.clone().ok_or_else(unannounced)?;
                         let rows = Rows::new(tag, schema, stream, guard, shape, self.envelope.clone())?;
-                        if let Envelope::Copy(..) = self.envelope {
+                        if let Envelope::Copy { .. } = self.envelope {
                             return copy::out::send(rows, style, output).await;
                         }
                         self.state = State::Open(rows);
@@ -76,7 +76,7 @@ impl Portal {
                     Answer::Empty => return Ok(output.put(&EmptyQueryResponse::new())?),
                 }
             }
-            State::Open(rows) => rows.set_guard(resumed(&session.canceller())),
+            State::Open(rows) => rows.resume(&session.canceller()),
             State::Finished { tag } => return Ok(output.put_complete(tag)?),
         }
         self.send(rows_max, style, output).await
@@ -100,11 +100,6 @@ impl Portal {
             }
         }
     }
-}
-
-/// A portal that goes on can be cancelled anew; the time that its client took between two fetches is not the statement's.
-fn resumed(canceller: &Canceller) -> crate::query::StatementGuard {
-    canceller.begin(None)
 }
 
 fn unannounced() -> Error {

@@ -13,7 +13,7 @@ use super::protocol::output::FLUSH_BYTES;
 use super::protocol::{Failure, Output};
 use super::types::sql_type_of;
 use crate::error::{Error, Reason, Result};
-use crate::query::StatementGuard;
+use crate::query::{Canceller, StatementGuard};
 
 /// Columns and what a client is told of them.
 #[derive(Debug, Clone)]
@@ -104,9 +104,9 @@ impl Rows {
         &self.envelope
     }
 
-    /// The statement goes on under another guard: each Execute can be cancelled by itself.
-    pub fn set_guard(&mut self, guard: StatementGuard) {
-        self.guard = guard;
+    /// Each Execute of a portal can be cancelled by itself.
+    pub fn resume(&mut self, canceller: &Canceller) {
+        self.guard = canceller.resume(&self.guard);
     }
 
     /// Sends rows up to the limit; gives how many.
@@ -130,7 +130,7 @@ impl Rows {
         while sent < rows_max {
             match self.encoder.as_mut().filter(|encoder| !encoder.is_done()) {
                 Some(encoder) => {
-                    sent += encoder.put_rows(&self.envelope, rows_max - sent, FLUSH_BYTES, &mut output.buffer)?
+                    sent += encoder.put_rows(&mut self.envelope, rows_max - sent, FLUSH_BYTES, &mut output.buffer)?
                 }
                 None => match self.stream.next().await {
                     Some(batch) => {

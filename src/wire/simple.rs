@@ -55,7 +55,7 @@ async fn answer<W: AsyncWrite + Unpin>(
     };
     if let Some(CopyOut { form, .. }) = copy {
         let shape = shape(&prepared, &schema, &[copy::out::format(&form)])?;
-        let envelope = Envelope::Copy(form, shape.names().to_vec());
+        let envelope = copy::out::envelope(form, shape.names());
         let rows = Rows::new(tag, schema, stream, guard, shape, envelope)?;
         return copy::out::send(rows, style, output).await;
     }

@@ -153,7 +153,10 @@ async fn copy_to_the_client_sends_the_rows_of_a_query() {
     assert_eq!(copied.concat(), b"n,t\n1,\"a,b\"\n2,\"a,b\"\n");
     let mut raw = Raw::log_in(&server).await;
     raw.send(&[message(b'Q', b"COPY (SELECT 1) TO STDOUT (FORMAT binary); SELECT 1\0")]).await;
-    assert_eq!(raw.until_ready().await, "HdddcCTDCZ");
+    // The header goes with the first row, as clients expect it.
+    assert_eq!(raw.until_ready().await, "HddcCTDCZ");
+    raw.send(&[message(b'Q', b"COPY (SELECT 1 WHERE false) TO STDOUT (FORMAT binary)\0")]).await;
+    assert_eq!(raw.until_ready().await, "HdcCZ");
 }
 
 #[tokio::test]
@@ -224,6 +227,16 @@ async fn after_an_error_messages_are_passed_over_up_to_sync() {
         .await;
     assert_eq!(raw.until_ready().await, "EZ");
     assert_eq!(raw.until_ready().await, "12DCZ");
+}
+
+#[tokio::test]
+async fn an_error_is_sent_before_the_sync_that_ends_it() {
+    let server = Server::start().await;
+    let mut raw = Raw::log_in(&server).await;
+    raw.send(&[parse("SELECT nonsense"), message(b'D', b"S\0"), message(b'H', b"")]).await;
+    assert_eq!(raw.receive().await.0, b'E');
+    raw.send(&[sync()]).await;
+    assert_eq!(raw.until_ready().await, "Z");
 }
 
 #[tokio::test]

@@ -131,7 +131,8 @@ impl CatalogProvider for WallCatalog {
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        (name != NO_SCHEMA).then(|| Arc::new(WallSchema { name: name.to_string(), catalog: self.clone() }) as Arc<_>)
+        let schema = WallSchema { name: name.to_string(), catalog: self.clone() };
+        (name != NO_SCHEMA).then(|| Arc::new(schema) as Arc<dyn SchemaProvider>)
     }
 }
 

@@ -81,12 +81,15 @@ fn arguments(arguments: &FunctionArguments) -> Option<Vec<&Expr>> {
         FunctionArguments::None => Some(Vec::new()),
         FunctionArguments::Subquery(_) => None,
         FunctionArguments::List(list) => {
-            let plain = |argument| match argument {
-                &FunctionArg::Unnamed(FunctionArgExpr::Expr(ref expr)) => Some(expr),
-                _ => None,
-            };
-            list.args.iter().map(plain).collect()
+            list.args.iter().map(plain_argument).collect()
         }
+    }
+}
+
+fn plain_argument(argument: &FunctionArg) -> Option<&Expr> {
+    match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+        _ => None,
     }
 }
 

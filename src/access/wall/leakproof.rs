@@ -80,7 +80,7 @@ fn is_comparison(op: Operator) -> bool {
 }
 
 /// Types whose values compare without failing.
-fn is_simple(of: &DataType) -> bool {
+pub fn is_simple(of: &DataType) -> bool {
     use DataType::{Binary, BinaryView, Boolean, Date32, Date64, LargeBinary, Null, Time32, Time64, Timestamp};
     match of {
         DataType::Dictionary(_, values) => is_simple(values),

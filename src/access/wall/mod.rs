@@ -6,6 +6,7 @@
 
 mod compact;
 mod decision;
+mod dynamic;
 mod environment;
 mod expression;
 mod leakproof;

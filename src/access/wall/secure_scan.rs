@@ -1,6 +1,6 @@
 //! The leaf that the caller's plan sees in place of a policy, its masks, and the table below them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,6 +10,10 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::common::config::ConfigOptions;
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown,
+};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, reset_plan_states};
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::repartition::RepartitionExec;
@@ -24,6 +28,7 @@ use futures::{StreamExt, future};
 use super::super::error::AccessError;
 use super::super::model::object::TableId;
 use super::compact::compact;
+use super::dynamic::{filtered, is_harmless};
 use super::environment::external;
 
 /// A plan that cannot be looked into: no children, no statistics, no metrics but its own row count, no order, nothing to push
@@ -35,7 +40,9 @@ pub struct SecureScanExec {
     inner: Arc<dyn ExecutionPlan>,
     config: SessionConfig,
     /// Rows of a partition after which it may stop.
-    fetch: Option<usize>,
+    row_limit: Option<usize>,
+    /// Columns that do not show the table's own values.
+    masked: BTreeSet<String>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -47,7 +54,6 @@ impl SecureScanExec {
         inner: Arc<dyn ExecutionPlan>,
         schema: SchemaRef,
         config: SessionConfig,
-        fetch: Option<usize>,
     ) -> Result<Self> {
         let partitions = config.target_partitions();
         let inner = with_partitions(inner, partitions)?;
@@ -58,7 +64,30 @@ impl SecureScanExec {
             Boundedness::Bounded,
         );
         let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Self { id, inner, config, fetch, properties: Arc::new(properties), metrics })
+        let (row_limit, masked) = (None, BTreeSet::new());
+        Ok(Self { id, inner, config, row_limit, masked, properties: Arc::new(properties), metrics })
+    }
+
+    /// Lets each partition stop after so many rows.
+    pub fn with_row_limit(self, row_limit: Option<usize>) -> Self {
+        Self { row_limit, ..self }
+    }
+
+    /// Names the columns that masks stand for: no filter of the caller reaches them.
+    pub fn with_masked(self, masked: BTreeSet<String>) -> Self {
+        Self { masked, ..self }
+    }
+
+    fn with_inner(&self, inner: Arc<dyn ExecutionPlan>) -> Self {
+        Self {
+            id: self.id.clone(),
+            inner,
+            config: self.config.clone(),
+            row_limit: self.row_limit,
+            masked: self.masked.clone(),
+            properties: Arc::clone(&self.properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
     }
 }
 
@@ -119,14 +148,7 @@ impl ExecutionPlan for SecureScanExec {
     }
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self {
-            id: self.id.clone(),
-            inner: reset_plan_states(Arc::clone(&self.inner))?,
-            config: self.config.clone(),
-            fetch: self.fetch,
-            properties: Arc::clone(&self.properties),
-            metrics: ExecutionPlanMetricsSet::new(),
-        }))
+        Ok(Arc::new(self.with_inner(reset_plan_states(Arc::clone(&self.inner))?)))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -134,7 +156,7 @@ impl ExecutionPlan for SecureScanExec {
         let inner = self.inner.execute(partition, self.inner_context(&context)).map_err(|e| conceal(&e, &table))?;
         let schema = self.schema();
         let rows = MetricBuilder::new(&self.metrics).output_rows(partition);
-        let mut outlet = Outlet { table, schema: Arc::clone(&schema), left: self.fetch, rows };
+        let mut outlet = Outlet { table, schema: Arc::clone(&schema), left: self.row_limit, rows };
         let stream = inner
             .map(move |batch| outlet.pass(batch))
             .take_while(|batch| future::ready(!matches!(batch, Ok(None))))
@@ -144,6 +166,25 @@ impl ExecutionPlan for SecureScanExec {
 
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
+    }
+
+    /// Every filter stays above too. With a row limit nothing passes: it counts rows before filters above see them.
+    fn handle_child_pushdown_result(
+        &self,
+        phase: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        _: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let refused = vec![PushedDown::No; result.parent_filters.len()];
+        let refused = FilterPushdownPropagation::with_parent_pushdown_result(refused);
+        let (schema, plain) = (self.schema(), |name: &str| !self.masked.contains(name));
+        let filters = result.parent_filters.into_iter().map(|offered| offered.filter);
+        let harmless: Vec<_> = filters.filter(|filter| is_harmless(filter, &schema, &plain)).collect();
+        if harmless.is_empty() || phase != FilterPushdownPhase::Post || self.row_limit.is_some() {
+            return Ok(refused);
+        }
+        let inner = filtered(Arc::clone(&self.inner), harmless, self.config.options())?;
+        Ok(refused.with_updated_node(Arc::new(self.with_inner(inner))))
     }
 }
 

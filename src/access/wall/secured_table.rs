@@ -45,7 +45,7 @@ pub struct SecuredTable {
     environment: Arc<WallEnvironment>,
     schema: SchemaRef,
     /// The last decision and what it was made from.
-    decision: Arc<Mutex<Option<(Fingerprint, Arc<Decision>)>>>,
+    decision: Arc<Mutex<Option<Decided>>>,
 }
 
 impl SecuredTable {
@@ -147,14 +147,15 @@ impl SecuredTable {
         let state = self.environment.state(caller, Arc::clone(&self.raw), Arc::clone(&self.resolver), chain.clone());
         let plan = self.plan_rows(&state, decision, &request.below, &rows).await?;
         let fetch = request.fetch;
-        let scan = SecureScanExec::try_new(self.id.clone(), plan, rows, state.config().clone(), fetch)?;
+        let scan = SecureScanExec::try_new(self.id.clone(), plan, rows, state.config().clone())?.with_row_limit(fetch);
         if masked.is_empty() {
             return Ok(Arc::new(scan));
         }
         let base = Arc::new(PlannedTable::new(Arc::new(scan)));
         let state = self.environment.state(caller, base, Arc::clone(&self.resolver), chain);
         let plan = self.plan_masks(&state, decision, &shown).await?;
-        Ok(Arc::new(SecureScanExec::try_new(self.id.clone(), plan, shown, state.config().clone(), fetch)?))
+        let scan = SecureScanExec::try_new(self.id.clone(), plan, Arc::clone(&shown), state.config().clone())?;
+        Ok(Arc::new(scan.with_masked(masked.iter().map(|name| name.to_string()).collect())))
     }
 
     /// The columns that the masks and the unmasked part of `shown` read.
@@ -249,6 +250,9 @@ impl SecuredTable {
         external(AccessError::Denied { kind: "table", name: table })
     }
 }
+
+/// A decision and what it was made from.
+type Decided = (Fingerprint, Arc<Decision>);
 
 /// What one scan wants.
 struct Request {

@@ -15,4 +15,3 @@ fn length(arguments: &[Value]) -> Option<i32> {
         _ => None,
     }
 }
-

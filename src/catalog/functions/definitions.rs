@@ -14,9 +14,15 @@ pub const FUNCTIONS: &[CatalogFunction] = &[
     strict("pg_get_viewdef", (1, 2), "text", viewdef),
     strict("pg_get_ruledef", (1, 2), "text", ruledef),
     strict("pg_get_functiondef", (1, 1), "text", functiondef),
-    strict("pg_get_function_arguments", (1, 1), "text", |snapshot, arguments| Ok(of_function(snapshot, arguments, |function| function.arguments.clone()))),
-    strict("pg_get_function_identity_arguments", (1, 1), "text", |snapshot, arguments| Ok(of_function(snapshot, arguments, |function| function.arguments.clone()))),
-    strict("pg_get_function_result", (1, 1), "text", |snapshot, arguments| Ok(of_function(snapshot, arguments, |function| function.result.clone()))),
+    strict("pg_get_function_arguments", (1, 1), "text", |snapshot, arguments| {
+        Ok(of_function(snapshot, arguments, |function| function.arguments.clone()))
+    }),
+    strict("pg_get_function_identity_arguments", (1, 1), "text", |snapshot, arguments| {
+        Ok(of_function(snapshot, arguments, |function| function.arguments.clone()))
+    }),
+    strict("pg_get_function_result", (1, 1), "text", |snapshot, arguments| {
+        Ok(of_function(snapshot, arguments, |function| function.result.clone()))
+    }),
     called("pg_get_function_sqlbody", (1, 1), "text", |_, _| Ok(Value::Null)),
     called("pg_get_function_arg_default", (2, 2), "text", |_, _| Ok(Value::Null)),
     called("pg_get_partkeydef", (1, 1), "text", |_, _| Ok(Value::Null)),

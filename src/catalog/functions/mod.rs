@@ -5,10 +5,12 @@ mod comments;
 mod definitions;
 mod function;
 mod information;
+mod json;
 mod names;
 mod oids;
 mod privileges;
 mod session;
+mod sets;
 mod sizes;
 mod statistics;
 mod visibility;
@@ -31,10 +33,12 @@ fn all() -> impl Iterator<Item = &'static CatalogFunction> {
         comments::FUNCTIONS,
         definitions::FUNCTIONS,
         information::FUNCTIONS,
+        json::FUNCTIONS,
         names::FUNCTIONS,
         oids::FUNCTIONS,
         privileges::FUNCTIONS,
         session::FUNCTIONS,
+        sets::FUNCTIONS,
         sizes::FUNCTIONS,
         statistics::FUNCTIONS,
         visibility::FUNCTIONS,

@@ -57,11 +57,15 @@ fn format_text(_: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
             out.push('%');
             continue;
         }
-        let value = rest.next().ok_or_else(|| Error::new(Reason::InvalidParameter, "too few arguments for format()"))?;
+        let value =
+            rest.next().ok_or_else(|| Error::new(Reason::InvalidParameter, "too few arguments for format()"))?;
         match kind {
             Some('s') => out.push_str(&value.display()),
             Some('I') if value.is_null() => {
-                return Err(Error::new(Reason::InvalidParameter, "null values cannot be formatted as an SQL identifier"));
+                return Err(Error::new(
+                    Reason::InvalidParameter,
+                    "null values cannot be formatted as an SQL identifier",
+                ));
             }
             Some('I') => out.push_str(&quote_ident(&value.display())),
             Some('L') => out.push_str(&literal_or_null(Some(value))),

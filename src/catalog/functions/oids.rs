@@ -1,32 +1,37 @@
 //! Oids to names and back: types, relations, functions, schemas, roles.
 
 use super::function::{CatalogFunction, called, strict};
-use crate::catalog::snapshot::{SYSTEM_OWNER, SYSTEM_OWNER_OID, Snapshot, quote_ident, split_name};
+use crate::catalog::snapshot::{
+    SYSTEM_OWNER, SYSTEM_OWNER_OID, Snapshot, quote_ident, split_name, support_function_oid,
+};
 use crate::catalog::spec::PG_CATALOG;
 use crate::catalog::types;
 use crate::catalog::value::Value;
 use crate::error::{Error, Reason};
 
 /// `...in` is the cast to the type, which gives the oid; `...out` the cast from it to text.
-pub const FUNCTIONS: &[CatalogFunction] = &[
-    called("format_type", (2, 2), "text", format_type),
-    strict("pg_get_userbyid", (1, 1), "name", user_by_id),
-    strict("to_regclass", (1, 1), "oid", |snapshot, arguments| Ok(class_oid(snapshot, arguments).into())),
-    strict("to_regtype", (1, 1), "oid", |_, arguments| Ok(types::oid_by_sql_name(&text(arguments)).into())),
-    strict("to_regnamespace", (1, 1), "oid", |snapshot, arguments| Ok(namespace_oid(snapshot, &text(arguments)).into())),
-    strict("to_regrole", (1, 1), "oid", |snapshot, arguments| Ok(role_oid(snapshot, &text(arguments)).into())),
-    strict("to_regproc", (1, 1), "oid", |snapshot, arguments| Ok(function_oid(snapshot, &text(arguments)).into())),
-    strict("regclassin", (1, 1), "oid", regclass_in),
-    strict("regclassout", (1, 1), "text", regclass_out),
-    strict("regtypein", (1, 1), "oid", regtype_in),
-    strict("regtypeout", (1, 1), "text", regtype_out),
-    strict("regnamespacein", (1, 1), "oid", regnamespace_in),
-    strict("regnamespaceout", (1, 1), "text", regnamespace_out),
-    strict("regrolein", (1, 1), "oid", regrole_in),
-    strict("regroleout", (1, 1), "text", regrole_out),
-    strict("regprocin", (1, 1), "oid", regproc_in),
-    strict("regprocout", (1, 1), "text", regproc_out),
-];
+pub const FUNCTIONS: &[CatalogFunction] =
+    &[
+        called("format_type", (2, 2), "text", format_type),
+        strict("pg_get_userbyid", (1, 1), "name", user_by_id),
+        strict("to_regclass", (1, 1), "oid", |snapshot, arguments| Ok(class_oid(snapshot, arguments).into())),
+        strict("to_regtype", (1, 1), "oid", |_, arguments| Ok(types::oid_by_sql_name(&text(arguments)).into())),
+        strict("to_regnamespace", (1, 1), "oid", |snapshot, arguments| {
+            Ok(namespace_oid(snapshot, &text(arguments)).into())
+        }),
+        strict("to_regrole", (1, 1), "oid", |snapshot, arguments| Ok(role_oid(snapshot, &text(arguments)).into())),
+        strict("to_regproc", (1, 1), "oid", |snapshot, arguments| Ok(function_oid(snapshot, &text(arguments)).into())),
+        strict("regclassin", (1, 1), "oid", regclass_in),
+        strict("regclassout", (1, 1), "text", regclass_out),
+        strict("regtypein", (1, 1), "oid", regtype_in),
+        strict("regtypeout", (1, 1), "text", regtype_out),
+        strict("regnamespacein", (1, 1), "oid", regnamespace_in),
+        strict("regnamespaceout", (1, 1), "text", regnamespace_out),
+        strict("regrolein", (1, 1), "oid", regrole_in),
+        strict("regroleout", (1, 1), "text", regrole_out),
+        strict("regprocin", (1, 1), "oid", regproc_in),
+        strict("regprocout", (1, 1), "text", regproc_out),
+    ];
 
 fn oid(arguments: &[Value]) -> u32 {
     arguments.first().and_then(Value::as_oid).unwrap_or(0)
@@ -79,7 +84,13 @@ fn regclass_in(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error>
 
 /// An oid without a relation is shown as its number.
 fn regclass_out(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
-    named(arguments, |oid| snapshot.relation_text(oid), |name| snapshot.relation_oid_by_name(name), Reason::UndefinedTable, "relation")
+    named(
+        arguments,
+        |oid| snapshot.relation_text(oid),
+        |name| snapshot.relation_oid_by_name(name),
+        Reason::UndefinedTable,
+        "relation",
+    )
 }
 
 /// The name of an oid; the number where it has none, `-` for 0. A name given in place of the oid is looked up first.
@@ -138,6 +149,10 @@ fn function_oid(snapshot: &Snapshot, text: &str) -> Option<u32> {
     let mut parts = split_name(text.split('(').next()?)?;
     let name = parts.pop()?;
     let schema = parts.pop();
+    if types::support_functions().contains(name.as_str()) && schema.as_deref().is_none_or(|schema| schema == PG_CATALOG)
+    {
+        return Some(support_function_oid(&name));
+    }
     let mut functions = snapshot.visible.functions.iter();
     let fits = |owner: &str| match &schema {
         Some(schema) => schema == owner,

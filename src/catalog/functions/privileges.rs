@@ -147,9 +147,11 @@ fn has_role(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
 }
 
 fn row_security_active(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
-    let is_bypassing = snapshot.visible.roles.iter().any(|role| {
-        role.name == snapshot.visible.current_user && (role.superuser || role.bypass_rls)
-    });
+    let is_bypassing = snapshot
+        .visible
+        .roles
+        .iter()
+        .any(|role| role.name == snapshot.visible.current_user && (role.superuser || role.bypass_rls));
     Ok(match relation(snapshot, arguments.first())? {
         Some(Relation::User(entry)) => (entry.row_security && (entry.row_security_forced || !is_bypassing)).into(),
         _ => false.into(),

@@ -2,7 +2,7 @@
 
 use super::function::{CatalogFunction, called, strict, volatile};
 use crate::catalog::session::SettingScope;
-use crate::catalog::snapshot::{Snapshot, SYSTEM_OWNER};
+use crate::catalog::snapshot::{SYSTEM_OWNER, Snapshot};
 use crate::catalog::spec::PG_CATALOG;
 use crate::catalog::value::Value;
 use crate::error::{Error, Reason};
@@ -27,9 +27,13 @@ pub const FUNCTIONS: &[CatalogFunction] = &[
     strict("pg_is_wal_replay_paused", (0, 0), "bool", |_, _| Ok(false.into())),
     strict("pg_my_temp_schema", (0, 0), "oid", |_, _| Ok(0_u32.into())),
     strict("pg_is_other_temp_schema", (1, 1), "bool", |_, _| Ok(false.into())),
-    strict("inet_server_addr", (0, 0), "inet", |snapshot, _| Ok(snapshot.session().server_address().map(|(a, _)| a).into())),
+    strict("inet_server_addr", (0, 0), "inet", |snapshot, _| {
+        Ok(snapshot.session().server_address().map(|(a, _)| a).into())
+    }),
     strict("inet_server_port", (0, 0), "int4", |snapshot, _| Ok(port(snapshot.session().server_address()))),
-    strict("inet_client_addr", (0, 0), "inet", |snapshot, _| Ok(snapshot.session().client_address().map(|(a, _)| a).into())),
+    strict("inet_client_addr", (0, 0), "inet", |snapshot, _| {
+        Ok(snapshot.session().client_address().map(|(a, _)| a).into())
+    }),
     strict("inet_client_port", (0, 0), "int4", |snapshot, _| Ok(port(snapshot.session().client_address()))),
     volatile("txid_current", (0, 0), "int8", transaction_id),
     volatile("pg_current_xact_id", (0, 0), "int8", transaction_id),
@@ -39,6 +43,19 @@ pub const FUNCTIONS: &[CatalogFunction] = &[
     volatile("pg_terminate_backend", (1, 2), "bool", cancel),
     volatile("pg_reload_conf", (0, 0), "bool", |_, _| Ok(false.into())),
     strict("pg_blocking_pids", (1, 1), "_int4", |_, _| Ok(Value::List(Vec::new()))),
+];
+
+/// What PostgreSQL tells of its build and clients read, where the session has no such setting.
+const FIXED: [(&str, &str); 9] = [
+    ("block_size", "8192"),
+    ("default_table_access_method", "delta"),
+    ("default_tablespace", ""),
+    ("integer_datetimes", "on"),
+    ("max_identifier_length", "63"),
+    ("max_index_keys", "32"),
+    ("server_encoding", "UTF8"),
+    ("server_version_num", "160006"),
+    ("wal_level", "replica"),
 ];
 
 fn version(snapshot: &Snapshot, _: &[Value]) -> Result<Value, Error> {
@@ -81,7 +98,8 @@ fn name_or_system(name: &str) -> Value {
 fn current_setting(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
     let name = arguments.first().map(Value::display).unwrap_or_default();
     let missing_ok = arguments.get(1).and_then(Value::as_bool).unwrap_or(false);
-    match snapshot.session().setting(&name.to_lowercase()) {
+    let fixed = FIXED.iter().find(|(known, _)| *known == name.to_lowercase()).map(|(_, value)| (*value).to_owned());
+    match snapshot.session().setting(&name.to_lowercase()).or(fixed) {
         Some(value) => Ok(value.into()),
         None if missing_ok => Ok(Value::Null),
         None => {

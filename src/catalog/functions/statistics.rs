@@ -1,6 +1,6 @@
 //! Counters of activity. The engine keeps none of these, so each is zero or unknown.
 
-use super::function::{CatalogFunction, Body, called, strict};
+use super::function::{Body, CatalogFunction, called, strict};
 use crate::catalog::snapshot::Snapshot;
 use crate::catalog::value::Value;
 use crate::error::Error;

@@ -10,7 +10,8 @@ pub fn catalog_name(snapshot: &Snapshot, rows: &mut Rows) {
 }
 
 pub fn schemata(snapshot: &Snapshot, rows: &mut Rows) {
-    let system = [(crate::catalog::spec::PG_CATALOG, SYSTEM_OWNER), (crate::catalog::spec::INFORMATION_SCHEMA, SYSTEM_OWNER)];
+    let system =
+        [(crate::catalog::spec::PG_CATALOG, SYSTEM_OWNER), (crate::catalog::spec::INFORMATION_SCHEMA, SYSTEM_OWNER)];
     let user = snapshot.visible.schemas.iter().map(|schema| (schema.name.as_str(), schema.owner.as_str()));
     for (name, owner) in system.into_iter().chain(user) {
         rows.push([

@@ -42,11 +42,7 @@ fn push(rows: &mut Rows, object: u32, catalog: u32, column: i16, comment: &str) 
 pub fn pg_shdescription(snapshot: &Snapshot, rows: &mut Rows) {
     for role in &snapshot.visible.roles {
         if let Some(comment) = &role.comment {
-            rows.push([
-                ("objoid", role.oid.into()),
-                ("classoid", PG_AUTHID.into()),
-                ("description", comment.into()),
-            ]);
+            rows.push([("objoid", role.oid.into()), ("classoid", PG_AUTHID.into()), ("description", comment.into())]);
         }
     }
 }

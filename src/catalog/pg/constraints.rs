@@ -1,8 +1,8 @@
 //! Primary keys with their indexes, foreign keys, checks.
 
+use super::Rows;
 use super::definitions::index_definition;
 use super::types::operator_class;
-use super::Rows;
 use crate::catalog::model::RelationEntry;
 use crate::catalog::snapshot::{Constraint, Relation, Rule, Snapshot, column_numbers};
 use crate::catalog::types;

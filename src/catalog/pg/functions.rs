@@ -2,7 +2,7 @@
 
 use super::Rows;
 use crate::catalog::model::{FunctionEntry, FunctionKind};
-use crate::catalog::snapshot::{SYSTEM_OWNER_OID, Snapshot};
+use crate::catalog::snapshot::{PG_CATALOG_OID, SYSTEM_OWNER_OID, Snapshot, support_function_oid};
 use crate::catalog::types;
 use crate::catalog::value::Value;
 
@@ -13,6 +13,24 @@ const INTERNAL_LANGUAGE: u32 = 12;
 pub fn pg_proc(snapshot: &Snapshot, rows: &mut Rows) {
     for function in &snapshot.visible.functions {
         push_function(snapshot, rows, function);
+    }
+    for name in types::support_functions() {
+        rows.push([
+            ("oid", support_function_oid(name).into()),
+            ("proname", (*name).into()),
+            ("pronamespace", PG_CATALOG_OID.into()),
+            ("proowner", SYSTEM_OWNER_OID.into()),
+            ("prolang", INTERNAL_LANGUAGE.into()),
+            ("procost", Value::Float(1.0)),
+            ("prokind", 'f'.into()),
+            ("proisstrict", true.into()),
+            ("provolatile", 'i'.into()),
+            ("proparallel", 's'.into()),
+            ("pronargs", 1.into()),
+            ("prorettype", ANY.into()),
+            ("proargtypes", vec![ANY].into()),
+            ("prosrc", (*name).into()),
+        ]);
     }
 }
 

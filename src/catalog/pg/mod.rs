@@ -54,7 +54,11 @@ impl SystemSchema {
 #[async_trait]
 impl SchemaProvider for SystemSchema {
     fn table_names(&self) -> Vec<String> {
-        spec::all().iter().filter(|relation| relation.schema == self.name).map(|relation| relation.name.clone()).collect()
+        spec::all()
+            .iter()
+            .filter(|relation| relation.schema == self.name)
+            .map(|relation| relation.name.clone())
+            .collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {

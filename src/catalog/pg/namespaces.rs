@@ -20,11 +20,7 @@ pub fn pg_namespace(snapshot: &Snapshot, rows: &mut Rows) {
             ("nspacl", acl(schema.acl)),
         ]);
     }
-    rows.push([
-        ("oid", PG_TOAST_OID.into()),
-        ("nspname", "pg_toast".into()),
-        ("nspowner", SYSTEM_OWNER_OID.into()),
-    ]);
+    rows.push([("oid", PG_TOAST_OID.into()), ("nspname", "pg_toast".into()), ("nspowner", SYSTEM_OWNER_OID.into())]);
 }
 
 pub fn pg_database(snapshot: &Snapshot, rows: &mut Rows) {

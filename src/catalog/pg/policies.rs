@@ -7,7 +7,8 @@ use crate::catalog::value::Value;
 
 pub fn pg_policy(snapshot: &Snapshot, rows: &mut Rows) {
     for policy in &snapshot.visible.policies {
-        let table = snapshot.visible.relations.iter().find(|entry| entry.schema == policy.schema && entry.name == policy.table);
+        let table =
+            snapshot.visible.relations.iter().find(|entry| entry.schema == policy.schema && entry.name == policy.table);
         let Some(table) = table else { continue };
         rows.push([
             ("oid", policy.oid.into()),

@@ -47,11 +47,7 @@ pub fn pg_group(snapshot: &Snapshot, rows: &mut Rows) {
     for role in snapshot.visible.roles.iter().filter(|role| !role.login) {
         let members = snapshot.visible.memberships.iter().filter(|membership| membership.role == role.name);
         let members: Vec<u32> = members.filter_map(|membership| oid(snapshot, &membership.member)).collect();
-        rows.push([
-            ("groname", (&role.name).into()),
-            ("grosysid", role.oid.into()),
-            ("grolist", members.into()),
-        ]);
+        rows.push([("groname", (&role.name).into()), ("grosysid", role.oid.into()), ("grolist", members.into())]);
     }
 }
 
@@ -94,5 +90,8 @@ fn settings(role: &RoleEntry) -> Value {
 /// The instant in microseconds; a text that is none is no limit.
 fn valid_until(role: &RoleEntry) -> Value {
     let text = role.valid_until.as_deref().unwrap_or_default();
-    chrono::DateTime::parse_from_rfc3339(&text.replacen(' ', "T", 1)).ok().map(|instant| instant.timestamp_micros()).into()
+    chrono::DateTime::parse_from_rfc3339(&text.replacen(' ', "T", 1))
+        .ok()
+        .map(|instant| instant.timestamp_micros())
+        .into()
 }

@@ -42,7 +42,8 @@ pub fn pg_type(_: &Snapshot, rows: &mut Rows) {
 }
 
 fn modifier_functions(item: &types::PgType) -> (String, String) {
-    let has = ["bpchar", "varchar", "time", "timetz", "timestamp", "timestamptz", "interval", "numeric", "bit", "varbit"];
+    let has =
+        ["bpchar", "varchar", "time", "timetz", "timestamp", "timestamptz", "interval", "numeric", "bit", "varbit"];
     if !has.contains(&item.name.as_str()) {
         return ("-".into(), "-".into());
     }

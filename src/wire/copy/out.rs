@@ -1,6 +1,6 @@
 //! COPY TO STDOUT: the rows of a query between an opening and a closing message.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use pgwire::messages::copy::{CopyData, CopyDone, CopyOutResponse};
 use tokio::io::AsyncWrite;
 
@@ -17,6 +17,16 @@ const BINARY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// In place of a row's number of fields: there are no more rows.
 const BINARY_TRAILER: i16 = -1;
 
+/// The envelope of rows that are copied. As PostgreSQL does, the binary header travels with the first row: clients
+/// take the message of the header for one of a row.
+pub fn envelope(form: CopyForm, names: &[String]) -> Envelope {
+    let lead = match form {
+        CopyForm::Binary => BINARY_HEADER,
+        CopyForm::Text(_) | CopyForm::Csv(_) => &[],
+    };
+    Envelope::Copy { form, names: names.to_vec(), lead }
+}
+
 /// The form in which the values themselves are written.
 pub fn format(form: &CopyForm) -> Format {
     match form {
@@ -27,16 +37,14 @@ pub fn format(form: &CopyForm) -> Format {
 
 /// Sends all rows and the tag.
 pub async fn send<W: AsyncWrite + Unpin>(mut rows: Rows, style: &Style, output: &mut Output<W>) -> Result<(), Failure> {
-    let binary = match rows.envelope() {
-        Envelope::Copy(form, names) => {
-            begin(names, form, output)?;
-            matches!(form, CopyForm::Binary)
-        }
-        Envelope::DataRow => false,
-    };
+    if let Envelope::Copy { form, names, .. } = rows.envelope() {
+        begin(names, form, output)?;
+    }
     let (sent, _) = rows.send(None, style, output).await?;
-    if binary {
-        output.put(&CopyData::new(Bytes::copy_from_slice(&BINARY_TRAILER.to_be_bytes())))?;
+    if let Envelope::Copy { form: CopyForm::Binary, lead, .. } = rows.envelope() {
+        let mut end = BytesMut::from(*lead);
+        end.put_i16(BINARY_TRAILER);
+        output.put(&CopyData::new(end.freeze()))?;
     }
     output.put(&CopyDone::new())?;
     Ok(output.put_complete(&format!("COPY {sent}"))?)
@@ -47,9 +55,6 @@ fn begin<W: AsyncWrite + Unpin>(names: &[String], form: &CopyForm, output: &mut 
     let count = names.len() as i16;
     output.put(&CopyOutResponse::new(code as i8, count, vec![code; names.len()]))?;
     let mut header = BytesMut::new();
-    match form {
-        CopyForm::Binary => header.put_slice(BINARY_HEADER),
-        CopyForm::Text(_) | CopyForm::Csv(_) => put_header(names, form, &mut header),
-    }
+    put_header(names, form, &mut header);
     if header.is_empty() { Ok(()) } else { output.put(&CopyData::new(header.freeze())) }
 }

@@ -48,8 +48,12 @@ pub struct Column {
 #[derive(Debug, Clone)]
 pub enum Envelope {
     DataRow,
-    /// CopyData, with the names of the columns.
-    Copy(CopyForm, Vec<String>),
+    /// CopyData; `lead` goes out before the first row, in its message.
+    Copy {
+        form: CopyForm,
+        names: Vec<String>,
+        lead: &'static [u8],
+    },
 }
 
 /// A batch on its way to a client.
@@ -105,7 +109,7 @@ impl Encoder {
     /// Puts rows until there are `rows_max` of them, or `out` holds `bytes_max`, or the batch ends. Gives their number.
     pub fn put_rows(
         &mut self,
-        envelope: &Envelope,
+        envelope: &mut Envelope,
         rows_max: usize,
         bytes_max: usize,
         out: &mut BytesMut,
@@ -122,10 +126,10 @@ impl Encoder {
         Ok(self.next - start)
     }
 
-    fn put_row(&self, envelope: &Envelope, out: &mut BytesMut) -> Result<()> {
+    fn put_row(&self, envelope: &mut Envelope, out: &mut BytesMut) -> Result<()> {
         out.put_u8(match envelope {
             Envelope::DataRow => b'D',
-            Envelope::Copy(..) => b'd',
+            Envelope::Copy { .. } => b'd',
         });
         let start = out.len();
         out.put_i32(0);
@@ -134,7 +138,10 @@ impl Encoder {
                 out.put_i16(self.cells.len() as i16);
                 self.cells.iter().try_for_each(|cells| cells.put_sized(self.next, out))?;
             }
-            Envelope::Copy(form, names) => copy::put_row(form, names, &self.cells, self.next, out)?,
+            Envelope::Copy { form, names, lead } => {
+                out.put_slice(std::mem::take(lead));
+                copy::put_row(form, names, &self.cells, self.next, out)?;
+            }
         }
         patch_length(out, start, out.len() - start)
     }

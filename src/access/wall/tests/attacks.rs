@@ -153,6 +153,22 @@ async fn harmless_predicates_go_below_and_others_do_not() {
 }
 
 #[tokio::test]
+async fn a_top_n_over_an_expression_keeps_its_filter_above() {
+    let world = world("team = 'a'").await;
+    for question in [
+        "SELECT id FROM t ORDER BY 1 / (x - 5) LIMIT 2",
+        "SELECT id FROM t ORDER BY x LIMIT 2",
+        "SELECT id, s FROM t ORDER BY s DESC LIMIT 1",
+        "SELECT a.id FROM t a JOIN u ON a.team = u.team ORDER BY a.id LIMIT 2",
+        "SELECT a.id FROM t a JOIN t b ON CAST(a.s AS bigint) = CAST(b.s AS bigint) ORDER BY 1 / (a.x - 5), a.id LIMIT 2",
+    ] {
+        let config = SessionConfig::new().with_target_partitions(2).with_batch_size(1);
+        let copy = copy(config.clone(), |row| row.2 == Some("a"));
+        assert_eq!(world.session_with("anna", config).ask(question).await, ask(&copy, question).await, "{question}");
+    }
+}
+
+#[tokio::test]
 async fn rows_are_not_changed_through_this_door() {
     let world = world("team = 'a'").await;
     let anna = world.session("anna");

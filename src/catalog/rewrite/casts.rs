@@ -1,0 +1,209 @@
+//! Casts to the types that only PostgreSQL has. An oid type becomes the oid itself, and its name only where it is shown.
+
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, BinaryOperator, DataType, Expr, Query, Select, SelectItem, SetExpr,
+};
+
+use super::build::{as_call, call, column, inner, rename};
+use crate::catalog::spec;
+
+/// The casts to an oid type, as the functions that do them, and the functions that show such an oid.
+const OID_TYPES: [(&str, &str, &str); 8] = [
+    ("regclass", "regclassin", "regclassout"),
+    ("regtype", "regtypein", "regtypeout"),
+    ("regnamespace", "regnamespacein", "regnamespaceout"),
+    ("regrole", "regrolein", "regroleout"),
+    ("regproc", "regprocin", "regprocout"),
+    ("regprocedure", "regprocin", "regprocout"),
+    ("regoper", "regprocin", "regprocout"),
+    ("regoperator", "regprocin", "regprocout"),
+];
+
+pub fn rewrite(expr: &mut Expr) {
+    match expr {
+        Expr::Cast { expr: operand, data_type, .. } => {
+            if let Some(replaced) = cast_of(operand, data_type) {
+                *expr = replaced;
+            }
+        }
+        Expr::InSubquery { subquery, .. } => keep_oids(subquery),
+        Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } => {
+            if let Expr::Subquery(query) = right.as_mut() {
+                keep_oids(query);
+            }
+        }
+        Expr::BinaryOp { left, op, right } if is_comparison(op) => {
+            for side in [left, right] {
+                if let Expr::Subquery(query) = side.as_mut() {
+                    keep_oids(query);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_comparison(op: &BinaryOperator) -> bool {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
+}
+
+/// What stands for the cast; `None` where only its type changes, or nothing.
+fn cast_of(operand: &mut Box<Expr>, data_type: &mut DataType) -> Option<Expr> {
+    if let Some(name) = type_name(data_type)
+        && let Some((_, function, _)) = OID_TYPES.iter().find(|(oid_type, ..)| *oid_type == name)
+    {
+        return Some(call(function, vec![(**operand).clone()]));
+    }
+    if let Some(element) = array_element(data_type)
+        && type_name(element).is_some_and(|name| OID_TYPES.iter().any(|(oid_type, ..)| *oid_type == name))
+    {
+        return Some((**operand).clone());
+    }
+    let target = plain_type(data_type);
+    if let Some(target) = target {
+        *data_type = target;
+    }
+    match data_type {
+        DataType::Text | DataType::Varchar(_) => shown(operand),
+        DataType::IntegerUnsigned(_) => oid_operand(operand),
+        _ => None,
+    }
+}
+
+/// The text of an oid type's value.
+fn shown(operand: &Expr) -> Option<Expr> {
+    let mut operand = inner(operand).clone();
+    let (name, _) = as_call(&operand)?;
+    let (.., out) = OID_TYPES.iter().find(|(_, into, _)| *into == name)?;
+    rename(&mut operand, out);
+    Some(operand)
+}
+
+/// An oid type's value is an oid already; the name of a function is looked up.
+fn oid_operand(operand: &Expr) -> Option<Expr> {
+    let operand = inner(operand);
+    if let Some((name, _)) = as_call(operand) {
+        return OID_TYPES.iter().any(|(_, into, _)| *into == name).then(|| operand.clone());
+    }
+    let is_function = column(operand).and_then(|name| spec::column_type(&name)) == Some("regproc");
+    is_function.then(|| call("to_regproc", vec![operand.clone()]))
+}
+
+fn array_element(data_type: &DataType) -> Option<&DataType> {
+    match data_type {
+        DataType::Array(ArrayElemTypeDef::SquareBracket(element, _) | ArrayElemTypeDef::AngleBracket(element)) => {
+            Some(element)
+        }
+        _ => None,
+    }
+}
+
+/// The bare name of a type that the parser does not know by itself.
+fn type_name(data_type: &DataType) -> Option<String> {
+    match data_type {
+        DataType::Regclass => Some("regclass".to_owned()),
+        DataType::Custom(name, _) => match super::build::parts(name).as_slice() {
+            [name] => Some(name.clone()),
+            [schema, name] if schema == spec::PG_CATALOG => Some(name.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The type that the engine knows for one that it does not; `None` where it stays.
+fn plain_type(data_type: &DataType) -> Option<DataType> {
+    match data_type {
+        DataType::Array(ArrayElemTypeDef::SquareBracket(element, size)) => {
+            let element = plain_type(element)?;
+            return Some(DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(element), *size)));
+        }
+        DataType::CharacterVarying(length) | DataType::CharVarying(length) => return Some(DataType::Varchar(*length)),
+        DataType::Character(length) => return Some(DataType::Char(*length)),
+        DataType::Dec(info) => return Some(DataType::Decimal(*info)),
+        _ => {}
+    }
+    let name = type_name(data_type)?;
+    let qualified = matches!(data_type, DataType::Custom(name, _) if name.0.len() > 1);
+    Some(match name.as_str() {
+        "oid" | "xid" | "cid" => DataType::IntegerUnsigned(None),
+        "name" | "char" | "bpchar" | "cstring" | "unknown" | "aclitem" | "pg_node_tree" | "refcursor" => DataType::Text,
+        "int2vector" => DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::SmallInt(None)), None)),
+        "oidvector" => {
+            DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::IntegerUnsigned(None)), None))
+        }
+        _ if !qualified => return None,
+        "text" => DataType::Text,
+        "varchar" => DataType::Varchar(None),
+        "bool" => DataType::Boolean,
+        "int2" => DataType::SmallInt(None),
+        "int4" => DataType::Integer(None),
+        "int8" => DataType::BigInt(None),
+        "float4" => DataType::Real,
+        "float8" => DataType::DoublePrecision,
+        "numeric" => DataType::Numeric(datafusion::sql::sqlparser::ast::ExactNumberInfo::None),
+        "date" => DataType::Date,
+        "bytea" => DataType::Bytea,
+        "timestamp" => DataType::Timestamp(None, datafusion::sql::sqlparser::ast::TimezoneInfo::None),
+        "timestamptz" => DataType::Timestamp(None, datafusion::sql::sqlparser::ast::TimezoneInfo::Tz),
+        "json" => DataType::JSON,
+        "jsonb" => DataType::JSONB,
+        "uuid" => DataType::Uuid,
+        _ => return None,
+    })
+}
+
+/// Shows the oids that a SELECT puts out as values of an oid type.
+pub fn show_outputs(select: &mut Select) {
+    turn_outputs(select, |name| OID_TYPES.iter().find(|(_, into, _)| *into == name).map(|(.., out)| *out));
+}
+
+/// Takes that back for a sub-query whose values are compared.
+fn keep_oids(query: &mut Query) {
+    keep_in(&mut query.body);
+}
+
+fn keep_in(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => {
+            turn_outputs(select, |name| OID_TYPES.iter().find(|(.., out)| *out == name).map(|(_, into, _)| *into))
+        }
+        SetExpr::Query(query) => keep_oids(query),
+        SetExpr::SetOperation { left, right, .. } => {
+            keep_in(left);
+            keep_in(right);
+        }
+        _ => {}
+    }
+}
+
+fn turn_outputs(select: &mut Select, turn: impl Fn(&str) -> Option<&'static str> + Copy) {
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+            turn_output(expr, turn);
+        }
+    }
+}
+
+fn turn_output(expr: &mut Expr, turn: impl Fn(&str) -> Option<&'static str> + Copy) {
+    match expr {
+        Expr::Nested(nested) => turn_output(nested, turn),
+        Expr::Case { conditions, else_result, .. } => {
+            for when in conditions {
+                turn_output(&mut when.result, turn);
+            }
+            if let Some(otherwise) = else_result {
+                turn_output(otherwise, turn);
+            }
+        }
+        Expr::Function(_) => {
+            if let Some((name, _)) = as_call(expr)
+                && let Some(other) = turn(&name)
+            {
+                rename(expr, other);
+            }
+        }
+        _ => {}
+    }
+}

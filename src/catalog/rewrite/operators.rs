@@ -1,0 +1,170 @@
+//! Operators, collations, names of functions: what PostgreSQL lets one qualify and the engine does not.
+
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, FunctionArguments, Ident, Value, ValueWithSpan};
+
+use super::build::{bare, call, column, inner, literal, object_name, parts, text};
+use crate::catalog::spec;
+
+pub fn rewrite(expr: &mut Expr) {
+    match expr {
+        Expr::Collate { expr: collated, .. } => *expr = std::mem::replace(collated, Expr::value(Value::Null)),
+        Expr::BinaryOp { left, op, right } => {
+            if let BinaryOperator::PGCustomBinaryOperator(name) = op
+                && let Some(plain) = name.last().and_then(|symbol| operator(symbol))
+            {
+                *op = plain;
+            }
+            if matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq) {
+                compare_function_names(left, right);
+                compare_function_names(right, left);
+                compare_truth(left, right);
+                compare_truth(right, left);
+            }
+        }
+        Expr::Function(function) => {
+            let name = parts(&function.name);
+            if let [schema, name] = name.as_slice()
+                && [spec::PG_CATALOG, spec::INFORMATION_SCHEMA].contains(&schema.as_str())
+            {
+                function.name = object_name(&[name]);
+            }
+            if matches!(function.args, FunctionArguments::None)
+                && let [name] = parts(&function.name).as_slice()
+                && SESSION_WORDS.contains(&name.as_str())
+            {
+                *expr = call(&name.clone(), Vec::new());
+            }
+        }
+        Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+            unescape(pattern, escape_char);
+        }
+        Expr::Identifier(ident) => {
+            if let Some(word) = session_word(ident) {
+                *expr = call(&word, Vec::new());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Words that are functions without parentheses.
+const SESSION_WORDS: [&str; 6] =
+    ["current_catalog", "current_role", "current_schema", "current_user", "session_user", "user"];
+
+fn session_word(ident: &Ident) -> Option<String> {
+    let word = bare(ident);
+    (ident.quote_style.is_none() && SESSION_WORDS.contains(&word.as_str())).then_some(word)
+}
+
+fn operator(symbol: &str) -> Option<BinaryOperator> {
+    Some(match symbol {
+        "=" => BinaryOperator::Eq,
+        "<>" | "!=" => BinaryOperator::NotEq,
+        "<" => BinaryOperator::Lt,
+        "<=" => BinaryOperator::LtEq,
+        ">" => BinaryOperator::Gt,
+        ">=" => BinaryOperator::GtEq,
+        "+" => BinaryOperator::Plus,
+        "-" => BinaryOperator::Minus,
+        "*" => BinaryOperator::Multiply,
+        "/" => BinaryOperator::Divide,
+        "%" => BinaryOperator::Modulo,
+        "||" => BinaryOperator::StringConcat,
+        "~" => BinaryOperator::PGRegexMatch,
+        "~*" => BinaryOperator::PGRegexIMatch,
+        "!~" => BinaryOperator::PGRegexNotMatch,
+        "!~*" => BinaryOperator::PGRegexNotIMatch,
+        "~~" => BinaryOperator::PGLikeMatch,
+        "~~*" => BinaryOperator::PGILikeMatch,
+        "!~~" => BinaryOperator::PGNotLikeMatch,
+        "!~~*" => BinaryOperator::PGNotILikeMatch,
+        "@>" => BinaryOperator::AtArrow,
+        "<@" => BinaryOperator::ArrowAt,
+        _ => return None,
+    })
+}
+
+/// A pattern with an escape of its own is written with the backslash, which is the engine's.
+fn unescape(pattern: &mut Expr, escape: &mut Option<ValueWithSpan>) {
+    let Some(Value::SingleQuotedString(chosen)) = escape.as_ref().map(|value| &value.value) else { return };
+    let mut chosen = chosen.chars();
+    let (Some(mark), None) = (chosen.next(), chosen.next()) else { return };
+    if mark != '\\' {
+        unescape_part(pattern, mark);
+        *escape = None;
+    }
+}
+
+fn unescape_part(pattern: &mut Expr, mark: char) {
+    match pattern {
+        Expr::Nested(inner) => unescape_part(inner, mark),
+        Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right } => {
+            unescape_part(left, mark);
+            unescape_part(right, mark);
+        }
+        other => match literal(other) {
+            Some(plain) => *other = text(&with_backslash(plain, mark)),
+            None => {
+                let doubled = call("replace", vec![other.clone(), text("\\"), text("\\\\")]);
+                *other = call("replace", vec![doubled, text(&mark.to_string()), text("\\")]);
+            }
+        },
+    }
+}
+
+fn with_backslash(plain: &str, mark: char) -> String {
+    let mut written = String::with_capacity(plain.len());
+    let mut chars = plain.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            c if c == mark => {
+                written.push('\\');
+                written.extend(chars.next());
+            }
+            '\\' => written.push_str("\\\\"),
+            other => written.push(other),
+        }
+    }
+    written
+}
+
+/// A truth value compared with a text such as 't' is compared with what the text means.
+fn compare_truth(truth: &Expr, other: &mut Expr) {
+    if column(truth).and_then(|name| spec::column_type(&name)) != Some("bool") {
+        return;
+    }
+    let meant = match literal(other).map(str::to_lowercase).as_deref() {
+        Some("t" | "true" | "y" | "yes" | "on" | "1") => true,
+        Some("f" | "false" | "n" | "no" | "off" | "0") => false,
+        _ => return,
+    };
+    *other = Expr::value(Value::Boolean(meant));
+}
+
+/// A column of type regproc holds a function's name: 0, its way to say none, is `-`, and a cast of a name is the name.
+fn compare_function_names(function: &mut Expr, other: &mut Expr) {
+    let type_of = |expr: &Expr| column(expr).and_then(|name| spec::column_type(&name));
+    if type_of(function) != Some("regproc") {
+        return;
+    }
+    if type_of(other) == Some("oid") {
+        *function = call("to_regproc", vec![function.clone()]);
+        return;
+    }
+    let plain = match inner(other) {
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) if number == "0" => Some("-".to_owned()),
+            Value::Number(number, _) => Some(number.clone()),
+            _ => None,
+        },
+        _ => match super::build::as_call(inner(other)) {
+            Some((name, arguments)) if name == "regprocin" => {
+                arguments.first().and_then(literal).map(|name| name.trim_start_matches("pg_catalog.").to_owned())
+            }
+            _ => None,
+        },
+    };
+    if let Some(plain) = plain {
+        *other = text(&plain);
+    }
+}

@@ -1,0 +1,87 @@
+//! Functions that give many rows, where they stand among the columns.
+
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr};
+
+use super::arrays::{is_vector, last_position};
+use super::build::{as_call, bare, call, inner, number, text};
+
+/// Functions that give an array in the engine and rows in PostgreSQL.
+const ARRAY_GIVING: [&str; 5] =
+    ["generate_series", "pg_partition_ancestors", "pg_partition_children", "pg_listening_channels", "pg_keywords"];
+
+pub fn rewrite(expr: &mut Expr) {
+    if let Expr::CompoundFieldAccess { root, access_chain } = expr {
+        if let Some(part) = expanded_field(root, access_chain).or_else(|| field(root, access_chain)) {
+            *expr = part;
+        }
+        return;
+    }
+    let Some((name, arguments)) = as_call(expr) else { return };
+    match (name.as_str(), arguments.as_slice()) {
+        ("unnest", [array]) if is_spreading(array) && matches!(as_call(array), Some((name, _)) if name == "unnest") => {
+            *expr = array.clone();
+        }
+        ("cardinality", [array]) if is_spreading(array) => {
+            if let Some((_, mut spread)) = as_call(array)
+                && let Some(array) = spread.pop()
+            {
+                *expr = call("cardinality", vec![array]);
+            }
+        }
+        ("generate_subscripts", [array, ..]) => *expr = subscripts(array),
+        ("array_lower", [array, _]) if is_vector(array) => *expr = number(0),
+        ("array_upper", [array, _]) if is_vector(array) => *expr = last_position(array.clone(), 1),
+        ("_pg_expandarray", [array]) => {
+            let fields = vec![text("x"), call("unnest", vec![array.clone()]), text("n"), positions(array)];
+            *expr = call("named_struct", fields);
+        }
+        (name, _) if ARRAY_GIVING.contains(&name) => *expr = call("unnest", vec![expr.clone()]),
+        _ => {}
+    }
+}
+
+/// The positions in an array, a row each: of a vector from 0, of any other from 1.
+fn subscripts(array: &Expr) -> Expr {
+    if is_vector(array) {
+        let series = vec![number(0), last_position(array.clone(), 1)];
+        return call("unnest", vec![call("generate_series", series)]);
+    }
+    positions(array)
+}
+
+/// The positions in an array from 1, a row each.
+pub fn positions(array: &Expr) -> Expr {
+    call("unnest", vec![call("generate_series", vec![number(1), last_position(array.clone(), 0)])])
+}
+
+/// `(_pg_expandarray(a)).x` are the items, `.n` their positions.
+fn expanded_field(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
+    let [AccessExpr::Dot(Expr::Identifier(field))] = chain else { return None };
+    let (name, arguments) = as_call(inner(root))?;
+    if name != "named_struct" {
+        return None;
+    }
+    let wanted = bare(field);
+    let mut pairs = arguments.chunks_exact(2);
+    pairs.find_map(|pair| match pair {
+        [key, value] if super::build::literal(key) == Some(&wanted) => Some(value.clone()),
+        _ => None,
+    })
+}
+
+/// `(composite).field`.
+fn field(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
+    let (Expr::Nested(composite), [AccessExpr::Dot(Expr::Identifier(name))]) = (root, chain) else { return None };
+    Some(call("get_field", vec![composite.as_ref().clone(), text(&bare(name))]))
+}
+
+/// Whether the expression gives many rows.
+pub fn is_spreading(expr: &Expr) -> bool {
+    match inner(expr) {
+        Expr::Function(_) => as_call(inner(expr)).is_some_and(|(name, arguments)| {
+            name == "unnest" || name == "generate_subscripts" || arguments.iter().any(is_spreading)
+        }),
+        Expr::Cast { expr, .. } => is_spreading(expr),
+        _ => false,
+    }
+}

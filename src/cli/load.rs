@@ -1,0 +1,114 @@
+//! `henna load`: files into a table.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::config::Config;
+use crate::error::{Error, Reason, Result};
+use crate::ingest::{LoadReport, LoadRequest, Loader, OnReject, Phase, Progress, ProgressSink, REJECT_SHARE_MAX};
+use crate::query::Lake;
+
+#[derive(Debug, Args)]
+pub struct LoadArgs {
+    /// Table that takes the rows
+    table: String,
+    /// CSV, TSV, NDJSON or Parquet, also .gz and .zst; - is standard input
+    #[arg(required = true)]
+    files: Vec<String>,
+    /// Map the files by this source of the dataset
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Keep refused rows in henna.rejects and go on, or stop at the first
+    #[arg(long, value_enum, default_value = "keep")]
+    on_reject: Rejecting,
+    /// Share of refused rows, 0 to 1, above which nothing is loaded
+    #[arg(long, default_value_t = REJECT_SHARE_MAX, value_name = "SHARE")]
+    reject_share_max: f64,
+    /// Print the report as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Rejecting {
+    Keep,
+    Stop,
+}
+
+pub async fn run(args: LoadArgs, config: &Config) -> Result<ExitCode> {
+    if !(0.0..=1.0).contains(&args.reject_share_max) {
+        let text = format!("--reject-share-max must lie between 0 and 1, got {}", args.reject_share_max);
+        return Err(Error::new(Reason::Configuration, text));
+    }
+    let lake = Lake::open_with(&config.lake, super::limits(config)).await?;
+    let request = LoadRequest {
+        source: args.source,
+        on_reject: match args.on_reject {
+            Rejecting::Keep => OnReject::Keep,
+            Rejecting::Stop => OnReject::Stop,
+        },
+        reject_share_max: args.reject_share_max,
+        ..LoadRequest::new(args.table, args.files)
+    };
+    let report = load(&lake, request).await?;
+    if args.json {
+        let text = serde_json::to_string(&report).map_err(|error| Error::of(Reason::Internal, error))?;
+        println!("{text}");
+    } else {
+        print!("{}", told(&report));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Loads, with a progress bar where standard error is a terminal.
+pub async fn load(lake: &Lake, mut request: LoadRequest) -> Result<LoadReport> {
+    let bar = std::io::stderr().is_terminal().then(progress_bar);
+    if let Some(bar) = bar.clone() {
+        request.progress = Some(sink(bar));
+    }
+    let outcome = Loader::new(lake.store().clone(), Arc::clone(lake.dataset())).load(request).await;
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    outcome
+}
+
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    let style = ProgressStyle::with_template("{msg:>10} [{bar:40}] {bytes}/{total_bytes} {eta}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+fn sink(bar: ProgressBar) -> ProgressSink {
+    Arc::new(move |progress: Progress| {
+        bar.set_length(progress.bytes_total);
+        bar.set_position(progress.bytes);
+        bar.set_message(match progress.phase {
+            Phase::Identities => "identities".to_owned(),
+            Phase::Rows => format!("{} rows", progress.rows),
+        });
+    })
+}
+
+/// The report for the eye.
+fn told(report: &LoadReport) -> String {
+    let mut lines = vec![format!("loaded into {}", report.table)];
+    let mut line = |label: &str, count: u64| lines.push(format!("  {label:<20} {count:>12}"));
+    line("rows read", report.rows_read);
+    line("rows added", report.rows_added);
+    line("rows updated", report.rows_updated);
+    line("rows duplicate", report.rows_duplicate);
+    line("rows rejected", report.rows_rejected);
+    line("identities new", report.identities_new);
+    line("identities merged", report.identities_merged);
+    lines.push(format!("  version {}, {} files, {} bytes, {:.2} s", report.version, report.files, report.bytes, report.seconds));
+    if report.rows_rejected > 0 {
+        lines.push("  see SELECT file, line, column_name, reason, raw FROM henna.rejects".to_owned());
+    }
+    lines.join("\n") + "\n"
+}

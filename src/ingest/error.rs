@@ -1,0 +1,117 @@
+//! What can stop a load. What is wrong with single rows does not: those become rejects.
+
+use std::io;
+
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+use parquet::errors::ParquetError;
+use thiserror::Error as ThisError;
+
+use crate::error::{Error, Reason};
+
+#[derive(Debug, ThisError)]
+pub enum IngestError {
+    #[error("table '{table}' does not exist")]
+    TableUnknown { table: String },
+    #[error("there is no source '{source_name}'; the dataset has: {known}")]
+    SourceUnknown { source_name: String, known: String },
+    #[error("source '{source_name}' has no mapping for table '{table}'; it feeds: {known}")]
+    SourceTable { source_name: String, table: String, known: String },
+    #[error("file '{file}' does not exist")]
+    FileAbsent { file: String },
+    #[error("'{file}' cannot be read: {source}")]
+    FileUnreadable { file: String, source: io::Error },
+    #[error(
+        "'{file}' is of no known format: .csv, .tsv, .ndjson, .jsonl, .parquet, and the text ones also .gz and .zst"
+    )]
+    FormatUnknown { file: String },
+    #[error("{file} is not a Parquet file: {source}")]
+    NotParquet { file: String, source: ParquetError },
+    #[error("{file} cannot be decompressed: {source}")]
+    Decompression { file: String, source: io::Error },
+    #[error("{file} has no header")]
+    HeaderAbsent { file: String },
+    #[error("{file} has no header that is UTF-8 text")]
+    HeaderNotText { file: String },
+    #[error("{file}:{line}: a row is longer than {max} bytes; is a quote left open?")]
+    RowTooLong { file: String, line: u64, max: usize },
+    #[error("column {column} of {table} is absent from {file}")]
+    ColumnAbsent { column: String, table: String, file: String },
+    #[error("column {column} stands twice in the header of {file}")]
+    ColumnTwice { column: String, file: String },
+    #[error("column {column} of {file} is {found}, which cannot become {wanted}")]
+    ColumnType { column: String, file: String, found: DataType, wanted: String },
+    #[error("rule of column {column} of {table}: {source}")]
+    Rule { table: String, column: String, source: DataFusionError },
+    #[error("mapping of source '{source_name}' for {table}: {source}")]
+    Mapping { source_name: String, table: String, source: DataFusionError },
+    #[error("{file}:{line}: {reason}")]
+    RowRefused { file: String, line: u64, reason: String },
+    #[error("{rejected} of {read} rows were refused, more than the share of {max}; nothing was loaded")]
+    ShareExceeded { rejected: u64, read: u64, max: f64 },
+    #[error("another process changed the identities during the load; repeat it")]
+    IdentitiesChanged,
+    #[error("the lake has identities but no identity key (secrets/identity.key)")]
+    IdentityKeyAbsent,
+    #[error("the identity key of the lake is damaged")]
+    IdentityKeyDamaged,
+    #[error("rows in flight: {source}")]
+    Arrow { source: ArrowError },
+    #[error("rows in flight: {source}")]
+    Engine { source: DataFusionError },
+    #[error("spool file: {source}")]
+    Spool { source: ParquetError },
+    #[error("spool file: {source}")]
+    SpoolFile { source: io::Error },
+    #[error("the reading thread ended early")]
+    ThreadEnded,
+}
+
+impl From<ArrowError> for IngestError {
+    fn from(source: ArrowError) -> Self {
+        Self::Arrow { source }
+    }
+}
+
+impl From<DataFusionError> for IngestError {
+    fn from(source: DataFusionError) -> Self {
+        Self::Engine { source }
+    }
+}
+
+impl From<ParquetError> for IngestError {
+    fn from(source: ParquetError) -> Self {
+        Self::Spool { source }
+    }
+}
+
+impl From<IngestError> for Error {
+    fn from(error: IngestError) -> Self {
+        use IngestError::*;
+        let reason = match &error {
+            TableUnknown { .. } => Reason::UndefinedTable,
+            SourceUnknown { .. } | SourceTable { .. } => Reason::UndefinedObject,
+            FileAbsent { .. } => Reason::FileMissing,
+            FileUnreadable { .. } | SpoolFile { .. } => Reason::Io,
+            FormatUnknown { .. }
+            | NotParquet { .. }
+            | Decompression { .. }
+            | HeaderAbsent { .. }
+            | HeaderNotText { .. }
+            | RowTooLong { .. } => Reason::FileInvalid,
+            ColumnAbsent { .. } | ColumnTwice { .. } => Reason::UndefinedColumn,
+            ColumnType { .. } => Reason::CannotCoerce,
+            Rule { .. } | Mapping { .. } => Reason::Configuration,
+            RowRefused { .. } | ShareExceeded { .. } => Reason::InvalidRow,
+            IdentitiesChanged => Reason::Serialization,
+            IdentityKeyAbsent | IdentityKeyDamaged => Reason::Corrupt,
+            Arrow { .. } | Engine { .. } | Spool { .. } | ThreadEnded => Reason::Internal,
+        };
+        let error = Error::of(reason, error);
+        match reason {
+            Reason::InvalidRow => error.with_hint("SELECT file, line, column_name, reason FROM henna.rejects"),
+            _ => error,
+        }
+    }
+}

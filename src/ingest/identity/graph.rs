@@ -1,0 +1,357 @@
+//! Which identifiers are one person: those that occur together, except over one that joins too many.
+
+use std::collections::HashMap;
+
+use super::key::Hashed;
+use super::stored::Stored;
+
+/// The number of an identifier in the graph.
+pub type Node = u32;
+
+/// The identifiers of a load, and which of them occur together.
+pub struct Graph {
+    shared_max: usize,
+    types: Vec<String>,
+    index: HashMap<Hashed, Node>,
+    nodes: Vec<Identifier>,
+}
+
+struct Identifier {
+    hash: Hashed,
+    id_type: u16,
+    /// Joins too many others of one type: how many, at least.
+    shared: Option<usize>,
+    /// Without repeats. Complete unless the identifier is shared.
+    beside: Vec<Node>,
+}
+
+/// What a load teaches about persons.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Resolution {
+    /// By node; `None` where it is shared.
+    pub persons: Vec<Option<i64>>,
+    /// Nodes that the lake did not know.
+    pub new: Vec<Node>,
+    pub persons_new: u64,
+    /// Persons that turned out to be another: old and surviving one_id.
+    pub merges: Vec<(i64, i64)>,
+    /// Nodes that are shared and were not known to be: with how many others.
+    pub conflicts: Vec<(Node, usize)>,
+}
+
+impl Graph {
+    /// An identifier that occurs with more than `shared_max` others of one type is shared.
+    pub fn new(shared_max: usize) -> Self {
+        Self { shared_max, types: Vec::new(), index: HashMap::new(), nodes: Vec::new() }
+    }
+
+    /// The number of an identifier type.
+    pub fn id_type(&mut self, name: &str) -> u16 {
+        let known = self.types.iter().position(|known| known == name);
+        let number = known.unwrap_or_else(|| {
+            self.types.push(name.to_owned());
+            self.types.len() - 1
+        });
+        u16::try_from(number).unwrap_or(u16::MAX)
+    }
+
+    pub fn node(&mut self, id_type: u16, hash: Hashed) -> Node {
+        let nodes = &mut self.nodes;
+        *self.index.entry(hash).or_insert_with(|| {
+            nodes.push(Identifier { hash, id_type, shared: None, beside: Vec::new() });
+            (nodes.len() - 1) as Node
+        })
+    }
+
+    /// Type and hash of a node.
+    pub fn identifier(&self, node: Node) -> (&str, Hashed) {
+        let identifier = &self.nodes[node as usize];
+        (self.types.get(usize::from(identifier.id_type)).map_or("", String::as_str), identifier.hash)
+    }
+
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The identifiers of one row occur together.
+    pub fn occur(&mut self, row: &[Node]) {
+        for (nth, first) in row.iter().enumerate() {
+            for second in &row[nth + 1..] {
+                if first != second {
+                    self.put_beside(*first, *second);
+                    self.put_beside(*second, *first);
+                }
+            }
+        }
+    }
+
+    fn put_beside(&mut self, node: Node, other: Node) {
+        let identifier = &self.nodes[node as usize];
+        if identifier.shared.is_some() || identifier.beside.contains(&other) {
+            return;
+        }
+        let id_type = self.nodes[other as usize].id_type;
+        let like = identifier.beside.iter().filter(|beside| self.nodes[**beside as usize].id_type == id_type).count();
+        let identifier = &mut self.nodes[node as usize];
+        if like >= self.shared_max {
+            identifier.shared = Some(like + 1);
+            identifier.beside = Vec::new();
+        } else {
+            identifier.beside.push(other);
+        }
+    }
+
+    /// Gives every identifier its person. New persons are numbered from `stored.next_person()` in order of appearance; of
+    /// persons that turn out to be one, the smallest number survives.
+    pub fn resolve(&mut self, stored: &Stored) -> Resolution {
+        let known: Vec<Option<i64>> = self.nodes.iter().map(|node| stored.person(node.hash)).collect();
+        for node in &mut self.nodes {
+            if stored.is_shared(node.hash) {
+                node.shared = Some(0);
+            }
+        }
+        self.share_over_time(stored, &known);
+        let mut entities = Entities::default();
+        let entity: Vec<u32> = known.iter().map(|person| entities.of(*person)).collect();
+        for (nth, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.shared.is_none()) {
+            for other in node.beside.iter().filter(|other| self.nodes[**other as usize].shared.is_none()) {
+                entities.unite(entity[nth], entity[*other as usize]);
+            }
+        }
+        let mut resolution = Resolution::default();
+        let mut next = stored.next_person();
+        for (nth, node) in self.nodes.iter().enumerate() {
+            if let Some(others) = node.shared {
+                resolution.persons.push(None);
+                if others > 0 {
+                    resolution.conflicts.push((nth as Node, others));
+                }
+                continue;
+            }
+            let (person, is_new) = entities.person(entity[nth], &mut next);
+            resolution.persons_new += u64::from(is_new);
+            resolution.persons.push(Some(person));
+            if known[nth].is_none() {
+                resolution.new.push(nth as Node);
+            }
+        }
+        resolution.merges = entities.merges();
+        resolution
+    }
+
+    /// An identifier that the lake knows keeps joining new ones, load after load: what its person has counts too.
+    fn share_over_time(&mut self, stored: &Stored, known: &[Option<i64>]) {
+        let touched = known.iter().flatten().copied();
+        let counts = stored.identifiers_of(touched, &self.types);
+        let mut found = Vec::new();
+        for (nth, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.shared.is_none()) {
+            let Some(person) = known[nth] else { continue };
+            let mut fresh: HashMap<u16, usize> = HashMap::new();
+            for other in node.beside.iter().filter(|other| known[**other as usize] != Some(person)) {
+                *fresh.entry(self.nodes[*other as usize].id_type).or_default() += 1;
+            }
+            let all = fresh.into_iter().map(|(id_type, fresh)| {
+                let own = usize::from(id_type == node.id_type);
+                fresh + counts.get(&(person, id_type)).copied().unwrap_or(0).saturating_sub(own)
+            });
+            if let Some(others) = all.max().filter(|others| *others > self.shared_max) {
+                found.push((nth, others));
+            }
+        }
+        for (nth, others) in found {
+            self.nodes[nth].shared = Some(others);
+        }
+    }
+}
+
+/// Union-find over persons that the lake knows and identifiers that it does not.
+#[derive(Default)]
+struct Entities {
+    parent: Vec<u32>,
+    /// Of a root: the smallest person known.
+    person: Vec<Option<i64>>,
+    known: HashMap<i64, u32>,
+}
+
+impl Entities {
+    /// The entity of a known person, or a fresh one.
+    fn of(&mut self, person: Option<i64>) -> u32 {
+        let fresh = self.parent.len() as u32;
+        let entity = person.map_or(fresh, |person| *self.known.entry(person).or_insert(fresh));
+        if entity == fresh {
+            self.parent.push(fresh);
+            self.person.push(person);
+        }
+        entity
+    }
+
+    fn root(&mut self, entity: u32) -> u32 {
+        let mut at = entity;
+        while self.parent[at as usize] != at {
+            let above = self.parent[at as usize];
+            self.parent[at as usize] = self.parent[above as usize];
+            at = above;
+        }
+        at
+    }
+
+    fn unite(&mut self, first: u32, second: u32) {
+        let (first, second) = (self.root(first), self.root(second));
+        if first == second {
+            return;
+        }
+        let (kept, lost) = (first.min(second), first.max(second));
+        self.parent[lost as usize] = kept;
+        let persons = [self.person[kept as usize], self.person[lost as usize]];
+        self.person[kept as usize] = persons.into_iter().flatten().min();
+    }
+
+    /// The person of an entity, and whether it was made just now.
+    fn person(&mut self, entity: u32, next: &mut i64) -> (i64, bool) {
+        let root = self.root(entity) as usize;
+        match self.person[root] {
+            Some(person) => (person, false),
+            None => {
+                let person = *next;
+                *next += 1;
+                self.person[root] = Some(person);
+                (person, true)
+            }
+        }
+    }
+
+    /// Known persons that are now another, in order.
+    fn merges(&mut self) -> Vec<(i64, i64)> {
+        let known: Vec<(i64, u32)> = self.known.iter().map(|(person, entity)| (*person, *entity)).collect();
+        let mut merges = Vec::new();
+        for (person, entity) in known {
+            let root = self.root(entity) as usize;
+            if let Some(survivor) = self.person[root].filter(|survivor| *survivor != person) {
+                merges.push((person, survivor));
+            }
+        }
+        merges.sort_unstable();
+        merges
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use std::collections::{BTreeSet, HashSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PHONE: &str = "phone";
+    const MEMBER: &str = "member";
+
+    /// Resolves rows of (type, value) over what is stored.
+    fn resolve(rows: &[Vec<(&str, u64)>], stored: &Stored, shared_max: usize) -> (Graph, Vec<Vec<Node>>, Resolution) {
+        let mut graph = Graph::new(shared_max);
+        let mut nodes = Vec::new();
+        for row in rows {
+            let row: Vec<Node> = row
+                .iter()
+                .map(|(id_type, value)| {
+                    let number = graph.id_type(id_type);
+                    graph.node(number, hash(id_type, *value))
+                })
+                .collect();
+            graph.occur(&row);
+            nodes.push(row);
+        }
+        let resolution = graph.resolve(stored);
+        (graph, nodes, resolution)
+    }
+
+    fn hash(id_type: &str, value: u64) -> Hashed {
+        (Hashed::from(id_type.len() as u64) << 64) | Hashed::from(value)
+    }
+
+    fn persons(rows: &[Vec<(&str, u64)>], stored: &Stored, shared_max: usize) -> Vec<Option<i64>> {
+        let (_, nodes, resolution) = resolve(rows, stored, shared_max);
+        nodes.iter().map(|row| row.iter().find_map(|node| resolution.persons[*node as usize])).collect()
+    }
+
+    #[test]
+    fn identifiers_that_occur_together_are_one_person() {
+        let rows = [vec![(PHONE, 1), (MEMBER, 1)], vec![(PHONE, 2)], vec![(MEMBER, 1), (MEMBER, 9)], vec![(MEMBER, 9)]];
+        assert_eq!(persons(&rows, &Stored::default(), 20), [Some(1), Some(2), Some(1), Some(1)]);
+    }
+
+    #[test]
+    fn a_shared_identifier_joins_nobody() {
+        let mut rows: Vec<Vec<(&str, u64)>> = (0..3).map(|n| vec![(PHONE, 7), (MEMBER, n)]).collect();
+        rows.push(vec![(PHONE, 7)]);
+        let (_, nodes, resolution) = resolve(&rows, &Stored::default(), 2);
+        assert_eq!(resolution.persons[nodes[0][0] as usize], None);
+        assert_eq!(resolution.conflicts, [(nodes[0][0], 3)]);
+        assert_eq!(persons(&rows, &Stored::default(), 2), [Some(1), Some(2), Some(3), None]);
+        assert_eq!(persons(&rows, &Stored::default(), 3), [Some(1); 4]);
+    }
+
+    #[test]
+    fn an_identifier_becomes_shared_over_several_loads() {
+        let mut stored = Stored::default();
+        stored.learn(PHONE, hash(PHONE, 7), 5);
+        stored.learn(MEMBER, hash(MEMBER, 1), 5);
+        stored.learn(MEMBER, hash(MEMBER, 2), 5);
+        let rows = [vec![(PHONE, 7), (MEMBER, 3)]];
+        let (_, nodes, resolution) = resolve(&rows, &stored, 2);
+        assert_eq!(resolution.conflicts, [(nodes[0][0], 3)]);
+        assert_eq!(persons(&rows, &stored, 2), [Some(6)]);
+        assert_eq!(persons(&rows, &stored, 3), [Some(5)]);
+        assert_eq!(persons(&[vec![(PHONE, 7), (MEMBER, 1)]], &stored, 2), [Some(5)]);
+    }
+
+    #[test]
+    fn when_two_persons_are_one_the_older_survives() {
+        let mut stored = Stored::default();
+        stored.learn(PHONE, hash(PHONE, 1), 8);
+        stored.learn(MEMBER, hash(MEMBER, 1), 3);
+        let rows = [vec![(PHONE, 1), (MEMBER, 1), (MEMBER, 2)]];
+        let (_, _, resolution) = resolve(&rows, &stored, 20);
+        assert_eq!(resolution.merges, [(8, 3)]);
+        assert_eq!((resolution.new.len(), resolution.persons_new), (1, 0));
+        assert_eq!(persons(&rows, &stored, 20), [Some(3)]);
+    }
+
+    #[test]
+    fn an_identifier_that_was_shared_stays_so() {
+        let mut stored = Stored::default();
+        stored.share(hash(PHONE, 7));
+        let (_, _, resolution) = resolve(&[vec![(PHONE, 7), (MEMBER, 1)]], &stored, 20);
+        assert_eq!(resolution.persons, [None, Some(1)]);
+        assert!(resolution.conflicts.is_empty());
+    }
+
+    /// Repeats joining until nothing changes: slow, and plainly the definition.
+    fn closure(rows: &[Vec<u64>]) -> Vec<BTreeSet<u64>> {
+        let mut groups: Vec<BTreeSet<u64>> = rows.iter().map(|row| row.iter().copied().collect()).collect();
+        loop {
+            let meet = (0..groups.len())
+                .find_map(|a| (a + 1..groups.len()).find(|b| !groups[a].is_disjoint(&groups[*b])).map(|b| (a, b)));
+            let Some((a, b)) = meet else { return groups };
+            let other = groups.remove(b);
+            groups[a].extend(other);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn persons_are_the_transitive_closure(rows in prop::collection::vec(prop::collection::vec(0u64..40, 1..4), 1..40)) {
+            let typed: Vec<Vec<(&str, u64)>> = rows.iter().map(|row| row.iter().map(|value| (PHONE, *value)).collect()).collect();
+            let found = persons(&typed, &Stored::default(), usize::MAX);
+            let groups = closure(&rows);
+            for (row, person) in rows.iter().zip(&found) {
+                for (other, other_person) in rows.iter().zip(&found) {
+                    let together = groups.iter().any(|group| group.contains(&row[0]) && group.contains(&other[0]));
+                    prop_assert_eq!(together, person == other_person);
+                }
+            }
+            prop_assert_eq!(found.iter().collect::<HashSet<_>>().len(), groups.len());
+        }
+    }
+}

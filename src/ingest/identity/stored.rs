@@ -1,0 +1,206 @@
+//! What the lake knows of identities: the table `identities`, read whole, and the identifiers held to be shared.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use datafusion::prelude::{Expr, SessionContext, col, lit};
+use futures::TryStreamExt;
+
+use super::super::error::IngestError;
+use super::key::{Hashed, parsed};
+use crate::dataset::Contract;
+use crate::error::Result;
+use crate::lake::{Snapshot, Store};
+
+/// `id_type` of a row that says: the person `id_value` is now `one_id`.
+pub const MERGED: &str = "_merged";
+
+/// An identifier as `identities` has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// After all merges.
+    pub person: i64,
+    id_type: u16,
+    pub first_seen_us: Option<i64>,
+    pub last_seen_us: Option<i64>,
+    source: u16,
+}
+
+/// All identities of the lake. Costs about a hundred bytes an identifier.
+#[derive(Debug, Default)]
+pub struct Stored {
+    entries: HashMap<Hashed, Entry>,
+    shared: HashSet<Hashed>,
+    types: Vec<String>,
+    sources: Vec<Option<String>>,
+    person_max: i64,
+}
+
+impl Stored {
+    /// Reads a version of `identities`. `person_max` is the greatest one_id that tables have.
+    pub async fn read(
+        store: &Store,
+        identities: (&Contract, Arc<Snapshot>),
+        conflicts: (&Contract, Arc<Snapshot>),
+        person_max: i64,
+    ) -> Result<Self> {
+        let mut stored = Self { person_max, ..Self::default() };
+        let merged = merges(store, identities.0, Arc::clone(&identities.1)).await?;
+        stored.person_max = merged.keys().copied().fold(person_max, i64::max);
+        let columns = ["id_type", "id_value", "one_id", "first_seen", "last_seen", "source"];
+        let kept = col("id_type").not_eq(lit(MERGED));
+        scan(store, identities.0, identities.1, &columns, Some(kept), |batch| stored.take(batch, &merged)).await?;
+        scan(store, conflicts.0, conflicts.1, &["id_value"], None, |batch| {
+            stored.shared.extend(batch.column(0).as_string::<i32>().iter().flatten().filter_map(parsed));
+        })
+        .await?;
+        Ok(stored)
+    }
+
+    fn take(&mut self, batch: &RecordBatch, merged: &HashMap<i64, i64>) {
+        let (types, values) = (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
+        let persons = batch.column(2).as_primitive::<Int64Type>();
+        let first_seen = batch.column(3).as_primitive::<TimestampMicrosecondType>();
+        let last_seen = batch.column(4).as_primitive::<TimestampMicrosecondType>();
+        let sources = batch.column(5).as_string::<i32>();
+        for row in 0..batch.num_rows() {
+            let Some(hash) = parsed(values.value(row)) else { continue };
+            let given = persons.value(row);
+            let entry = Entry {
+                person: merged.get(&given).copied().unwrap_or(given),
+                id_type: position(&mut self.types, types.value(row).to_owned()),
+                first_seen_us: first_seen.is_valid(row).then(|| first_seen.value(row)),
+                last_seen_us: last_seen.is_valid(row).then(|| last_seen.value(row)),
+                source: position(&mut self.sources, sources.is_valid(row).then(|| sources.value(row).to_owned())),
+            };
+            self.person_max = self.person_max.max(given);
+            self.entries.insert(hash, entry);
+        }
+    }
+
+    pub fn person(&self, hash: Hashed) -> Option<i64> {
+        self.entries.get(&hash).map(|entry| entry.person)
+    }
+
+    pub fn entry(&self, hash: Hashed) -> Option<&Entry> {
+        self.entries.get(&hash)
+    }
+
+    pub fn source(&self, entry: &Entry) -> Option<&str> {
+        self.sources.get(usize::from(entry.source)).and_then(Option::as_deref)
+    }
+
+    /// Whether an earlier load held it to be shared.
+    pub fn is_shared(&self, hash: Hashed) -> bool {
+        self.shared.contains(&hash)
+    }
+
+    pub fn next_person(&self) -> i64 {
+        self.person_max + 1
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many identifiers of each of `types` the persons have.
+    pub fn identifiers_of(&self, persons: impl Iterator<Item = i64>, types: &[String]) -> HashMap<(i64, u16), usize> {
+        let persons: HashSet<i64> = persons.collect();
+        let mut counts = HashMap::new();
+        if persons.is_empty() {
+            return counts;
+        }
+        let number = |name: &String| types.iter().position(|known| known == name).map(|nth| nth as u16);
+        let numbers: Vec<Option<u16>> = self.types.iter().map(number).collect();
+        for entry in self.entries.values().filter(|entry| persons.contains(&entry.person)) {
+            if let Some(id_type) = numbers[usize::from(entry.id_type)] {
+                *counts.entry((entry.person, id_type)).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    #[cfg(test)]
+    pub fn learn(&mut self, id_type: &str, hash: Hashed, person: i64) {
+        let id_type = position(&mut self.types, id_type.to_owned());
+        let source = position(&mut self.sources, None);
+        self.entries.insert(hash, Entry { person, id_type, first_seen_us: None, last_seen_us: None, source });
+        self.person_max = self.person_max.max(person);
+    }
+
+    #[cfg(test)]
+    pub fn share(&mut self, hash: Hashed) {
+        self.shared.insert(hash);
+    }
+}
+
+fn position<T: PartialEq>(known: &mut Vec<T>, value: T) -> u16 {
+    let nth = known.iter().position(|other| *other == value).unwrap_or_else(|| {
+        known.push(value);
+        known.len() - 1
+    });
+    u16::try_from(nth).unwrap_or(u16::MAX)
+}
+
+/// Of each person that was merged away the one that it is now, at the end of all its merges. For the remap of every read.
+pub async fn merges(store: &Store, identities: &Contract, snapshot: Arc<Snapshot>) -> Result<HashMap<i64, i64>> {
+    let mut steps: HashMap<i64, i64> = HashMap::new();
+    let kept = col("id_type").eq(lit(MERGED));
+    scan(store, identities, snapshot, &["id_value", "one_id"], Some(kept), |batch| {
+        let (olds, survivors) = (batch.column(0).as_string::<i32>(), batch.column(1).as_primitive::<Int64Type>());
+        let pairs = olds.iter().flatten().zip(survivors.values());
+        steps.extend(pairs.filter_map(|(old, survivor)| Some((old.parse().ok()?, *survivor))));
+    })
+    .await?;
+    Ok(compressed(&steps))
+}
+
+/// Follows each step to its end. Survivors are smaller than those they replace, so there is no way round in circles.
+fn compressed(steps: &HashMap<i64, i64>) -> HashMap<i64, i64> {
+    let end = |start: i64| {
+        let mut at = start;
+        while let Some(next) = steps.get(&at).filter(|next| **next < at) {
+            at = *next;
+        }
+        at
+    };
+    steps.keys().map(|old| (*old, end(*old))).filter(|(old, survivor)| old != survivor).collect()
+}
+
+/// Reads columns of a table in their stored types.
+async fn scan(
+    store: &Store,
+    contract: &Contract,
+    snapshot: Arc<Snapshot>,
+    columns: &[&str],
+    kept: Option<Expr>,
+    mut take: impl FnMut(&RecordBatch),
+) -> Result<()> {
+    let context = SessionContext::new();
+    store.register(&context.runtime_env())?;
+    let provider = snapshot.provider(contract.stored_schema(), None);
+    let mut frame = context.read_table(provider).map_err(IngestError::from)?;
+    if let Some(kept) = kept {
+        frame = frame.filter(kept).map_err(IngestError::from)?;
+    }
+    let frame = frame.select_columns(columns).map_err(IngestError::from)?;
+    let mut stream = frame.execute_stream().await.map_err(IngestError::from)?;
+    while let Some(batch) = stream.try_next().await.map_err(IngestError::from)? {
+        take(&batch);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merge_of_merges_ends_at_the_last_survivor() {
+        let steps = HashMap::from([(9, 7), (7, 3), (8, 3), (3, 1), (4, 4)]);
+        assert_eq!(compressed(&steps), HashMap::from([(9, 1), (7, 1), (8, 1), (3, 1)]));
+    }
+}

@@ -1,0 +1,85 @@
+//! The tables of schema `henna` that loads write to, and contracts as tables of the lake.
+
+use arrow::datatypes::SchemaRef;
+
+use super::error::IngestError;
+use crate::dataset::{Contract, Partition};
+use crate::error::Result;
+use crate::lake::{PartitionSpec, Store, StoredColumn, TableName, TableSpec};
+
+pub const SCHEMA: &str = "henna";
+pub const LOADS: &str = "loads";
+pub const REJECTS: &str = "rejects";
+pub const CONFLICTS: &str = "identity_conflicts";
+
+const TEXTS: [(&str, &str); 3] = [
+    (LOADS, include_str!("system/loads.sql")),
+    (REJECTS, include_str!("system/rejects.sql")),
+    (CONFLICTS, include_str!("system/identity_conflicts.sql")),
+];
+
+/// The contracts of `henna.loads`, `henna.rejects` and `henna.identity_conflicts`.
+pub fn contracts() -> Result<Vec<Contract>> {
+    let mut contracts = Vec::with_capacity(TEXTS.len());
+    for (name, text) in TEXTS {
+        contracts.push(crate::dataset::contract(&format!("system/{name}.sql"), name, text)?);
+    }
+    Ok(contracts)
+}
+
+/// The contract of one of them.
+pub fn contract(name: &str) -> Result<Contract> {
+    let found = contracts()?.into_iter().find(|contract| contract.name == name);
+    found.ok_or_else(|| IngestError::TableUnknown { table: format!("{SCHEMA}.{name}") }.into())
+}
+
+/// The stored schema of one of them.
+pub fn schema(name: &str) -> Result<SchemaRef> {
+    Ok(contract(name)?.stored_schema())
+}
+
+/// Makes those of the system's tables that the lake lacks.
+pub async fn create_tables(store: &Store) -> Result<()> {
+    let known = store.tables().await?;
+    for contract in contracts()? {
+        let name = TableName::new(SCHEMA, &contract.name);
+        if !known.contains(&name) {
+            store.create_table(&name, &table_spec(&contract)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A contract as the lake lays it out. Key columns hardly repeat, so they get no dictionary unless the rows are sorted by them first.
+pub fn table_spec(contract: &Contract) -> TableSpec {
+    let schema = contract.stored_schema();
+    let leading = contract.sort.first();
+    let repeats = |name: &String| !contract.primary_key.contains(name) || leading == Some(name);
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|field| StoredColumn { field: field.as_ref().clone(), dictionary: repeats(field.name()) });
+    TableSpec {
+        columns: columns.collect(),
+        key: contract.primary_key.clone(),
+        version: contract.version.clone(),
+        partition: contract.partition.as_ref().map(|partition| match partition {
+            Partition::Column(column) => PartitionSpec::Column(column.clone()),
+            Partition::Month(column) => PartitionSpec::Month(column.clone()),
+        }),
+        sort: contract.sort.clone(),
+        statistics_off: contract.statistics_off.clone(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_tables_have_contracts() {
+        let names: Vec<String> = contracts().unwrap().into_iter().map(|contract| contract.name).collect();
+        assert_eq!(names, ["loads", "rejects", "identity_conflicts"]);
+    }
+}

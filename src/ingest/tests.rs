@@ -1,0 +1,309 @@
+//! Loads into a lake in a temporary folder: what a file holds, what the lake then holds, what is said about it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::util::display::array_value_to_string;
+use datafusion::prelude::SessionContext;
+use parquet::arrow::ArrowWriter;
+use tempfile::TempDir;
+
+use super::identity::{self, IDENTITIES};
+use super::{LoadReport, LoadRequest, Loader, OnReject, PUBLIC, system, table_spec};
+use crate::dataset::{Dataset, DatasetFile};
+use crate::error::{Error, Reason};
+use crate::lake::{Store, TableName};
+
+const ORDERS: &str = "CREATE TABLE orders (order_id text PRIMARY KEY, order_time timestamptz NOT NULL, one_id bigint, \
+    paid numeric(18,2) CHECK (paid >= 0), team text NOT NULL, updated_at timestamptz, extras json)";
+const CUSTOMERS: &str = "CREATE TABLE customers (one_id bigint PRIMARY KEY, nickname text, updated_at timestamptz)";
+const IDENTITIES_SQL: &str = "CREATE TABLE identities (id_type text, id_value text, one_id bigint NOT NULL, \
+    first_seen timestamptz, last_seen timestamptz, source text, PRIMARY KEY (id_type, id_value))";
+const TOML: &str = "time_zone = 'Asia/Shanghai'\nidentity_shared_max = 3\n\
+    [tables.orders]\nversion = 'updated_at'\n[tables.orders.defaults]\nteam = \"'web'\"\n\
+    [tables.customers]\nversion = 'updated_at'\n";
+const SOURCE: &str = "SELECT \"Nr\" AS order_id, \"Zeit\" AS order_time, sum(CAST(\"Betrag\" AS NUMERIC(18, 2))) AS paid, \
+    \"Tel\" AS id_phone FROM source GROUP BY \"Nr\", \"Zeit\", \"Tel\"";
+
+/// A lake of a dataset, and a folder for files.
+struct House {
+    folder: TempDir,
+    store: Store,
+    loader: Loader,
+}
+
+impl House {
+    async fn of(dataset: Dataset) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(folder.path().join("lake").to_str().unwrap()).await.unwrap();
+        for contract in &dataset.contracts {
+            store.create_table(&TableName::new(PUBLIC, &contract.name), &table_spec(contract)).await.unwrap();
+        }
+        let loader = Loader::new(store.clone(), Arc::new(dataset));
+        Self { folder, store, loader }
+    }
+
+    async fn shop() -> Self {
+        let files = [
+            ("dataset.toml", TOML),
+            ("tables/orders.sql", ORDERS),
+            ("tables/customers.sql", CUSTOMERS),
+            ("tables/identities.sql", IDENTITIES_SQL),
+            ("sources/kasse/source.toml", "time_zone = 'Europe/Berlin'\ndelimiter = ';'"),
+            ("sources/kasse/orders.sql", SOURCE),
+        ];
+        let files = files.map(|(path, text)| DatasetFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() });
+        Self::of(Dataset::parse("shop", files.to_vec()).unwrap()).await
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    async fn load(&self, table: &str, name: &str, content: impl AsRef<[u8]>) -> Result<LoadReport, Error> {
+        self.loader.load(LoadRequest::new(table, vec![self.file(name, content)])).await
+    }
+
+    /// Rows of a query over the lake's tables, as texts; a NULL is empty.
+    async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+        let context = SessionContext::new();
+        self.store.register(&context.runtime_env()).unwrap();
+        for name in self.store.tables().await.unwrap() {
+            let snapshot = self.store.snapshot(&name).await.unwrap();
+            let shape = Arc::clone(&snapshot.schema);
+            context.register_table(name.table.as_str(), snapshot.provider(shape, None)).unwrap();
+        }
+        let batches = context.sql(sql).await.unwrap().collect().await.unwrap();
+        let row = |batch: &RecordBatch, row| {
+            batch.columns().iter().map(|array| array_value_to_string(array, row).unwrap()).collect()
+        };
+        batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |nth| row(batch, nth))).collect()
+    }
+
+    async fn count(&self, table: &str) -> u64 {
+        self.rows(&format!("SELECT count(*) FROM {table}")).await[0][0].parse().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_csv_becomes_rows_and_a_repeat_adds_none() {
+    let house = House::shop().await;
+    let csv = "Order_ID,order_time,PAID,Colour\nA1,2024-01-01 08:00:00,10.005,red\nA2,2024-01-01T08:00:00Z,,\n";
+    let report = house.load("orders", "orders.csv", csv).await.unwrap();
+    assert_eq!((report.rows_read, report.rows_added, report.rows_rejected), (2, 2, 0));
+    assert_eq!((report.version, report.files), (1, 1));
+    let rows = house.rows("SELECT order_id, order_time, paid, team, extras FROM orders ORDER BY order_id").await;
+    assert_eq!(rows[0], ["A1", "2024-01-01T00:00:00Z", "10.01", "web", "{\"Colour\":\"red\"}"]);
+    assert_eq!(rows[1], ["A2", "2024-01-01T08:00:00Z", "", "web", ""]);
+
+    let again = house.load("orders", "the same, renamed.csv", csv).await.unwrap();
+    assert!(again.repeated);
+    assert_eq!((again.rows_added, again.version), (0, 1));
+    assert_eq!(house.count("orders").await, 2);
+    assert_eq!(house.rows("SELECT table_name, status, rows_added FROM loads").await, [["orders", "loaded", "2"]]);
+}
+
+#[tokio::test]
+async fn refused_rows_are_kept_with_line_column_and_reason() {
+    let house = House::shop().await;
+    let mut csv = "order_id,order_time,paid\nA1,soon,1\nA2,2024-01-01,-5\n,2024-01-01,1\nA4,2024-01-01\n".to_owned();
+    csv.extend((0..100).map(|nth| format!("B{nth},2024-01-01,{nth}\n")));
+    let report = house.load("orders", "orders.csv", &csv).await.unwrap();
+    assert_eq!((report.rows_read, report.rows_added, report.rows_rejected), (104, 100, 4));
+    let rows = house.rows("SELECT line, column_name, reason, raw, file FROM rejects ORDER BY line").await;
+    let file = "orders.csv";
+    assert_eq!(
+        rows[0],
+        ["2", "order_time", "invalid input syntax for type timestamp with time zone: \"soon\"", "A1,soon,1", file]
+    );
+    assert_eq!(
+        rows[1],
+        ["3", "paid", "new row violates check constraint \"orders_paid_check\"", "A2,2024-01-01,-5", file]
+    );
+    let null = "null value in column \"order_id\" violates not-null constraint";
+    assert_eq!(rows[2], ["4", "order_id", null, ",2024-01-01,1", file]);
+    assert_eq!(rows[3], ["5", "", "the row has 2 cells, the header 3", "A4,2024-01-01", file]);
+}
+
+#[tokio::test]
+async fn too_many_refused_rows_load_nothing_and_are_kept_all_the_same() {
+    let house = House::shop().await;
+    let csv = "order_id,order_time,id_phone\nA1,soon,13812345678\nA2,2024-01-01,13812345679\n";
+    let error = house.load("orders", "orders.csv", csv).await.unwrap_err();
+    assert_eq!(error.to_string(), "1 of 2 rows were refused, more than the share of 0.05; nothing was loaded");
+    assert_eq!(error.reason(), Reason::InvalidRow);
+    for (table, rows) in [("orders", 0), ("identities", 0), ("rejects", 1)] {
+        assert_eq!(house.count(table).await, rows, "{table}");
+    }
+    assert_eq!(house.rows("SELECT status, rows_rejected FROM loads").await, [["refused", "1"]]);
+
+    let mut request = LoadRequest::new("orders", vec![house.file("orders.csv", csv)]);
+    request.reject_share_max = 0.5;
+    assert_eq!(house.loader.load(request).await.unwrap().rows_added, 1);
+    assert_eq!(house.count("rejects").await, 1);
+}
+
+#[tokio::test]
+async fn a_load_that_stops_at_a_reject_names_it() {
+    let house = House::shop().await;
+    let path = house.file("orders.csv", "order_id,order_time\nA1,2024-01-01\nA2,soon\n");
+    let mut request = LoadRequest::new("orders", vec![path]);
+    request.on_reject = OnReject::Stop;
+    let error = house.loader.load(request).await.unwrap_err();
+    let reason = "invalid input syntax for type timestamp with time zone: \"soon\"";
+    assert_eq!(error.to_string(), format!("orders.csv:3: column order_time: {reason}"));
+    assert_eq!((house.count("orders").await, house.count("rejects").await), (0, 1));
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_loaded_say_why() {
+    let house = House::shop().await;
+    let missing = house.load("orders", "orders.csv", "order_id\nA1\n").await.unwrap_err();
+    assert_eq!(missing.to_string(), "column order_time of orders is absent from orders.csv");
+    let corrupt = house.load("orders", "orders.parquet", "PAR1 no").await.unwrap_err();
+    assert!(corrupt.to_string().starts_with("orders.parquet is not a Parquet file: "), "{corrupt}");
+    let absent = house.loader.load(LoadRequest::new("orders", vec!["/nowhere/a.csv".to_owned()])).await.unwrap_err();
+    assert_eq!(absent.reason(), Reason::FileMissing);
+    let table = house.load("lines", "a.csv", "a\n1\n").await.unwrap_err();
+    assert_eq!(table.reason(), Reason::UndefinedTable);
+    let cut = house.load("orders", "orders.csv.gz", [0x1f, 0x8b, 8, 0, 0]).await.unwrap_err();
+    assert!(cut.to_string().contains("corrupt compressed data"), "{cut}");
+    assert_eq!(house.count("orders").await, 0);
+}
+
+#[tokio::test]
+async fn identifiers_that_occur_together_are_one_person_over_all_loads() {
+    let house = House::shop().await;
+    let orders = "order_id,order_time,id_phone,id_member\n\
+        A1,2024-01-01,138 1234 5678,\nA2,2024-01-01,138****5678,M1\nA3,2024-01-01,+8613812345678,\nA4,2024-01-01,,\n";
+    let report = house.load("orders", "orders.csv", orders).await.unwrap();
+    assert_eq!((report.identities_new, report.identities_merged), (2, 0));
+    let persons = "SELECT order_id, one_id FROM orders ORDER BY order_id";
+    assert_eq!(house.rows(persons).await, [["A1", "1"], ["A2", "2"], ["A3", "1"], ["A4", ""]]);
+
+    let bridge = "order_id,order_time,id_phone,id_member\nA5,2024-01-02,13812345678,M1\n";
+    let report = house.load("orders", "more.csv", bridge).await.unwrap();
+    assert_eq!((report.identities_new, report.identities_merged), (0, 1));
+    let name = TableName::new(PUBLIC, IDENTITIES);
+    let snapshot = house.store.snapshot(&name).await.unwrap();
+    let contract = house.loader.dataset().contract(IDENTITIES).unwrap();
+    let merges = identity::merges(&house.store, contract, snapshot).await.unwrap();
+    assert_eq!(merges.into_iter().collect::<Vec<_>>(), [(2, 1)]);
+
+    let later = house.load("customers", "c.ndjson", "{\"id_member\": \"M1\", \"nickname\": \"a\"}\n").await.unwrap();
+    assert_eq!((later.rows_added, later.identities_new), (1, 0));
+    assert_eq!(house.rows("SELECT one_id, nickname FROM customers").await, [["1", "a"]]);
+    let values = house.rows("SELECT id_value FROM identities WHERE id_type = 'phone'").await;
+    assert!(values.iter().all(|row| row[0].len() == 32 && !row[0].contains("13812345678")), "{values:?}");
+}
+
+#[tokio::test]
+async fn a_shared_identifier_joins_nobody_and_is_listed() {
+    let house = House::shop().await;
+    let mut csv = "order_id,order_time,id_phone,id_member\n".to_owned();
+    csv.extend((0..4).map(|nth| format!("A{nth},2024-01-01,02112345678,M{nth}\n")));
+    csv.push_str("A9,2024-01-01,02112345678,\n");
+    let report = house.load("orders", "orders.csv", csv).await.unwrap();
+    assert_eq!(report.identities_new, 4);
+    assert_eq!(house.rows("SELECT one_id FROM orders WHERE order_id = 'A9'").await, [[""]]);
+    assert_eq!(house.rows("SELECT id_type, others FROM identity_conflicts").await, [["phone", "4"]]);
+}
+
+#[tokio::test]
+async fn a_row_that_needs_a_person_and_names_nobody_is_refused() {
+    let house = House::shop().await;
+    let path = house.file("c.csv", "id_phone,nickname\n13812345678,a\n138****5678,b\n");
+    let mut request = LoadRequest::new("customers", vec![path]);
+    request.reject_share_max = 1.0;
+    let report = house.loader.load(request).await.unwrap();
+    assert_eq!((report.rows_added, report.rows_rejected), (1, 1));
+    assert_eq!(house.rows("SELECT line, column_name FROM rejects").await, [["3", "one_id"]]);
+}
+
+#[tokio::test]
+async fn a_source_maps_foreign_files_in_its_own_zone() {
+    let house = House::shop().await;
+    let path = house.file("kasse.csv", "Nr;Zeit;Betrag;Tel\nK1;2024-07-01 12:00:00;1.50;13812345678\nK1;2024-07-01 12:00:00;2.50;13812345678\nK2;2024-07-01 12:00:00;9\n");
+    let mut request = LoadRequest::new("orders", vec![path]);
+    request.source = Some("kasse".to_owned());
+    request.reject_share_max = 0.5;
+    let report = house.loader.load(request).await.unwrap();
+    assert_eq!((report.rows_read, report.rows_added, report.rows_rejected), (2, 1, 1));
+    let rows = house.rows("SELECT order_id, order_time, paid, one_id FROM orders").await;
+    assert_eq!(rows, [["K1", "2024-07-01T10:00:00Z", "4.00", "1"]]);
+    assert_eq!(house.rows("SELECT line, file FROM rejects").await, [["4", "kasse.csv"]]);
+
+    let mut unknown = LoadRequest::new("orders", vec![house.file("a.csv", "a\n")]);
+    unknown.source = Some("till".to_owned());
+    let error = house.loader.load(unknown).await.unwrap_err();
+    assert_eq!(error.to_string(), "there is no source 'till'; the dataset has: kasse");
+}
+
+#[tokio::test]
+async fn parquet_keeps_its_types_and_tells_the_row_of_a_reject() {
+    let house = House::shop().await;
+    let context = SessionContext::new();
+    let sql = "SELECT 'A' || value AS order_id, arrow_cast(1704067200000000 + value, 'Timestamp(Microsecond, None)') AS order_time, \
+               CASE WHEN value = 3 THEN -1.5 ELSE 2.505 END AS paid, 13800000000 + value AS id_phone FROM generate_series(1, 40)";
+    let batches = context.sql(sql).await.unwrap().collect().await.unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batches[0].schema(), None).unwrap();
+    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    writer.close().unwrap();
+    let report = house.load("orders", "orders.parquet", bytes).await.unwrap();
+    assert_eq!((report.rows_read, report.rows_added, report.identities_new), (40, 39, 40));
+    let rows = house.rows("SELECT order_time, paid FROM orders WHERE order_id = 'A1'").await;
+    assert_eq!(rows, [["2023-12-31T16:00:00.000001Z", "2.51"]]);
+    assert_eq!(house.rows("SELECT line, column_name FROM rejects").await, [["3", "paid"]]);
+}
+
+#[tokio::test]
+async fn of_two_versions_of_a_row_the_newer_stays() {
+    let house = House::shop().await;
+    let first = "order_id,order_time,paid,updated_at\nA1,2024-01-01,1,2024-01-02\nA2,2024-01-01,1,2024-01-02\n";
+    house.load("orders", "first.csv", first).await.unwrap();
+    let second = "order_id,order_time,paid,updated_at\nA1,2024-01-01,2,2024-01-03\nA2,2024-01-01,2,2024-01-01\n";
+    let report = house.load("orders", "second.csv", second).await.unwrap();
+    assert_eq!((report.rows_added, report.rows_updated, report.rows_duplicate), (0, 1, 1));
+    let rows = house.rows("SELECT order_id, paid FROM orders ORDER BY order_id").await;
+    assert_eq!(rows, [["A1", "2.00"], ["A2", "1.00"]]);
+}
+
+#[tokio::test]
+async fn the_system_tables_are_made_once() {
+    let house = House::shop().await;
+    system::create_tables(&house.store).await.unwrap();
+    system::create_tables(&house.store).await.unwrap();
+    let names = house.store.tables().await.unwrap();
+    assert_eq!(names.iter().filter(|name| name.schema == system::SCHEMA).count(), 3);
+}
+
+/// The files that the client programs expect; the numbers are those of their `facts.json`.
+#[tokio::test]
+async fn the_client_programs_files_load_without_a_reject() {
+    let Some(home) = std::env::var_os("HENNA_CLIENTS_DIR") else {
+        eprintln!("skipped: HENNA_CLIENTS_DIR is not set");
+        return;
+    };
+    let home = Path::new(&home);
+    let house = House::of(Dataset::open(&home.join("dataset")).unwrap()).await;
+    for table in ["customers", "orders", "order_items", "interactions", "channel_costs"] {
+        let path = home.join(format!("data/{table}.csv")).to_str().unwrap().to_owned();
+        let report = house.loader.load(LoadRequest::new(table, vec![path])).await.unwrap();
+        assert_eq!((report.rows_rejected, report.rows_added), (0, report.rows_read), "{table}");
+        assert!(report.ignored_columns.is_empty(), "{table}");
+    }
+    let facts: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(home.join("data/facts.json")).unwrap()).unwrap();
+    assert!(facts["tables"].is_object());
+    for (table, rows) in facts["tables"].as_object().into_iter().flatten() {
+        assert_eq!(Some(house.count(table).await), rows.as_u64(), "{table}");
+    }
+    let first = house.rows("SELECT name, created_at, credit_limit, tags FROM customers WHERE customer_id = 2").await;
+    assert_eq!(first, [["Conor O'Brien", "2023-01-15T00:32:34.246914Z", "2644.86", "[churn risk, b2b]"]]);
+    let note = house.rows("SELECT notes FROM orders WHERE order_id = 3").await;
+    assert_eq!(note, [["Order 3; \"quoted\", it's\nsecond line"]]);
+}
