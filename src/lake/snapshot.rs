@@ -135,7 +135,7 @@ fn stored_schema(name: &TableName, state: &DeltaTableState) -> Result<(SchemaRef
     let schema = Arc::new(Schema::new(shown.collect::<Vec<_>>()));
     let spec = TableSpec::from_properties(&schema, state.metadata().configuration())?;
     let partition: Vec<&str> = spec.partition.iter().map(PartitionSpec::column).collect();
-    if state.metadata().partition_columns() != &partition {
+    if state.metadata().partition_columns() != partition {
         let feature = format!("partitions by {:?}", state.metadata().partition_columns());
         return Err(LakeError::FeatureUnknown { table: name.to_string(), feature });
     }

@@ -276,7 +276,7 @@ impl Store {
 
     /// Called after each commit: a checkpoint is due now and then, and must not hold up the writer.
     pub(super) fn committed(&self, name: &TableName, version: u64) {
-        if version % CHECKPOINT_COMMITS != 0 {
+        if !version.is_multiple_of(CHECKPOINT_COMMITS) {
             return;
         }
         let (store, name) = (self.clone(), name.clone());

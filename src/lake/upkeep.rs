@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{BooleanArray, RecordBatch};
+use chrono::{DateTime, Utc};
 use deltalake::DeltaTable;
 use deltalake::kernel::Action;
 use deltalake::protocol::checkpoints::create_checkpoint;
@@ -21,6 +22,9 @@ use super::stored::{Rows, chained, read, remove, without};
 use super::table::TableName;
 use super::write::{Commit, Load, Outcome, sized};
 use crate::error::Result;
+
+/// No load takes longer than this from its first file to its commit.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Store {
     /// Writes a checkpoint of the table's newest version, so that opening it need not replay all commits.
@@ -110,16 +114,27 @@ impl Store {
         }
     }
 
-    /// Deletes data files that no longer belong to the newest version and are older than `retain`; gives their number.
+    /// Deletes data files that left the table longer than `retain` ago, and files that no commit ever named and that are
+    /// older than a day as well (younger ones may belong to a load on its way). Gives their number.
     /// Queries that began on an earlier version and run for longer than `retain` may then fail to read.
     pub async fn vacuum(&self, name: &TableName, retain: Duration) -> Result<u64> {
+        Ok(self.clear_away(name, retain).await?)
+    }
+
+    async fn clear_away(&self, name: &TableName, retain: Duration) -> Result<u64, LakeError> {
         let _turn = self.locks().hold(name).await?;
         let snapshot = self.newest(name).await?;
-        let before = chrono::Utc::now() - chrono::Duration::from_std(retain).unwrap_or(chrono::Duration::MAX);
+        let ago = |span| Utc::now() - chrono::Duration::from_std(span).unwrap_or(chrono::Duration::MAX);
+        let (before, abandoned) = (ago(retain), ago(retain.max(ABANDONED)));
+        let removed = removed(&snapshot).await?;
         let mut deleted = 0;
-        for file in self.strays(&snapshot).await? {
-            if file.last_modified <= before {
-                self.object_store().delete(&file.location).await.map_err(LakeError::from)?;
+        for stray in self.strays(&snapshot).await? {
+            let due = match removed.get(stray.location.as_ref()) {
+                Some(since) => *since <= before,
+                None => stray.last_modified <= abandoned,
+            };
+            if due {
+                self.object_store().delete(&stray.location).await?;
                 deleted += 1;
             }
         }
@@ -141,6 +156,16 @@ impl Store {
         };
         Ok(listed.into_iter().filter(|meta| data(meta) && !known.contains(meta.location.as_ref())).collect())
     }
+}
+
+/// When each file that left the table did so, by path from the root of the lake.
+async fn removed(snapshot: &Snapshot) -> Result<HashMap<String, DateTime<Utc>>, LakeError> {
+    let folder = snapshot.name.folder();
+    let tombstones = snapshot.state.all_tombstones(snapshot.log.as_ref()).map_ok(|tombstone| {
+        let since = tombstone.deletion_timestamp().and_then(DateTime::from_timestamp_millis).unwrap_or_default();
+        (format!("{folder}/{}", tombstone.path()), since)
+    });
+    Ok(tombstones.try_collect().await?)
 }
 
 /// Marks the rows of a batch that are to go.

@@ -88,6 +88,18 @@ async fn deleted_rows_are_gone_and_vacuum_takes_their_bytes() {
     assert_eq!(store.check().await.unwrap(), []);
 }
 
+#[tokio::test]
+async fn vacuum_leaves_the_files_of_a_load_on_its_way() {
+    let (folder, store) = loaded().await;
+    let file = &store.snapshot(&name()).await.unwrap().files[0];
+    let fresh = folder.path().join(&file.path).with_file_name("fresh.parquet");
+    fs::write(&fresh, "x").unwrap();
+    assert_eq!(store.vacuum(&name(), Duration::ZERO).await.unwrap(), 0);
+    let old = std::time::SystemTime::now() - Duration::from_secs(25 * 60 * 60);
+    fs::File::options().write(true).open(&fresh).unwrap().set_modified(old).unwrap();
+    assert_eq!(store.vacuum(&name(), Duration::ZERO).await.unwrap(), 1);
+}
+
 impl Store {
     /// The number of Parquet files beneath a folder.
     fn list_table_files(&self, folder: &std::path::Path) -> usize {
