@@ -98,7 +98,27 @@ fn cast_failure(text: &str) -> Error {
     } else {
         Reason::InvalidText
     };
-    Error::new(reason, text.to_owned())
+    match (between(text, "Cannot cast string '", "' to value of "), between(text, "' to value of ", " type")) {
+        (Some(value), Some(kind)) => {
+            let text = format!("invalid input syntax for type {}: \"{value}\"", type_name(kind));
+            Error::new(Reason::InvalidText, text)
+        }
+        _ => Error::new(reason, text.to_owned()),
+    }
+}
+
+/// The name that PostgreSQL gives to what the engine calls by its Arrow name.
+fn type_name(arrow: &str) -> &str {
+    match arrow {
+        "Int16" => "smallint",
+        "Int32" => "integer",
+        "Int64" => "bigint",
+        "Float32" => "real",
+        "Float64" => "double precision",
+        "Boolean" => "boolean",
+        other if other.starts_with("Decimal") => "numeric",
+        other => other,
+    }
 }
 
 fn schema_failure(error: &SchemaError) -> Error {

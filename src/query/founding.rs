@@ -22,6 +22,9 @@ const MARK: &str = "henna.json";
 const DATASET: &str = "dataset/";
 const FORMAT: u32 = 1;
 
+/// What every role may read of the house: these tables show each reader what concerns them.
+const HOUSE_GRANTS: &str = "GRANT SELECT ON henna.tables, henna.functions, henna.sources, henna.settings, henna.activity TO PUBLIC";
+
 /// The first user.
 pub const ADMIN: &str = "admin";
 
@@ -51,8 +54,9 @@ impl Lake {
         security.bootstrap(ADMIN, admin_password).await?;
         security.track(&security.bootstrap_principal(), &objects(&inventory)).await?;
         let lake = Self::assemble(store, dataset.clone(), security, limits).await?;
+        let session = lake.session(lake.security().bootstrap_principal()).await?;
+        session.run_script("the house's own grants", HOUSE_GRANTS).await?;
         if let Some(sql) = &dataset.access_sql {
-            let session = lake.session(lake.security().bootstrap_principal()).await?;
             session.run_script("access.sql", sql).await?;
         }
         let mark = Mark { format: FORMAT, dataset: dataset.name.clone() };

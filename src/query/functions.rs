@@ -64,7 +64,7 @@ fn row(name: &str, kind: &'static str, documentation: Option<&Documentation>) ->
 fn entry(function: &DocumentedFunction, taken: &mut BTreeSet<u32>) -> FunctionEntry {
     FunctionEntry {
         oid: oid_of(&format!("function {}", function.name), taken),
-        schema: "henna".to_owned(),
+        schema: "public".to_owned(),
         name: function.name.clone(),
         kind: match function.kind {
             "aggregate" => FunctionKind::Aggregate,

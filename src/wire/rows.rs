@@ -1,7 +1,6 @@
 //! Rows from a stream to a client: one batch at a time, no faster than the client reads.
 
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::error::DataFusionError;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::StreamExt;
 use pgwire::messages::data::{FieldDescription, RowDescription};
@@ -13,7 +12,7 @@ use super::protocol::output::FLUSH_BYTES;
 use super::protocol::{Failure, Output};
 use super::types::sql_type_of;
 use crate::error::{Error, Reason, Result};
-use crate::query::{Canceller, StatementGuard};
+use crate::query::{Canceller, StatementGuard, failure};
 
 /// Columns and what a client is told of them.
 #[derive(Debug, Clone)]
@@ -134,7 +133,7 @@ impl Rows {
                 }
                 None => match self.stream.next().await {
                     Some(batch) => {
-                        self.encoder = Some(Encoder::new(&batch.map_err(broken)?, &self.shape.columns, style)?);
+                        self.encoder = Some(Encoder::new(&batch.map_err(failure)?, &self.shape.columns, style)?);
                     }
                     None => return Ok((sent, Stop::End)),
                 },
@@ -156,14 +155,3 @@ impl Rows {
     }
 }
 
-/// A stream that breaks tells the error that its producer made, where it made one of ours.
-fn broken(error: DataFusionError) -> Error {
-    match error {
-        DataFusionError::External(cause) => match cause.downcast::<Error>() {
-            Ok(error) => *error,
-            Err(cause) => Error::new(Reason::Internal, cause.to_string()),
-        },
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => broken(*inner),
-        other => Error::new(Reason::Internal, other.to_string()),
-    }
-}
