@@ -167,6 +167,11 @@ impl Layers {
         })
     }
 
+    /// Whether anyone but the program itself gave the setting its value.
+    pub fn is_set(&self, key: &str) -> bool {
+        self.values.get(key).is_some_and(|(_, origin)| *origin != Origin::Shipped)
+    }
+
     pub fn config(&self) -> Result<Config> {
         for (key, (value, origin)) in &self.values {
             let alone: Table = [(key.clone(), value.clone())].into_iter().collect();

@@ -11,6 +11,7 @@ mod serve;
 mod sql;
 
 use std::error::Error as _;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -23,6 +24,9 @@ use crate::query::Limits;
 /// Exit codes: done; failed; used wrongly.
 const FAILED: u8 = 1;
 const MISUSED: u8 = 2;
+
+/// What verbs that end by themselves log, unless the setting says otherwise: their output is the report.
+const LOG_OF_VERBS: &str = "warn";
 
 #[derive(Debug, Parser)]
 #[command(name = "henna", version, about = "A columnar query server for retailers that sell on many channels")]
@@ -79,7 +83,8 @@ pub fn run() -> ExitCode {
 fn start(cli: Cli) -> Result<ExitCode> {
     let layers = layers(&cli)?;
     let config = layers.config()?;
-    start_log(&config)?;
+    let serves = matches!(cli.verb, Verb::Serve(_));
+    start_log(&config, if serves || layers.is_set("log") { &config.log } else { LOG_OF_VERBS })?;
     if matches!(cli.verb, Verb::Config) {
         config::run(&layers);
         return Ok(ExitCode::SUCCESS);
@@ -129,11 +134,12 @@ fn layers(cli: &Cli) -> Result<Layers> {
     Ok(layers)
 }
 
-fn start_log(config: &Config) -> Result<()> {
-    let filter = config.log.parse::<tracing_subscriber::EnvFilter>().map_err(|error| {
-        Error::new(Reason::Configuration, format!("setting log: '{}' is not a filter: {error}", config.log))
+fn start_log(config: &Config, filter: &str) -> Result<()> {
+    let filter = filter.parse::<tracing_subscriber::EnvFilter>().map_err(|error| {
+        Error::new(Reason::Configuration, format!("setting log: '{filter}' is not a filter: {error}"))
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let terminal = std::io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
     let started = match config.log_format {
         LogFormat::Text => builder.with_target(false).try_init(),
         LogFormat::Json => builder.json().try_init(),
