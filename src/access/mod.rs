@@ -30,5 +30,5 @@ pub use store::log::{LogStore, LogStoreError, PutOutcome};
 pub use store::memory::MemoryLog;
 pub use store::objects::{ObjectChange, Objects, Relation};
 pub use store::scram::Verifier;
-pub use wall::{SecureScanExec, SecuredTable, TableResolver, WallEnvironment};
 pub use store::{AccessNotice, Applied, Fingerprint, SecurityStore};
+pub use wall::{SecureScanExec, SecuredTable, TableResolver, WallEnvironment};
