@@ -13,6 +13,7 @@ pub mod model;
 pub mod principal;
 pub mod statement;
 pub mod store;
+pub mod throttle;
 pub mod wall;
 
 pub use audit::{AuditEvent, AuditOutcome, AuditSink};
@@ -31,4 +32,5 @@ pub use store::memory::MemoryLog;
 pub use store::objects::{ObjectChange, Objects, Relation};
 pub use store::scram::Verifier;
 pub use store::{AccessNotice, Applied, Fingerprint, SecurityStore};
+pub use throttle::Throttle;
 pub use wall::{SecureScanExec, SecuredTable, TableResolver, WallEnvironment};
