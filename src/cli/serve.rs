@@ -68,7 +68,7 @@ impl Doors {
             drain_max: config.drain_timeout.0.unwrap_or_default(),
         };
         let shutdown = CancellationToken::new();
-        let backend = Arc::new(LakeBackend { lake, statement_timeout: config.statement_timeout.0 });
+        let backend = Arc::new(LakeBackend::new(lake, config.statement_timeout.0));
         let serving = wire::serve(self.listener, backend, settings, shutdown.clone());
         tokio::pin!(serving);
         tokio::select! {
@@ -110,9 +110,16 @@ async fn asked_to_stop() {
 }
 
 /// The lake as the wire sees it.
-struct LakeBackend {
+pub struct LakeBackend {
     lake: Lake,
     statement_timeout: Option<std::time::Duration>,
+}
+
+impl LakeBackend {
+    /// `statement_timeout` is that of sessions that set none; `None` is no limit.
+    pub fn new(lake: Lake, statement_timeout: Option<std::time::Duration>) -> Self {
+        Self { lake, statement_timeout }
+    }
 }
 
 #[async_trait]
