@@ -45,8 +45,9 @@ bench: cargo-is-there
 	@tests/clients/tools.sh duckdb
 	@"$$(tests/clients/tools.sh python)" benches/peers.py
 
+# With the examples, so that crates are built with the features that the tests built them with.
 tools: cargo-is-there
-	$(CARGO) build --workspace
+	$(CARGO) build --workspace --bins --examples
 	@tests/clients/tools.sh core
 
 cargo-is-there:
