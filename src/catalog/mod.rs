@@ -5,6 +5,7 @@ mod functions;
 mod information;
 pub mod inventory;
 pub mod model;
+mod parameters;
 mod pg;
 mod rewrite;
 pub mod session;
@@ -16,6 +17,7 @@ pub mod visible;
 
 pub use correlated::analyzer_rule;
 pub use functions::functions;
+pub use parameters::infer_parameters;
 pub use pg::SystemSchema;
 pub use rewrite::{rewrite, shown_name};
 pub use session::{CatalogHandle, CatalogSession, SettingScope};

@@ -9,6 +9,8 @@ mod lateral;
 mod native;
 mod scalar;
 mod single_value;
+mod sort;
+mod unanswered;
 
 use std::sync::Arc;
 
@@ -43,6 +45,7 @@ fn decorrelate(plan: LogicalPlan) -> Result<LogicalPlan> {
             LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::Aggregate(_) => {
                 scalar::decorrelate(node)?
             }
+            LogicalPlan::Sort(_) => sort::move_out(node)?,
             LogicalPlan::Join(_) => lateral::decorrelate(node)?,
             other => Transformed::no(other),
         };

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, JoinType, NullEquality, ScalarValue};
 use datafusion::error::Result;
+use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_aggregate::count::count_udaf;
-use datafusion::functions_aggregate::expr_fn::{count, first_value};
-use datafusion::logical_expr::expr::{AggregateFunction, Exists};
+use datafusion::functions_aggregate::expr_fn::{array_agg, count, first_value};
+use datafusion::functions_nested::expr_fn::array_has;
+use datafusion::logical_expr::expr::{AggregateFunction, Exists, InSubquery};
 use datafusion::logical_expr::{
     Aggregate, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Projection, SortExpr, Subquery, lit, when,
 };
@@ -15,6 +17,7 @@ use datafusion::logical_expr::{
 use super::domain::{Domain, Free, fresh, leans};
 use super::native::is_native;
 use super::single_value::single_value;
+use super::unanswered::unanswered;
 
 /// Makes joins of the sub-queries in a projection, a filter or an aggregate that the engine cannot.
 pub fn decorrelate(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
@@ -65,7 +68,11 @@ fn candidate<'a>(expr: &'a Expr, node: &LogicalPlan) -> Result<Option<&'a Subque
             Some(subquery)
         }
         // In a filter the engine makes a semi-join of it.
-        Expr::Exists(Exists { subquery, .. }) if !matches!(node, LogicalPlan::Filter(_)) => Some(subquery),
+        Expr::Exists(Exists { subquery, .. }) | Expr::InSubquery(InSubquery { subquery, .. })
+            if !matches!(node, LogicalPlan::Filter(_)) =>
+        {
+            Some(subquery)
+        }
         _ => None,
     })
 }
@@ -76,6 +83,7 @@ fn replace(expr: Expr, input: &mut LogicalPlan, node: &LogicalPlan) -> Result<Ex
         let Some(subquery) = candidate(&expr, node)? else { return Ok(Transformed::no(expr)) };
         let value = match &expr {
             Expr::Exists(exists) => existence(subquery, exists.negated, input)?,
+            Expr::InSubquery(membership) => Some(contains(membership)?),
             _ => value(subquery, input)?,
         };
         Ok(match value {
@@ -93,7 +101,10 @@ fn value(subquery: &Subquery, input: &mut LogicalPlan) -> Result<Option<Expr>> {
         return aggregate_value(&domain, outputs, aggregate, input);
     }
     let (plan, pick) = picked(&subquery.subquery);
-    let Some(free) = domain.free(plan)? else { return Ok(None) };
+    let Some(free) = domain.free(plan)? else {
+        let output = subquery.subquery.schema().fields().first().map(|field| field.data_type().clone());
+        return Ok(output.map(unanswered));
+    };
     // The domain's columns come first or anywhere; the value is the one that is not among them.
     let mut columns = free.plan.schema().columns().into_iter().filter(|column| !free.keys.contains(column));
     let (Some(column), None) = (columns.next(), columns.next()) else { return Ok(None) };
@@ -213,6 +224,22 @@ fn constant_existence(subquery: &Subquery, negated: bool) -> Result<Expr> {
         spans: subquery.spans.clone(),
     });
     Ok(if negated { counted.eq(lit(0_i64)) } else { counted.gt(lit(0_i64)) })
+}
+
+/// Whether the value is among those of the sub-query, gathered in an array.
+fn contains(membership: &InSubquery) -> Result<Expr> {
+    let plan = membership.subquery.subquery.as_ref().clone();
+    let items = plan.schema().columns().into_iter().take(1).map(|column| array_agg(Expr::Column(column)));
+    let gathered = LogicalPlanBuilder::from(plan).aggregate(Vec::<Expr>::new(), items.collect::<Vec<_>>())?.build()?;
+    let gathered = Expr::ScalarSubquery(Subquery {
+        subquery: Arc::new(gathered),
+        outer_ref_columns: membership.subquery.outer_ref_columns.clone(),
+        spans: membership.subquery.spans.clone(),
+    });
+    let value = membership.expr.as_ref().clone();
+    let found = coalesce(vec![array_has(gathered, value.clone()), lit(false)]);
+    let found = if membership.negated { Expr::Not(Box::new(found)) } else { found };
+    when(value.is_null(), lit(ScalarValue::Boolean(None))).otherwise(found)
 }
 
 /// Groups the freed plan by the domain and joins it to `input`; gives the columns that hold the aggregates.

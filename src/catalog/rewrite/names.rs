@@ -27,7 +27,8 @@ pub fn name_columns(select: &mut Select) {
             _ => continue,
         };
         let is_column = name.is_none() && matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
-        let plain = name.clone().or_else(|| figure(expr)).unwrap_or_else(|| "?column?".to_owned());
+        let plain =
+            name.clone().or_else(|| figure(expr).map(|(name, _)| name)).unwrap_or_else(|| "?column?".to_owned());
         let key = if is_column { expr.to_string().to_lowercase() } else { plain.clone() };
         let is_hidden = is_column && plain == "tableoid";
         let unique = distinct(&plain, &mut taken, &key);
@@ -49,53 +50,67 @@ fn distinct(name: &str, taken: &mut HashSet<String>, key: &str) -> String {
     numbered.unwrap_or_else(|| name.to_owned())
 }
 
+/// A name, and whether it is one that a cast or a CASE around the expression takes over.
+type Figure = Option<(String, Strength)>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strength {
+    Weak,
+    Strong,
+}
+
+fn strong(name: &str) -> Figure {
+    Some((name.to_owned(), Strength::Strong))
+}
+
+fn weak(name: Option<String>) -> Figure {
+    name.map(|name| (name, Strength::Weak))
+}
+
 /// The name of an expression's column; `None` where it has none of its own.
-fn figure(expr: &Expr) -> Option<String> {
+fn figure(expr: &Expr) -> Figure {
+    let is_strong = |figure: &(String, Strength)| figure.1 == Strength::Strong;
     match expr {
-        Expr::Identifier(ident) => Some(bare(ident)),
-        Expr::CompoundIdentifier(idents) => idents.last().map(bare),
+        Expr::Identifier(ident) => strong(&bare(ident)),
+        Expr::CompoundIdentifier(idents) => idents.last().and_then(|ident| strong(&bare(ident))),
         Expr::Nested(expr) | Expr::Collate { expr, .. } | Expr::AtTimeZone { timestamp: expr, .. } => figure(expr),
-        Expr::Function(function) => parts(&function.name).pop(),
-        Expr::Cast { expr, data_type, .. } => figure(expr).or_else(|| type_label(data_type)),
-        Expr::TypedString(typed) => type_label(&typed.data_type),
-        Expr::Interval(_) => Some("interval".to_owned()),
+        Expr::Function(function) => parts(&function.name).pop().and_then(|name| strong(&name)),
+        Expr::Cast { expr, data_type, .. } => figure(expr).filter(is_strong).or_else(|| weak(type_label(data_type))),
+        Expr::TypedString(typed) => weak(type_label(&typed.data_type)),
+        Expr::Interval(_) => weak(Some("interval".to_owned())),
         Expr::Case { else_result, .. } => {
-            let strong = else_result.as_deref().filter(|expr| !matches!(expr, Expr::Cast { .. }));
-            strong.and_then(figure).or_else(|| Some("case".to_owned()))
+            else_result.as_deref().and_then(figure).filter(is_strong).or_else(|| weak(Some("case".to_owned())))
         }
-        Expr::Exists { .. } => Some("exists".to_owned()),
+        Expr::Exists { .. } => strong("exists"),
         Expr::Subquery(query) => first_column(query),
-        Expr::Array(_) => Some("array".to_owned()),
-        Expr::Extract { .. } => Some("extract".to_owned()),
-        Expr::Substring { .. } => Some("substring".to_owned()),
-        Expr::Position { .. } => Some("position".to_owned()),
-        Expr::Overlay { .. } => Some("overlay".to_owned()),
-        Expr::Ceil { .. } => Some("ceil".to_owned()),
-        Expr::Floor { .. } => Some("floor".to_owned()),
-        Expr::Trim { trim_where, .. } => Some(
-            match trim_where {
-                Some(TrimWhereField::Leading) => "ltrim",
-                Some(TrimWhereField::Trailing) => "rtrim",
-                _ => "btrim",
-            }
-            .to_owned(),
-        ),
+        Expr::Array(_) => strong("array"),
+        Expr::Extract { .. } => strong("extract"),
+        Expr::Substring { .. } => strong("substring"),
+        Expr::Position { .. } => strong("position"),
+        Expr::Overlay { .. } => strong("overlay"),
+        Expr::Ceil { .. } => strong("ceil"),
+        Expr::Floor { .. } => strong("floor"),
+        Expr::Trim { trim_where, .. } => strong(match trim_where {
+            Some(TrimWhereField::Leading) => "ltrim",
+            Some(TrimWhereField::Trailing) => "rtrim",
+            _ => "btrim",
+        }),
         Expr::CompoundFieldAccess { root, access_chain } => match access_chain.last() {
-            Some(AccessExpr::Dot(Expr::Identifier(field))) => Some(bare(field)),
+            Some(AccessExpr::Dot(Expr::Identifier(field))) => strong(&bare(field)),
             _ => figure(root),
         },
         Expr::Value(value) => match value.value {
-            Value::Boolean(_) => Some("bool".to_owned()),
+            Value::Boolean(_) => weak(Some("bool".to_owned())),
             _ => None,
         },
         _ => None,
     }
 }
 
-fn first_column(query: &Query) -> Option<String> {
+fn first_column(query: &Query) -> Figure {
     let SetExpr::Select(select) = query.body.as_ref() else { return None };
     match select.projection.first()? {
-        SelectItem::ExprWithAlias { alias, .. } => Some(bare(alias)),
+        SelectItem::ExprWithAlias { alias, .. } => strong(&bare(alias)),
         SelectItem::UnnamedExpr(expr) => figure(expr),
         _ => None,
     }
@@ -140,6 +155,10 @@ mod tests {
             ("SELECT 1::int8, count(*), max(a) + 1 FROM t", vec!["int8", "count", "?column?"]),
             ("SELECT pg_catalog.version(), current_user", vec!["version", "current_user"]),
             ("SELECT a::text, (SELECT b FROM u), CASE WHEN a THEN 1 END FROM t", vec!["a", "b", "case"]),
+            (
+                "SELECT CASE WHEN a THEN 1 ELSE b::text END, CASE WHEN a THEN 1 ELSE 'x'::text END FROM t",
+                vec!["b", "case"],
+            ),
             ("SELECT trim(a), extract(year FROM b), ARRAY[1], a[1] FROM t", vec!["btrim", "extract", "array", "a"]),
             ("SELECT timestamp '2024-01-01', '1'::numeric(10,2)", vec!["timestamp", "numeric"]),
         ];

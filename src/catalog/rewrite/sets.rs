@@ -1,9 +1,9 @@
 //! Functions that give many rows, where they stand among the columns.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr};
+use datafusion::sql::sqlparser::ast::{AccessExpr, BinaryOperator, DataType, Expr};
 
 use super::arrays::{is_vector, last_position};
-use super::build::{as_call, bare, call, inner, number, text};
+use super::build::{as_call, bare, call, cast, inner, number, text};
 
 /// Functions that give an array in the engine and rows in PostgreSQL.
 const ARRAY_GIVING: [&str; 5] =
@@ -28,7 +28,7 @@ pub fn rewrite(expr: &mut Expr) {
                 *expr = call("cardinality", vec![array]);
             }
         }
-        ("generate_subscripts", [array, ..]) => *expr = subscripts(array),
+        ("generate_subscripts", [array, dimension, ..]) => *expr = subscripts(array, dimension),
         ("array_lower", [array, _]) if is_vector(array) => *expr = number(0),
         ("array_upper", [array, _]) if is_vector(array) => *expr = last_position(array.clone(), 1),
         ("_pg_expandarray", [array]) => {
@@ -40,13 +40,16 @@ pub fn rewrite(expr: &mut Expr) {
     }
 }
 
-/// The positions in an array, a row each: of a vector from 0, of any other from 1.
-fn subscripts(array: &Expr) -> Expr {
-    if is_vector(array) {
-        let series = vec![number(0), last_position(array.clone(), 1)];
-        return call("unnest", vec![call("generate_series", series)]);
-    }
-    positions(array)
+/// The positions in a dimension of an array, a row each: of a vector from 0, of any other from 1.
+fn subscripts(array: &Expr, dimension: &Expr) -> Expr {
+    let upper = cast(call("array_upper", vec![array.clone(), dimension.clone()]), DataType::BigInt(None));
+    let bounds = if is_vector(array) {
+        let last = Expr::BinaryOp { left: Box::new(upper), op: BinaryOperator::Minus, right: Box::new(number(1)) };
+        vec![number(0), last]
+    } else {
+        vec![number(1), upper]
+    };
+    call("unnest", vec![call("generate_series", bounds)])
 }
 
 /// The positions in an array from 1, a row each.

@@ -98,3 +98,22 @@ async fn privileges_are_told_for_the_current_role() {
         has_schema_privilege('public', 'CREATE'), pg_has_role('readers', 'USAGE')";
     assert_eq!(Shop::open().lines(sql).await, ["true|false|true|true|false|true"]);
 }
+
+#[tokio::test]
+async fn a_parameter_has_the_type_of_the_cast_around_it() {
+    let shop = Shop::open();
+    let types =
+        shop.parameters("SELECT $1::oid, $2::text[] FROM pg_type WHERE oid = ANY($3) AND typlen = $4 LIMIT $5").await;
+    assert_eq!(types, ["$1 UInt32", "$2 List(Utf8View)", "$3 List(UInt32)", "$4 Int16", "$5 Int64"]);
+}
+
+#[tokio::test]
+async fn existence_and_membership_may_be_shown_and_sorted_by() {
+    let shop = Shop::open();
+    let shown = r"SELECT relname, relname IN (SELECT typname FROM pg_type), EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid)
+        FROM pg_class c WHERE relname IN ('orders', 'daily_revenue') ORDER BY 1";
+    assert_eq!(shop.lines(shown).await, ["daily_revenue|false|false", "orders|false|true"]);
+    let sorted = r"SELECT relname FROM pg_class c WHERE relname IN ('orders', 'daily_revenue')
+        ORDER BY CASE WHEN oid IN (SELECT indrelid FROM pg_index) THEN 0 ELSE 1 END";
+    assert_eq!(shop.lines(sorted).await, ["orders", "daily_revenue"]);
+}

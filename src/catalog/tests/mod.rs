@@ -7,17 +7,24 @@ mod sweep;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::Array;
+use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider};
+use datafusion::common::ScalarValue;
 use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::model::*;
-use super::{CatalogHandle, CatalogSession, SettingScope, SystemSchema, analyzer_rule, functions, rewrite, shown_name};
+use super::{
+    CatalogHandle, CatalogSession, SettingScope, SystemSchema, analyzer_rule, functions, infer_parameters, rewrite,
+    shown_name,
+};
 use crate::dataset::{Check, Column, ForeignKey, SqlType};
 
 fn column(name: &str, sql_type: SqlType, nullable: bool) -> Column {
@@ -292,11 +299,17 @@ impl Shop {
     }
 
     pub async fn query(&self, sql: &str) -> Result<Table, String> {
+        self.query_with(sql, &[]).await
+    }
+
+    /// With the values of its parameters as texts; those that are not given are NULL.
+    pub async fn query_with(&self, sql: &str, values: &[Option<String>]) -> Result<Table, String> {
         let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).map_err(|error| error.to_string())?.remove(0);
         rewrite(&mut statement);
         let rewritten = statement.to_string();
         let run = async {
             let plan = self.context.state().statement_to_plan(DfStatement::Statement(Box::new(statement))).await?;
+            let plan = bind(infer_parameters(plan)?, values)?;
             let frame = self.context.execute_logical_plan(plan).await?;
             let schema = Arc::clone(frame.schema().inner());
             Ok::<_, datafusion::error::DataFusionError>((schema, frame.collect().await?))
@@ -318,9 +331,40 @@ impl Shop {
         Ok(Table { names, rows })
     }
 
+    /// The types that the statement wants of its parameters.
+    pub async fn parameters(&self, sql: &str) -> Vec<String> {
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap().remove(0);
+        rewrite(&mut statement);
+        let plan = self.context.state().statement_to_plan(DfStatement::Statement(Box::new(statement))).await.unwrap();
+        let types = infer_parameters(plan).unwrap().get_parameter_types().unwrap();
+        let mut types: Vec<String> =
+            types.into_iter().map(|(name, kind)| format!("{name} {}", kind.unwrap())).collect();
+        types.sort();
+        types
+    }
+
     /// The rows as lines of cells with bars between.
     pub async fn lines(&self, sql: &str) -> Vec<String> {
         let table = self.query(sql).await.unwrap_or_else(|error| panic!("{error}\n  sql: {sql}"));
         table.rows.iter().map(|row| row.join("|")).collect()
     }
+}
+
+/// Puts the values in place of the parameters, each in the type that the plan wants of it.
+fn bind(plan: LogicalPlan, values: &[Option<String>]) -> Result<LogicalPlan, DataFusionError> {
+    let types = plan.get_parameter_types()?;
+    if types.is_empty() {
+        return Ok(plan);
+    }
+    let count = types.keys().filter_map(|name| name.trim_start_matches('$').parse().ok()).max().unwrap_or(0);
+    let given = (1..=count).map(|number: usize| {
+        let wanted = types.get(&format!("${number}")).cloned().flatten().unwrap_or(DataType::Utf8);
+        let text = values.get(number - 1).cloned().flatten();
+        if let (DataType::List(_), Some(text)) = (&wanted, &text) {
+            let items: Vec<_> = text.trim_matches(['{', '}']).split(',').map(ScalarValue::from).collect();
+            return ScalarValue::List(ScalarValue::new_list(&items, &DataType::Utf8, true)).cast_to(&wanted);
+        }
+        ScalarValue::Utf8(text).cast_to(&wanted)
+    });
+    plan.with_param_values(given.collect::<Result<Vec<_>, _>>()?)
 }

@@ -43,23 +43,64 @@ const OTHER: &[&str] = &[
     "explain",
 ];
 
+/// A statement and the values that its client gave for `$1`, `$2`, ...; `None` is NULL.
+#[derive(Debug, Default, PartialEq, Eq, Hash, Clone)]
+struct Sent {
+    sql: String,
+    values: Vec<Option<String>>,
+}
+
 /// The statements of a file: text that follows a line `-- [kind]`, up to a line `;`.
-fn statements(text: &str) -> Vec<String> {
+fn statements(text: &str) -> Vec<Sent> {
     let mut found = Vec::new();
-    let mut current: Option<Vec<&str>> = None;
+    let mut current: Option<(Sent, Vec<&str>)> = None;
     for line in text.lines() {
         match &mut current {
-            None if line.starts_with("-- [") && !line.contains("parse") && !line.contains("fastpath") => {
-                current = Some(Vec::new())
+            None if line.starts_with("-- [") && !line.contains("fastpath") => {
+                current = Some((Sent::default(), Vec::new()));
             }
             None => {}
-            Some(lines) if line == ";" => {
-                found.push(lines.join("\n").trim().to_owned());
+            Some((sent, lines)) if line == ";" => {
+                found.push(Sent { sql: lines.join("\n").trim().to_owned(), values: std::mem::take(&mut sent.values) });
                 current = None;
             }
-            Some(lines)
-                if lines.is_empty() && (line.starts_with("-- parameters") || line.starts_with("-- reference")) => {}
-            Some(lines) => lines.push(line),
+            Some((sent, lines)) if lines.is_empty() && line.starts_with("-- parameters") => {
+                if sent.values.is_empty() {
+                    sent.values = values(line);
+                }
+            }
+            Some((_, lines)) if lines.is_empty() && line.starts_with("-- reference") => {}
+            Some((_, lines)) => lines.push(line),
+        }
+    }
+    found
+}
+
+/// The values in `$1 = 'a', $2 = NULL`.
+fn values(line: &str) -> Vec<Option<String>> {
+    let mut found = Vec::new();
+    let mut rest = line;
+    while let Some(start) = rest.find(" = ") {
+        rest = &rest[start + 3..];
+        if let Some(quoted) = rest.strip_prefix('\'') {
+            let mut value = String::new();
+            let mut chars = quoted.char_indices().peekable();
+            let mut end = quoted.len();
+            while let Some((place, c)) = chars.next() {
+                if c != '\'' {
+                    value.push(c);
+                } else if chars.next_if(|(_, next)| *next == '\'').is_some() {
+                    value.push(c);
+                } else {
+                    end = place;
+                    break;
+                }
+            }
+            rest = &quoted[end..];
+            found.push(Some(value));
+        } else {
+            let word: String = rest.chars().take_while(|c| !matches!(c, ',' | ' ')).collect();
+            found.push((word != "NULL" && word != "None").then_some(word));
         }
     }
     found
@@ -68,7 +109,18 @@ fn statements(text: &str) -> Vec<String> {
 fn concerns_catalog(sql: &str) -> bool {
     let text = sql.to_lowercase();
     let first = text.split(|c: char| !c.is_ascii_alphabetic()).find(|word| !word.is_empty()).unwrap_or_default();
-    !OTHER.contains(&first) && !text.contains('$') && (text.contains("pg_") || text.contains("information_schema"))
+    !OTHER.contains(&first) && (text.contains("pg_") || text.contains("information_schema"))
+}
+
+/// What PostgreSQL named the columns of each statement, by client and text, where the folder tells it.
+fn reference_names(folder: &Path) -> BTreeMap<String, Vec<String>> {
+    let Ok(text) = std::fs::read_to_string(folder.join("baseline.json")) else { return BTreeMap::new() };
+    let told: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
+    let names = |value: &serde_json::Value| {
+        let columns = value.get("cols")?.as_array()?;
+        columns.iter().map(|column| Some(column.get(0)?.as_str()?.to_owned())).collect::<Option<Vec<_>>>()
+    };
+    told.iter().filter_map(|(key, value)| Some((key.clone(), names(value)?))).collect()
 }
 
 #[tokio::test]
@@ -77,10 +129,12 @@ async fn every_catalog_statement_of_real_clients_is_answered() {
         eprintln!("skipped: HENNA_CLIENTS_DIR names no folder of captured statements");
         return;
     };
+    let folder = Path::new(&folder);
     let only = std::env::var("HENNA_CLIENTS_ONLY").unwrap_or_default();
+    let reference = reference_names(folder);
     let mut failures: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut answered = 0;
-    let mut files: Vec<_> = std::fs::read_dir(Path::new(&folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     for path in files.iter().filter(|path| path.extension().is_some_and(|end| end == "sql")) {
         let client = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -89,16 +143,29 @@ async fn every_catalog_statement_of_real_clients_is_answered() {
         }
         let shop = Shop::open();
         let mut seen = HashSet::new();
-        for sql in statements(&std::fs::read_to_string(path).unwrap()) {
-            if !concerns_catalog(&sql) || !seen.insert(sql.clone()) {
+        for sent in statements(&std::fs::read_to_string(path).unwrap()) {
+            if !concerns_catalog(&sent.sql) || !seen.insert(sent.clone()) {
                 continue;
             }
-            match shop.query(&sql).await {
-                Ok(_) => answered += 1,
+            let begin = std::time::Instant::now();
+            let outcome = match shop.query_with(&sent.sql, &sent.values).await {
+                Ok(table) => match reference.get(&format!("{client}|{}", sent.sql)) {
+                    Some(names) if *names != table.names => {
+                        Err(format!("columns named otherwise\n  here {:?}\n  there {names:?}", table.names))
+                    }
+                    _ => Ok(()),
+                },
+                Err(error) => Err(error),
+            };
+            if begin.elapsed().as_millis() > 1500 {
+                eprintln!("slow: {} ms {client}: {}", begin.elapsed().as_millis(), sent.sql);
+            }
+            match outcome {
+                Ok(()) => answered += 1,
                 Err(error) => {
-                    let told = error.split("\n  rewritten").next().unwrap_or_default();
+                    let told = error.split("\n  ").next().unwrap_or_default();
                     let first = told.lines().collect::<Vec<_>>().join(" ").chars().take(300).collect();
-                    failures.entry(first).or_default().push(format!("{client}: {sql}\n{error}"));
+                    failures.entry(first).or_default().push(format!("{client}: {}\n{error}", sent.sql));
                 }
             }
         }
