@@ -13,6 +13,7 @@ pub mod model;
 pub mod principal;
 pub mod statement;
 pub mod store;
+pub mod throttle;
 pub mod wall;
 
 pub use audit::{AuditEvent, AuditOutcome, AuditSink};
@@ -30,5 +31,6 @@ pub use store::log::{LogStore, LogStoreError, PutOutcome};
 pub use store::memory::MemoryLog;
 pub use store::objects::{ObjectChange, Objects, Relation};
 pub use store::scram::Verifier;
+pub use throttle::Throttle;
 pub use wall::{SecureScanExec, SecuredTable, TableResolver, WallEnvironment};
 pub use store::{AccessNotice, Applied, Fingerprint, SecurityStore};

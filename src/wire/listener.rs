@@ -17,9 +17,9 @@ use super::cancel::{Cancels, Key};
 use super::connection::{Connection, Limits};
 use super::login::Door;
 use super::login::greeting::{Greeting, Packet, greet};
-use super::login::throttle::Throttle;
 use super::login::tls::Identity;
 use super::protocol::{Failure, Input, Output, Socket};
+use crate::access::Throttle;
 use crate::config::TlsPolicy;
 
 /// From the first byte to the end of the login.

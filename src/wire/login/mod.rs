@@ -3,7 +3,6 @@
 pub mod greeting;
 pub mod options;
 pub mod scram;
-pub mod throttle;
 pub mod tls;
 
 use std::time::Instant;
@@ -15,10 +14,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use self::greeting::Packet;
 use self::options::Request;
 use self::scram::{Binding, Exchange, MECHANISM, MECHANISM_PLUS, ScramError, ScramVerifier};
-use self::throttle::Throttle;
 use super::protocol::message::{Reader, utf8};
 use super::protocol::{Failure, Input, Output};
 use super::{Backend, Startup};
+use crate::access::Throttle;
 use crate::error::{Error, Reason};
 use crate::query::Session;
 
