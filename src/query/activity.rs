@@ -48,6 +48,10 @@ impl Activity {
         lock(&self.sessions).values().map(row).collect()
     }
 
+    pub fn count(&self) -> usize {
+        lock(&self.sessions).len()
+    }
+
     /// The user of a session.
     pub fn user(&self, pid: i32) -> Option<String> {
         lock(&self.sessions).get(&pid).map(|entry| lock(entry).row.user.clone())

@@ -147,6 +147,11 @@ impl Lake {
         &self.shared.security
     }
 
+    /// Open sessions, of all doors.
+    pub fn session_count(&self) -> usize {
+        self.shared.activity.count()
+    }
+
     pub(super) fn pool(&self) -> &Pool {
         &self.shared.pool
     }

@@ -1,0 +1,4 @@
+//! What stands before every handler.
+
+pub mod connection;
+pub mod shield;
