@@ -36,7 +36,7 @@ pub async fn run(args: DemoArgs, config: &Config) -> Result<ExitCode> {
         return Err(Error::new(Reason::Configuration, text));
     }
     let lake = lake(&args, config).await?;
-    greet(&lake, &doors, config);
+    greet(&lake, &doors);
     doors.serve(lake, config).await
 }
 
@@ -93,15 +93,15 @@ async fn fill(lake: &Lake, permille: u32) -> Result<()> {
 }
 
 /// What the dataset's demo.sql has to say to whoever started it, in its lines `-- say: TEXT`.
-fn greet(lake: &Lake, doors: &Doors, config: &Config) {
+fn greet(lake: &Lake, doors: &Doors) {
     let script = lake.dataset().demo_sql.as_deref().unwrap_or_default();
     println!();
     for text in script.lines().filter_map(|line| line.strip_prefix("-- say:")) {
         let host = text.replace("{host}", &doors.address.ip().to_string());
         println!("{}", host.replace("{port}", &doors.address.port().to_string()));
     }
-    if config.web != "off" {
-        println!("\n  boards in the browser: http://{}   (the same users)", config.web);
+    if let Some(web) = doors.web_address {
+        println!("\n  boards in the browser: http://{web}   (the same users)");
     }
     println!("\nCtrl-C ends it.");
 }

@@ -7,14 +7,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clap::Args;
+use futures::future::OptionFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, TlsPolicy};
 use crate::error::{Error, Reason, Result};
 use crate::query::{Lake, Opening, Session};
+use crate::web;
 use crate::wire::{self, Backend, ScramVerifier, Startup};
 
+/// The value of the setting `web` that leaves it out.
+const WEB_OFF: &str = "off";
 /// Folder of the certificate, within the lake.
 const TLS_FOLDER: &str = "tls";
 
@@ -32,24 +36,42 @@ pub async fn run(config: &Config) -> Result<ExitCode> {
     let lake = Lake::open_with(&config.lake, super::limits(config)).await?;
     let doors = Doors::open(config).await?;
     println!("serving the lake {} on {}   (Ctrl-C ends it)", config.lake, doors.address);
+    if let Some(web) = doors.web_address {
+        println!("boards on http://{web}");
+    }
     doors.serve(lake, config).await
 }
 
 /// Listening sockets, bound before anything else is promised.
 pub struct Doors {
+    /// Of the Postgres wire.
     pub address: SocketAddr,
+    /// Of the web, unless it is off.
+    pub web_address: Option<SocketAddr>,
     listener: TcpListener,
+    web_listener: Option<TcpListener>,
 }
 
 impl Doors {
     pub async fn open(config: &Config) -> Result<Self> {
-        let listener = bind("listen", &config.listen).await?;
-        let address = listener.local_addr().map_err(|error| Error::of(Reason::Io, error))?;
+        let (listener, address) = bind("listen", &config.listen).await?;
         if config.tls == TlsPolicy::Off && !address.ip().is_loopback() {
             let text = format!("tls = off would send passwords in plain text on {address}");
             return Err(Error::new(Reason::Configuration, text).with_hint("listen on 127.0.0.1, or set tls = require"));
         }
-        Ok(Self { address, listener })
+        let (web_listener, web_address) = match config.web.as_str() {
+            WEB_OFF => (None, None),
+            web => {
+                let (listener, address) = bind("web", web).await?;
+                (Some(listener), Some(address))
+            }
+        };
+        if let Some(web) = web_address.filter(|web| !web.ip().is_loopback()) {
+            let text = format!("the web would send passwords in plain text on {web}");
+            let hint = "let it listen on 127.0.0.1 and put a proxy with TLS before it, or set web = off";
+            return Err(Error::new(Reason::Configuration, text).with_hint(hint));
+        }
+        Ok(Self { address, web_address, listener, web_listener })
     }
 
     /// Serves until Ctrl-C or SIGTERM, then lets running statements end.
@@ -67,12 +89,15 @@ impl Doors {
             idle_max: config.idle_timeout.0,
             drain_max: config.drain_timeout.0.unwrap_or_default(),
         };
+        let drain_max = settings.drain_max;
         let shutdown = CancellationToken::new();
+        let web = self.web_listener.map(|listener| web::serve(listener, lake.clone(), drain_max, shutdown.clone()));
         let backend = Arc::new(LakeBackend { lake, statement_timeout: config.statement_timeout.0 });
-        let serving = wire::serve(self.listener, backend, settings, shutdown.clone());
+        let wire = wire::serve(self.listener, backend, settings, shutdown.clone());
+        let serving = async { tokio::join!(wire, OptionFuture::from(web)) };
         tokio::pin!(serving);
         tokio::select! {
-            () = &mut serving => {}
+            _ = &mut serving => {}
             () = asked_to_stop() => {
                 tracing::info!("stopping: running statements may end");
                 shutdown.cancel();
@@ -84,12 +109,14 @@ impl Doors {
 }
 
 /// Binds a socket; an address that is taken says which setting to change.
-async fn bind(setting: &str, address: &str) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| {
+async fn bind(setting: &str, address: &str) -> Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).await.map_err(|error| {
         let text = format!("cannot listen on {address}: {error}");
         let hint = format!("another program may hold the port: choose another with --{setting}");
         Error::new(Reason::Configuration, text).with_hint(hint)
-    })
+    })?;
+    let address = listener.local_addr().map_err(|error| Error::of(Reason::Io, error))?;
+    Ok((listener, address))
 }
 
 async fn asked_to_stop() {
