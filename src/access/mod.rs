@@ -31,6 +31,6 @@ pub use store::log::{LogStore, LogStoreError, PutOutcome};
 pub use store::memory::MemoryLog;
 pub use store::objects::{ObjectChange, Objects, Relation};
 pub use store::scram::Verifier;
+pub use store::{AccessNotice, Applied, Fingerprint, SecurityStore};
 pub use throttle::Throttle;
 pub use wall::{SecureScanExec, SecuredTable, TableResolver, WallEnvironment};
-pub use store::{AccessNotice, Applied, Fingerprint, SecurityStore};

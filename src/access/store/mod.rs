@@ -50,6 +50,7 @@ pub struct AccessNotice {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
     epoch: u64,
+    sound: bool,
     principal: Principal,
 }
 
@@ -145,7 +146,8 @@ impl SecurityStore {
     }
 
     pub fn fingerprint(&self, principal: &Principal) -> Fingerprint {
-        Fingerprint { epoch: self.snapshot().epoch(), principal: principal.clone() }
+        let snapshot = self.snapshot();
+        Fingerprint { epoch: snapshot.epoch(), sound: snapshot.is_sound(), principal: principal.clone() }
     }
 
     /// Checks that the principal may, writes one record, and publishes the outcome. All of the statement happens, or nothing.

@@ -34,7 +34,7 @@ pub const BASE_TABLE: &str = "base";
 const NO_SCHEMA: &str = "henna no schema";
 
 impl WallEnvironment {
-    /// Policies may call the functions of `functions`; nothing else is taken from it.
+    /// Policies may call the functions of `functions`, which must not be one session's own; nothing else is taken from it.
     pub fn new(functions: &SessionState) -> Self {
         let template = SessionStateBuilder::new()
             .with_default_features()
@@ -85,7 +85,8 @@ pub struct PolicyChain(Vec<TableId>);
 impl PolicyChain {
     /// The chain that `session` plans in, with one more table. An error where that table is in it already.
     pub fn extended(session: &dyn Session, id: &TableId) -> Result<Self> {
-        let mut chain = session.config().get_extension::<Self>().map(|chain| chain.as_ref().clone()).unwrap_or_default();
+        let mut chain =
+            session.config().get_extension::<Self>().map(|chain| chain.as_ref().clone()).unwrap_or_default();
         if chain.0.contains(id) {
             return Err(external(AccessError::PolicyRecursion(id.table.clone())));
         }

@@ -80,9 +80,7 @@ fn arguments(arguments: &FunctionArguments) -> Option<Vec<&Expr>> {
     match arguments {
         FunctionArguments::None => Some(Vec::new()),
         FunctionArguments::Subquery(_) => None,
-        FunctionArguments::List(list) => {
-            list.args.iter().map(plain_argument).collect()
-        }
+        FunctionArguments::List(list) => list.args.iter().map(plain_argument).collect(),
     }
 }
 

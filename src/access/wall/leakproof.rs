@@ -51,7 +51,9 @@ impl LeakProof<'_> {
 
     fn accepts_like(&self, like: &Like) -> bool {
         let pattern = match like.pattern.as_ref() {
-            Expr::Literal(ScalarValue::Utf8(text) | ScalarValue::LargeUtf8(text) | ScalarValue::Utf8View(text), _) => text,
+            Expr::Literal(ScalarValue::Utf8(text) | ScalarValue::LargeUtf8(text) | ScalarValue::Utf8View(text), _) => {
+                text
+            }
             _ => return false,
         };
         let short = pattern.as_ref().is_none_or(|pattern| pattern.len() <= PATTERN_BYTES_MAX);

@@ -140,8 +140,12 @@ impl SecuredTable {
         request: Request,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let shown = Arc::new(self.schema.project(&request.leaving)?);
-        let masked: Vec<&str> =
-            shown.fields().iter().map(|field| field.name().as_str()).filter(|name| decision.masks.contains_key(*name)).collect();
+        let masked: Vec<&str> = shown
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .filter(|name| decision.masks.contains_key(*name))
+            .collect();
         let rows = if masked.is_empty() { shown.as_ref().clone() } else { self.beneath_masks(decision, &shown) };
         let rows = Arc::new(rows);
         let state = self.environment.state(caller, Arc::clone(&self.raw), Arc::clone(&self.resolver), chain.clone());
@@ -366,12 +370,7 @@ impl TableProvider for SecuredTable {
         Err(self.refuse(Privilege::Delete, "delete from"))
     }
 
-    async fn update(
-        &self,
-        _: &dyn Session,
-        _: Vec<(String, Expr)>,
-        _: Vec<Expr>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
+    async fn update(&self, _: &dyn Session, _: Vec<(String, Expr)>, _: Vec<Expr>) -> Result<Arc<dyn ExecutionPlan>> {
         Err(self.refuse(Privilege::Update, "update"))
     }
 

@@ -78,6 +78,8 @@ async fn a_mask_that_comes_later_covers_a_stored_plan() {
 
 #[tokio::test]
 async fn a_mask_may_look_into_other_tables() {
-    let anna = world("CASE WHEN team IN (SELECT team FROM u) THEN s ELSE 'no' END").await.session("anna");
+    let anna = world("CASE WHEN (SELECT count(*) FROM u WHERE u.team = t.team) > 0 THEN s ELSE 'no' END")
+        .await
+        .session("anna");
     assert_eq!(anna.lines("SELECT s FROM t ORDER BY id").await, ["10", "20", "30"]);
 }

@@ -83,7 +83,10 @@ async fn policies_know_who_asks() {
 
 #[tokio::test]
 async fn a_user_s_attribute_is_a_value_and_no_sql() {
-    let world = ["CREATE POLICY p ON t USING (team = role_attribute('team'))", "ALTER ROLE anna SET henna.team = 'a'' OR ''1''=''1'"];
+    let world = [
+        "CREATE POLICY p ON t USING (team = role_attribute('team'))",
+        "ALTER ROLE anna SET henna.team = 'a'' OR ''1''=''1'",
+    ];
     assert!(ids(&world).await.is_empty());
 }
 
@@ -97,7 +100,8 @@ async fn sub_queries_run_under_the_caller_s_policies() {
 
 #[tokio::test]
 async fn a_sub_query_s_table_without_grant_gives_the_one_error() {
-    let all: Vec<&str> = BASE.iter().copied().chain(["CREATE POLICY p ON t USING (id IN (SELECT id FROM w))"]).collect();
+    let all: Vec<&str> =
+        BASE.iter().copied().chain(["CREATE POLICY p ON t USING (id IN (SELECT id FROM w))"]).collect();
     let world = World::new(&all).await;
     world.admin("REVOKE SELECT ON w FROM anna, team_a").await;
     let error = world.session("anna").ask(IDS).await.unwrap_err();
