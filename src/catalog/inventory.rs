@@ -165,10 +165,19 @@ pub fn sql_type_of(field: &Field) -> SqlType {
         DataType::Decimal128(precision, scale) => SqlType::Numeric { precision: *precision, scale: *scale },
         DataType::Date32 | DataType::Date64 => SqlType::Date,
         DataType::Time32(_) | DataType::Time64(_) => SqlType::Time,
-        DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, zone) => {
-            if zone.is_some() { SqlType::TimestampTz } else { SqlType::Timestamp }
+        DataType::Timestamp(
+            TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond,
+            zone,
+        ) => {
+            if zone.is_some() {
+                SqlType::TimestampTz
+            } else {
+                SqlType::Timestamp
+            }
         }
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => SqlType::Bytea,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            SqlType::Bytea
+        }
         DataType::List(item) | DataType::LargeList(item) if !is_nested(item) => {
             SqlType::Array(Box::new(sql_type_of(item)))
         }

@@ -35,10 +35,6 @@ impl SystemRelation {
         self.positions.get(column).copied()
     }
 
-    pub fn column(&self, name: &str) -> Option<&SystemColumn> {
-        self.position(name).and_then(|position| self.columns.get(position))
-    }
-
     /// Its schema for a session of time zone `zone`.
     pub fn arrow_schema(&self, zone: &str) -> SchemaRef {
         let field = |column: &SystemColumn| types::field(&column.name, &column.type_name, column.nullable, zone);
@@ -148,6 +144,6 @@ mod tests {
     #[test]
     fn system_oids_are_those_of_postgres() {
         assert_eq!(find(PG_CATALOG, "pg_class").unwrap().oid, 1259);
-        assert_eq!(find(PG_CATALOG, "pg_attribute").unwrap().column("attnum").unwrap().type_name, "int2");
+        assert_eq!(column_type("attnum"), Some("int2"));
     }
 }

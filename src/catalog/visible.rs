@@ -49,12 +49,7 @@ fn relations(inventory: &Inventory, security: &SecuritySnapshot, seen: &Visible<
     entries.collect()
 }
 
-fn relation_entry(
-    relation: &Relation,
-    id: &TableId,
-    security: &SecuritySnapshot,
-    seen: &Visible<'_>,
-) -> RelationEntry {
+fn relation_entry(relation: &Relation, id: &TableId, security: &SecuritySnapshot, seen: &Visible<'_>) -> RelationEntry {
     let contract = match &relation.body {
         Body::Table(contract) | Body::Virtual(contract) => Some(contract),
         Body::View { .. } => None,

@@ -40,11 +40,11 @@ fn any_of(left: &Expr, right: &mut Box<Expr>, negated: bool) -> Option<Expr> {
     let items = match inner(right) {
         Expr::Array(array) => array.elem.clone(),
         other if literal(other).is_some() => {
-            let item_type = system_type(left).and_then(|name| engine_type(name));
+            let item_type = system_type(left).and_then(engine_type);
             typed(literal_items(literal(other)?)?, item_type.as_ref())
         }
         Expr::Value(value) if matches!(value.value, Value::Placeholder(_)) => {
-            let item_type = system_type(left).and_then(|name| engine_type(name)).unwrap_or(DataType::Text);
+            let item_type = system_type(left).and_then(engine_type).unwrap_or(DataType::Text);
             let array = DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(item_type), None));
             **right = cast(inner(right).clone(), array);
             return None;

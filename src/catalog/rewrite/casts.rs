@@ -1,10 +1,11 @@
 //! Casts to the types that only PostgreSQL has. An oid type becomes the oid itself, and its name only where it is shown.
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, DataType, Expr, Query, Select, SelectItem, SetExpr,
+    ArrayElemTypeDef, BinaryOperator, DataType, Expr, Query, Select, SelectItem, SetExpr, Value,
 };
 
-use super::build::{as_call, call, column, inner, rename};
+use super::arrays::is_vector;
+use super::build::{as_call, call, cast, column, inner, rename, text};
 use crate::catalog::spec;
 
 /// The casts to an oid type, as the functions that do them, and the functions that show such an oid.
@@ -65,8 +66,11 @@ fn cast_of(operand: &mut Box<Expr>, data_type: &mut DataType) -> Option<Expr> {
         *data_type = target;
     }
     match data_type {
+        DataType::Text | DataType::Varchar(_) if is_vector(operand) => {
+            Some(call("array_to_string", vec![(**operand).clone(), text(" ")]))
+        }
         DataType::Text | DataType::Varchar(_) => shown(operand),
-        DataType::IntegerUnsigned(_) => oid_operand(operand),
+        DataType::IntegerUnsigned(_) => function_oid(operand),
         _ => None,
     }
 }
@@ -80,12 +84,8 @@ fn shown(operand: &Expr) -> Option<Expr> {
     Some(operand)
 }
 
-/// An oid type's value is an oid already; the name of a function is looked up.
-fn oid_operand(operand: &Expr) -> Option<Expr> {
-    let operand = inner(operand);
-    if let Some((name, _)) = as_call(operand) {
-        return OID_TYPES.iter().any(|(_, into, _)| *into == name).then(|| operand.clone());
-    }
+/// The oid of a function that a column names.
+fn function_oid(operand: &Expr) -> Option<Expr> {
     let is_function = column(operand).and_then(|name| spec::column_type(&name)) == Some("regproc");
     is_function.then(|| call("to_regproc", vec![operand.clone()]))
 }
@@ -154,8 +154,13 @@ fn plain_type(data_type: &DataType) -> Option<DataType> {
     })
 }
 
-/// Shows the oids that a SELECT puts out as values of an oid type.
+/// Shows the oids that a SELECT puts out as values of an oid type, and gives literals the type that PostgreSQL gives them.
 pub fn show_outputs(select: &mut Select) {
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+            type_literals(expr, &DataType::Integer(None));
+        }
+    }
     turn_outputs(select, |name| OID_TYPES.iter().find(|(_, into, _)| *into == name).map(|(.., out)| *out));
 }
 
@@ -202,6 +207,29 @@ fn turn_output(expr: &mut Expr, turn: impl Fn(&str) -> Option<&'static str> + Co
                 && let Some(other) = turn(&name)
             {
                 rename(expr, other);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A whole number that is put out as it stands is an INTEGER where it fits, or an oid beside oids in a CASE.
+fn type_literals(expr: &mut Expr, wanted: &DataType) {
+    match expr {
+        Expr::Nested(nested) => type_literals(nested, wanted),
+        Expr::Value(value) => {
+            let fits = matches!(&value.value, Value::Number(digits, _) if digits.parse::<i32>().is_ok());
+            if fits {
+                *expr = cast(expr.clone(), wanted.clone());
+            }
+        }
+        Expr::Case { conditions, else_result, .. } => {
+            let results = conditions.iter().map(|when| &when.result).chain(else_result.as_deref());
+            let is_oid = |result: &Expr| column(result).and_then(|name| spec::column_type(&name)) == Some("oid");
+            let wanted = if results.clone().any(is_oid) { DataType::IntegerUnsigned(None) } else { wanted.clone() };
+            conditions.iter_mut().for_each(|when| type_literals(&mut when.result, &wanted));
+            if let Some(otherwise) = else_result {
+                type_literals(otherwise, &wanted);
             }
         }
         _ => {}

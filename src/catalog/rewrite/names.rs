@@ -26,7 +26,7 @@ pub fn name_columns(select: &mut Select) {
             SelectItem::ExprWithAlias { expr, alias } => (expr, Some(bare(alias))),
             _ => continue,
         };
-        let is_column = name.is_none() && matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+        let is_column = name.is_none() && is_column(expr);
         let plain =
             name.clone().or_else(|| figure(expr).map(|(name, _)| name)).unwrap_or_else(|| "?column?".to_owned());
         let key = if is_column { expr.to_string().to_lowercase() } else { plain.clone() };
@@ -36,6 +36,14 @@ pub fn name_columns(select: &mut Select) {
             let alias = Ident::with_quote('"', unique);
             *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
         }
+    }
+}
+
+fn is_column(expr: &Expr) -> bool {
+    match expr {
+        Expr::Identifier(ident) => super::operators::session_word(ident).is_none(),
+        Expr::CompoundIdentifier(_) => true,
+        _ => false,
     }
 }
 
@@ -153,7 +161,11 @@ mod tests {
         let cases = [
             ("SELECT 1, 'x', NULL, true", vec!["?column?", "?column?", "?column?", "bool"]),
             ("SELECT 1::int8, count(*), max(a) + 1 FROM t", vec!["int8", "count", "?column?"]),
-            ("SELECT pg_catalog.version(), current_user", vec!["version", "current_user"]),
+            (
+                "SELECT pg_catalog.version(), current_user, current_schema",
+                vec!["version", "current_user", "current_schema"],
+            ),
+            ("SELECT 't'::regclass::oid", vec!["oid"]),
             ("SELECT a::text, (SELECT b FROM u), CASE WHEN a THEN 1 END FROM t", vec!["a", "b", "case"]),
             (
                 "SELECT CASE WHEN a THEN 1 ELSE b::text END, CASE WHEN a THEN 1 ELSE 'x'::text END FROM t",

@@ -1,8 +1,8 @@
 //! Operators, collations, names of functions: what PostgreSQL lets one qualify and the engine does not.
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, FunctionArguments, Ident, Value, ValueWithSpan};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, Expr, FunctionArguments, Ident, Value, ValueWithSpan};
 
-use super::build::{bare, call, column, inner, literal, object_name, parts, text};
+use super::build::{bare, call, cast, column, inner, literal, object_name, parts, text};
 use crate::catalog::spec;
 
 pub fn rewrite(expr: &mut Expr) {
@@ -33,6 +33,10 @@ pub fn rewrite(expr: &mut Expr) {
                 && SESSION_WORDS.contains(&name.as_str())
             {
                 *expr = call(&name.clone(), Vec::new());
+            } else if let [name] = parts(&function.name).as_slice()
+                && let Some((_, data_type)) = COUNTING.iter().find(|(counting, _)| counting == name)
+            {
+                *expr = cast(expr.clone(), data_type.clone());
             }
         }
         Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
@@ -47,11 +51,23 @@ pub fn rewrite(expr: &mut Expr) {
     }
 }
 
+/// Functions that count, which the engine gives an unsigned type.
+const COUNTING: [(&str, DataType); 8] = [
+    ("row_number", DataType::BigInt(None)),
+    ("rank", DataType::BigInt(None)),
+    ("dense_rank", DataType::BigInt(None)),
+    ("ntile", DataType::Integer(None)),
+    ("cardinality", DataType::Integer(None)),
+    ("array_length", DataType::Integer(None)),
+    ("array_ndims", DataType::Integer(None)),
+    ("array_position", DataType::Integer(None)),
+];
+
 /// Words that are functions without parentheses.
 const SESSION_WORDS: [&str; 6] =
     ["current_catalog", "current_role", "current_schema", "current_user", "session_user", "user"];
 
-fn session_word(ident: &Ident) -> Option<String> {
+pub fn session_word(ident: &Ident) -> Option<String> {
     let word = bare(ident);
     (ident.quote_style.is_none() && SESSION_WORDS.contains(&word.as_str())).then_some(word)
 }

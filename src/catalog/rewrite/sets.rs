@@ -1,6 +1,6 @@
 //! Functions that give many rows, where they stand among the columns.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, BinaryOperator, DataType, Expr};
+use datafusion::sql::sqlparser::ast::{AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, Expr};
 
 use super::arrays::{is_vector, last_position};
 use super::build::{as_call, bare, call, cast, inner, number, text};
@@ -42,19 +42,25 @@ pub fn rewrite(expr: &mut Expr) {
 
 /// The positions in a dimension of an array, a row each: of a vector from 0, of any other from 1.
 fn subscripts(array: &Expr, dimension: &Expr) -> Expr {
-    let upper = cast(call("array_upper", vec![array.clone(), dimension.clone()]), DataType::BigInt(None));
-    let bounds = if is_vector(array) {
-        let last = Expr::BinaryOp { left: Box::new(upper), op: BinaryOperator::Minus, right: Box::new(number(1)) };
-        vec![number(0), last]
-    } else {
-        vec![number(1), upper]
-    };
-    call("unnest", vec![call("generate_series", bounds)])
+    let upper = call("array_upper", vec![array.clone(), dimension.clone()]);
+    let first = if is_vector(array) { 0 } else { 1 };
+    series(first, upper, first)
 }
 
 /// The positions in an array from 1, a row each.
 pub fn positions(array: &Expr) -> Expr {
-    call("unnest", vec![call("generate_series", vec![number(1), last_position(array.clone(), 0)])])
+    series(1, call("cardinality", vec![array.clone()]), 1)
+}
+
+/// The numbers from `first` up to a count, which is the last of them where `first` is 1.
+fn series(first: i64, count: Expr, beyond: i64) -> Expr {
+    let end = Expr::BinaryOp {
+        left: Box::new(cast(count, DataType::BigInt(None))),
+        op: BinaryOperator::Plus,
+        right: Box::new(number(beyond)),
+    };
+    let integers = DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::Integer(None)), None));
+    call("unnest", vec![cast(call("range", vec![number(first), end]), integers)])
 }
 
 /// `(_pg_expandarray(a)).x` are the items, `.n` their positions.

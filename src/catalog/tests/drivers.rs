@@ -117,3 +117,24 @@ async fn existence_and_membership_may_be_shown_and_sorted_by() {
         ORDER BY CASE WHEN oid IN (SELECT indrelid FROM pg_index) THEN 0 ELSE 1 END";
     assert_eq!(shop.lines(sorted).await, ["orders", "daily_revenue"]);
 }
+
+#[tokio::test]
+async fn an_oid_is_shown_as_a_number_and_an_oid_type_as_a_name() {
+    let sql =
+        "SELECT 'orders'::regclass::oid, 'orders'::regclass, 16396::regclass::text, 20::regtype, 'int8'::regtype::oid";
+    assert_eq!(Shop::open().lines(sql).await, ["16396|orders|orders|bigint|20"]);
+}
+
+#[tokio::test]
+async fn a_vector_as_text_is_its_items_with_spaces() {
+    let sql = "SELECT indkey::varchar FROM pg_index WHERE indrelid = 'channel_costs'::regclass";
+    assert_eq!(Shop::open().lines(sql).await, ["1 2"]);
+}
+
+#[tokio::test]
+async fn whole_numbers_are_integers_and_row_numbers_bigints() {
+    let table = Shop::open()
+        .types("SELECT 1, CASE WHEN true THEN 2 END, row_number() OVER (), cardinality(ARRAY[1]), 5000000000")
+        .await;
+    assert_eq!(table, ["Int32", "Int32", "Int64", "Int32", "Int64"]);
+}

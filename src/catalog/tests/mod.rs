@@ -331,6 +331,14 @@ impl Shop {
         Ok(Table { names, rows })
     }
 
+    /// The types of the columns that the statement gives.
+    pub async fn types(&self, sql: &str) -> Vec<String> {
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap().remove(0);
+        rewrite(&mut statement);
+        let plan = self.context.state().statement_to_plan(DfStatement::Statement(Box::new(statement))).await.unwrap();
+        plan.schema().fields().iter().map(|field| field.data_type().to_string()).collect()
+    }
+
     /// The types that the statement wants of its parameters.
     pub async fn parameters(&self, sql: &str) -> Vec<String> {
         let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap().remove(0);

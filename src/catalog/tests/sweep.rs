@@ -64,11 +64,10 @@ fn statements(text: &str) -> Vec<Sent> {
                 found.push(Sent { sql: lines.join("\n").trim().to_owned(), values: std::mem::take(&mut sent.values) });
                 current = None;
             }
-            Some((sent, lines)) if lines.is_empty() && line.starts_with("-- parameters") => {
-                if sent.values.is_empty() {
-                    sent.values = values(line);
-                }
+            Some((sent, lines)) if lines.is_empty() && sent.values.is_empty() && line.starts_with("-- parameters") => {
+                sent.values = values(line);
             }
+            Some((_, lines)) if lines.is_empty() && line.starts_with("-- parameters") => {}
             Some((_, lines)) if lines.is_empty() && line.starts_with("-- reference") => {}
             Some((_, lines)) => lines.push(line),
         }
