@@ -1,0 +1,171 @@
+//! Rights that change while sessions, prepared statements and transactions are open.
+
+use super::super::support::{DEMO_PASSWORD, House, Wire, run};
+
+const TEAMS: &str = "SELECT DISTINCT team FROM orders ORDER BY team";
+
+/// The teams whose orders a client sees.
+async fn teams(client: &Wire) -> Vec<String> {
+    let rows = client.ask(TEAMS).await.unwrap();
+    rows.into_iter().map(|mut row| row.remove(0).unwrap()).collect()
+}
+
+/// Those that a prepared statement sees.
+async fn prepared_teams(client: &Wire, statement: &tokio_postgres::Statement) -> Vec<String> {
+    client.client.query(statement, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+#[test]
+fn a_prepared_statement_follows_alter_policy() {
+    run(async {
+        let house = House::copy().await;
+        let (client, admin) = (house.wire("wecom").await, house.wire("admin").await);
+        let statement = client.client.prepare(TEAMS).await.unwrap();
+        assert_eq!(prepared_teams(&client, &statement).await, ["wecom"]);
+        admin.run("ALTER POLICY orders_wecom ON orders USING (team = 'jd')").await;
+        assert_eq!(prepared_teams(&client, &statement).await, ["jd"]);
+        admin.run("ALTER POLICY orders_wecom ON orders USING (false)").await;
+        assert_eq!(prepared_teams(&client, &statement).await, Vec::<String>::new());
+        admin.run("DROP POLICY orders_wecom ON orders").await;
+        assert_eq!(prepared_teams(&client, &statement).await, Vec::<String>::new());
+        admin.run("CREATE POLICY nulls ON orders FOR SELECT TO wecom_team USING (NULL)").await;
+        assert_eq!(prepared_teams(&client, &statement).await, Vec::<String>::new());
+        admin.run("CREATE POLICY again ON orders FOR SELECT TO wecom_team USING (team IN ('wecom', 'jd'))").await;
+        assert_eq!(prepared_teams(&client, &statement).await, ["jd", "wecom"]);
+        admin.run("CREATE POLICY tight ON orders AS RESTRICTIVE FOR SELECT TO wecom_team USING (team <> 'jd')").await;
+        assert_eq!(prepared_teams(&client, &statement).await, ["wecom"]);
+    });
+}
+
+#[test]
+fn a_prepared_statement_follows_set_role() {
+    run(async {
+        let house = House::copy().await;
+        let admin = house.wire("admin").await;
+        admin.run("CREATE USER two_hats PASSWORD 'henna-demo' NOINHERIT").await;
+        admin.run("GRANT tmall_team TO two_hats; GRANT douyin_team TO two_hats").await;
+        let client = house.wire("two_hats").await;
+        // NOINHERIT: nothing without SET ROLE.
+        assert_eq!(client.ask(TEAMS).await.unwrap_err().sqlstate, "42P01");
+        client.run("SET ROLE tmall_team").await;
+        let statement = client.client.prepare(TEAMS).await.unwrap();
+        assert_eq!(prepared_teams(&client, &statement).await, ["tmall"]);
+        client.run("SET ROLE douyin_team").await;
+        assert_eq!(prepared_teams(&client, &statement).await, ["douyin"]);
+        client.run("RESET ROLE").await;
+        assert!(client.client.query(&statement, &[]).await.is_err());
+        client.run("BEGIN; SET LOCAL ROLE tmall_team").await;
+        assert_eq!(teams(&client).await, ["tmall"]);
+        client.run("ROLLBACK").await;
+        assert!(client.ask(TEAMS).await.is_err());
+        client.run("SET ROLE tmall_team; DISCARD ALL").await;
+        assert!(client.ask(TEAMS).await.is_err());
+    });
+}
+
+#[test]
+fn a_revoke_takes_effect_in_an_open_session() {
+    run(async {
+        let house = House::copy().await;
+        let (client, admin) = (house.wire("wecom").await, house.wire("admin").await);
+        let statement = client.client.prepare(TEAMS).await.unwrap();
+        assert_eq!(prepared_teams(&client, &statement).await, ["wecom"]);
+        admin.run("REVOKE wecom_team FROM wecom").await;
+        assert!(client.client.query(&statement, &[]).await.is_err());
+        let refusal = client.ask("SELECT count(*) FROM mart.rfm").await.unwrap_err();
+        assert_eq!(refusal.sqlstate, "42P01", "{refusal}");
+        admin.run("GRANT wecom_team TO wecom").await;
+        assert_eq!(prepared_teams(&client, &statement).await, ["wecom"]);
+        admin.run("REVOKE SELECT ON orders FROM wecom_team").await;
+        assert!(client.client.query(&statement, &[]).await.is_err());
+        // A view with the rights of its caller falls with its table.
+        assert!(client.ask("SELECT count(*) FROM mart.rfm").await.is_err());
+    });
+}
+
+#[test]
+fn a_user_in_two_teams_sees_the_rows_of_both() {
+    run(async {
+        let house = House::copy().await;
+        let admin = house.wire("admin").await;
+        admin.run("CREATE USER both_teams PASSWORD 'henna-demo' IN ROLE tmall_team, douyin_team").await;
+        let client = house.wire("both_teams").await;
+        assert_eq!(teams(&client).await, ["douyin", "tmall"]);
+        let both = client.value("SELECT count(*) FROM orders").await;
+        let hq = house.wire("hq").await;
+        assert_eq!(hq.value("SELECT count(*) FROM orders WHERE team IN ('tmall', 'douyin')").await, both);
+    });
+}
+
+#[test]
+fn start_up_options_give_no_other_role() {
+    run(async {
+        let house = House::shared().await;
+        for options in [("role", "hq"), ("role", "headquarters"), ("session_authorization", "hq"), ("datafusion.optimizer.max_passes", "0"), ("is_superuser", "on")] {
+            match house.login("wecom", DEMO_PASSWORD, &[options]).await {
+                Ok(client) => assert_eq!(teams(&client).await, ["wecom"], "{options:?}"),
+                Err(refusal) => assert!(!["XX000", "-----"].contains(&refusal.sqlstate.as_str()), "{options:?}: {refusal}"),
+            }
+        }
+        let client = house.login("wecom", DEMO_PASSWORD, &[("statement_timeout", "7s")]).await.unwrap();
+        assert_eq!(client.value("SHOW statement_timeout").await, "7s");
+    });
+}
+
+#[test]
+fn row_security_off_raises_and_never_opens() {
+    run(async {
+        let house = House::shared().await;
+        let client = house.wire("wecom").await;
+        client.run("SET row_security = off").await;
+        assert_eq!(client.ask(TEAMS).await.unwrap_err().sqlstate, "42501");
+        client.run("SET row_security = on").await;
+        assert_eq!(teams(&client).await, ["wecom"]);
+    });
+}
+
+#[test]
+fn logins_that_fail_look_alike() {
+    run(async {
+        let house = House::shared().await;
+        let wrong = house.login("wecom", "wrong", &[]).await.err().unwrap();
+        let mut unknown = house.login("nobody", "wrong", &[]).await.err().unwrap();
+        unknown.message = unknown.message.replace("nobody", "wecom");
+        assert_eq!(wrong.sqlstate, "28P01");
+        assert_eq!(wrong, unknown);
+        // A group role may not log in.
+        let mut group = house.login("headquarters", "henna-demo", &[]).await.err().unwrap();
+        group.message = group.message.replace("headquarters", "wecom");
+        assert_eq!(wrong, group);
+    });
+}
+
+#[test]
+fn rows_are_the_stores_and_the_guides_own() {
+    run(async {
+        let house = House::shared().await;
+        let (store, guide, hq) = (house.wire("store001").await, house.wire("guide001").await, house.wire("hq").await);
+        let by = |column: &str, value: &str| format!("SELECT count(*) FROM orders WHERE {column} = '{value}'");
+        assert_eq!(store.value("SELECT count(*) FROM orders").await, hq.value(&by("store_id", "S001")).await);
+        assert_eq!(store.value("SELECT count(*) FROM orders WHERE store_id <> 'S001'").await, "0");
+        let hers = "one_id IN (SELECT one_id FROM customers WHERE owner_guide_id = 'G001')";
+        let wanted = hq.value(&format!("SELECT count(*) FROM orders WHERE guide_id = 'G001' OR {hers}")).await;
+        assert_eq!(guide.value("SELECT count(*) FROM orders").await, wanted);
+        // A guide sees her customers' names, a store manager does not.
+        assert_eq!(guide.value("SELECT count(*) - count(nickname) FROM customers").await, hq.value("SELECT count(*) - count(nickname) FROM customers WHERE owner_guide_id = 'G001'").await);
+        assert_eq!(store.value("SELECT count(nickname) FROM customers").await, "0");
+        // The attribute that an administrator pinned is not the session's to set.
+        assert!(store.ask("SET henna.store_id = 'S002'").await.is_err());
+    });
+}
+
+#[test]
+fn policies_that_read_each_other_are_an_error() {
+    run(async {
+        let house = House::copy().await;
+        let admin = house.wire("admin").await;
+        admin.run("ALTER POLICY orders_wecom ON orders USING (one_id IN (SELECT one_id FROM customers))").await;
+        let refusal = house.wire("wecom").await.ask(TEAMS).await.unwrap_err();
+        assert!(refusal.message.contains("recursion"), "{refusal}");
+    });
+}

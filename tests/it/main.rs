@@ -1,0 +1,11 @@
+//! The one integration test binary: each link of the query engine costs minutes, so all of it is linked once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod attack;
+mod cli;
+mod crash;
+mod custom_dataset;
+mod map;
+mod online_retail;
+mod slt;
+mod support;
