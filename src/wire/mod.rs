@@ -19,6 +19,7 @@ mod simple;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
+mod text;
 pub mod types;
 
 use std::net::SocketAddr;
@@ -28,6 +29,8 @@ use async_trait::async_trait;
 pub use self::listener::{Settings, serve};
 pub use self::login::scram::ScramVerifier;
 pub use self::login::tls;
+pub use self::protocol::sqlstate::of as sqlstate;
+pub use self::text::text_rows;
 use crate::error::Result;
 use crate::query::Session;
 
