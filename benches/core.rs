@@ -31,7 +31,13 @@ fn permille() -> u32 {
 
 fn henna(lake: &Path, arguments: &[&str], file: Option<&Path>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_henna"));
-    command.arg("--lake").arg(lake).args(arguments).args(file).env("HENNA_ADMIN_PASSWORD", "bench").env("HENNA_LOG", "error");
+    command
+        .arg("--lake")
+        .arg(lake)
+        .args(arguments)
+        .args(file)
+        .env("HENNA_ADMIN_PASSWORD", "bench")
+        .env("HENNA_LOG", "error");
     assert!(command.stdout(Stdio::null()).status().unwrap().success());
 }
 
@@ -80,7 +86,13 @@ async fn rows(session: &Session, sql: &str) -> usize {
 async fn client(lake: Lake) -> Client {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let settings = wire::Settings { tls: TlsPolicy::Off, identity: None, connections_max: 10, idle_max: None, drain_max: Duration::ZERO };
+    let settings = wire::Settings {
+        tls: TlsPolicy::Off,
+        identity: None,
+        connections_max: 10,
+        idle_max: None,
+        drain_max: Duration::ZERO,
+    };
     tokio::spawn(wire::serve(listener, Arc::new(LakeBackend::new(lake, None)), settings, CancellationToken::new()));
     let address = format!("host=127.0.0.1 port={port} user=tmall password=henna-demo dbname=henna");
     let (client, connection) = tokio_postgres::connect(&address, NoTls).await.unwrap();
@@ -114,8 +126,16 @@ fn core(criterion: &mut Criterion) {
         ("scan_tmall", "tmall", SCAN),
         ("rfm_headquarters", "hq", RFM),
         ("rfm_tmall", "tmall", RFM),
-        ("churn_headquarters", "hq", "SELECT churn_level, count(*), avg(p_alive) FROM mart.churn_risk GROUP BY churn_level"),
-        ("roi_headquarters", "hq", "SELECT channel, model, sum(attributed_revenue) FROM mart.channel_roi GROUP BY channel, model"),
+        (
+            "churn_headquarters",
+            "hq",
+            "SELECT churn_level, count(*), avg(p_alive) FROM mart.churn_risk GROUP BY churn_level",
+        ),
+        (
+            "roi_headquarters",
+            "hq",
+            "SELECT channel, model, sum(attributed_revenue) FROM mart.channel_roi GROUP BY channel, model",
+        ),
     ] {
         let session = runtime.block_on(lake.session(lake.principal(role).unwrap())).unwrap();
         group.bench_function(name, |bencher| bencher.to_async(&runtime).iter(|| rows(&session, sql)));

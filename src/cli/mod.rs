@@ -7,7 +7,7 @@ mod functions;
 mod init;
 mod load;
 mod output;
-mod serve;
+pub mod serve;
 mod sql;
 
 use std::error::Error as _;

@@ -92,7 +92,7 @@ impl Doors {
         let drain_max = settings.drain_max;
         let shutdown = CancellationToken::new();
         let web = self.web_listener.map(|listener| web::serve(listener, lake.clone(), drain_max, shutdown.clone()));
-        let backend = Arc::new(LakeBackend { lake, statement_timeout: config.statement_timeout.0 });
+        let backend = Arc::new(LakeBackend::new(lake, config.statement_timeout.0));
         let wire = wire::serve(self.listener, backend, settings, shutdown.clone());
         let serving = async { tokio::join!(wire, OptionFuture::from(web)) };
         tokio::pin!(serving);
@@ -137,9 +137,16 @@ async fn asked_to_stop() {
 }
 
 /// The lake as the wire sees it.
-struct LakeBackend {
+pub struct LakeBackend {
     lake: Lake,
     statement_timeout: Option<std::time::Duration>,
+}
+
+impl LakeBackend {
+    /// `statement_timeout` is that of sessions that set none; `None` is no limit.
+    pub fn new(lake: Lake, statement_timeout: Option<std::time::Duration>) -> Self {
+        Self { lake, statement_timeout }
+    }
 }
 
 #[async_trait]

@@ -93,8 +93,19 @@ fn a_load_reports_what_the_contract_promises() {
     let mut names: Vec<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
     names.sort_unstable();
     let mut wanted = [
-        "table", "source", "rows_read", "rows_added", "rows_updated", "rows_duplicate", "rows_rejected", "identities_new",
-        "identities_merged", "files", "bytes", "version", "seconds",
+        "table",
+        "source",
+        "rows_read",
+        "rows_added",
+        "rows_updated",
+        "rows_duplicate",
+        "rows_rejected",
+        "identities_new",
+        "identities_merged",
+        "files",
+        "bytes",
+        "version",
+        "seconds",
     ];
     wanted.sort_unstable();
     assert_eq!(names, wanted);
@@ -128,7 +139,8 @@ fn a_repeated_load_adds_no_rows() {
 fn the_newest_version_of_a_row_wins() {
     let bench = Bench::new();
     let header = "channel,order_id,order_time,status,paid_amount,updated_at\n";
-    let version = |status: &str, day: &str| format!("{header}tmall,T1,2024-05-01 10:00:00,{status},10.50,{day} 10:00:00\n");
+    let version =
+        |status: &str, day: &str| format!("{header}tmall,T1,2024-05-01 10:00:00,{status},10.50,{day} 10:00:00\n");
     bench.report("orders", &bench.file("a.csv", version("shipped", "2024-05-03")));
     bench.report("orders", &bench.file("b.csv", version("paid", "2024-05-02")));
     assert_eq!(bench.csv("SELECT status FROM orders"), ["shipped"]);
@@ -164,7 +176,8 @@ fn a_bad_cell_is_kept_as_a_reject_with_its_place_and_reason() {
 #[test]
 fn too_many_rejects_stop_the_load_and_nothing_is_added() {
     let bench = Bench::new();
-    let file = bench.file("orders.csv", orders_csv(&[THREE[0], "tmall,T2,yesterday,paid,1.00,", "tmall,T3,2024-05-01,paid,x,"]));
+    let file = bench
+        .file("orders.csv", orders_csv(&[THREE[0], "tmall,T2,yesterday,paid,1.00,", "tmall,T3,2024-05-01,paid,x,"]));
     bench.load("orders", &file, &[]).refused(1, &["2 of 3 rows"]);
     assert_eq!(bench.orders(), Vec::<String>::new());
 }
@@ -191,7 +204,9 @@ fn wrong_tables_files_and_formats_are_told_apart() {
     bench.load("oders", &good, &[]).refused(1, &["table 'oders' does not exist"]);
     bench.load("orders", Path::new("nothing.csv"), &[]).refused(1, &["nothing.csv"]);
     bench.load("orders", &bench.file("orders.doc", "x"), &[]).refused(1, &["orders.doc", "format"]);
-    bench.load("orders", &bench.file("orders.parquet", "PAR1 and then nothing"), &[]).refused(1, &["orders.parquet", "Parquet"]);
+    bench
+        .load("orders", &bench.file("orders.parquet", "PAR1 and then nothing"), &[])
+        .refused(1, &["orders.parquet", "Parquet"]);
     bench.load("orders", &good, &["--source", "nowhere"]).refused(1, &["nowhere"]);
     let mut cut = std::fs::read(bench.file("whole.csv", orders_csv(THREE))).unwrap();
     cut = zstd::encode_all(&cut[..], 3).unwrap();
@@ -251,9 +266,11 @@ fn a_port_in_use_is_told_before_anything_is_promised() {
 #[test]
 fn an_unknown_setting_stops_the_boot_with_exit_2() {
     let bench = Bench::new();
-    ran(bench.command().env("HENNA_LISTNE", "x").arg("config")).refused(2, &["unknown setting 'listne' in HENNA_LISTNE"]);
+    ran(bench.command().env("HENNA_LISTNE", "x").arg("config"))
+        .refused(2, &["unknown setting 'listne' in HENNA_LISTNE"]);
     bench.file("henna.toml", "lisen = \"x\"\n");
-    ran(bench.command().current_dir(bench.folder.path()).arg("config")).refused(2, &["unknown setting 'lisen'", "henna.toml"]);
+    ran(bench.command().current_dir(bench.folder.path()).arg("config"))
+        .refused(2, &["unknown setting 'lisen'", "henna.toml"]);
     ran(bench.command().arg("lode")).refused(2, &["lode"]);
 }
 
@@ -272,7 +289,9 @@ fn config_tells_each_setting_and_its_origin() {
 fn functions_lists_what_sql_offers() {
     let bench = Bench::new();
     let all = ran(bench.command().arg("functions")).ok().out;
-    for name in ["rfm", "rfm_score", "rfm_segment", "churn_risk", "bgnbd_fit", "attribute", "roi", "roas", "cac", "as_of"] {
+    for name in
+        ["rfm", "rfm_score", "rfm_segment", "churn_risk", "bgnbd_fit", "attribute", "roi", "roas", "cac", "as_of"]
+    {
         assert!(all.contains(name), "{name} is not in {all}");
     }
     assert!(ran(bench.command().args(["functions", "roas"])).ok().out.contains("roas"));
@@ -286,10 +305,13 @@ fn sql_prints_csv_and_json_and_keeps_to_the_role() {
     let sql = "SELECT order_id, paid_amount, store_id FROM orders WHERE order_id = 'T1'";
     let as_format = |format: &str| ran(bench.command().args(["sql", "--format", format, "-c", sql])).ok().out;
     assert_eq!(as_format("csv"), "order_id,paid_amount,store_id\nT1,10.50,\n");
-    let line: Value = serde_json::from_str(as_format("json").trim().trim_start_matches('[').trim_end_matches(']')).unwrap();
+    let line: Value =
+        serde_json::from_str(as_format("json").trim().trim_start_matches('[').trim_end_matches(']')).unwrap();
     assert_eq!((line["order_id"].as_str(), &line["store_id"]), (Some("T1"), &Value::Null));
     assert!(as_format("table").contains(" T1 "), "{}", as_format("table"));
-    let as_role = |role: &str| ran(bench.command().args(["sql", "--format", "csv", "--as", role, "-c", "SELECT order_id FROM orders"]));
+    let as_role = |role: &str| {
+        ran(bench.command().args(["sql", "--format", "csv", "--as", role, "-c", "SELECT order_id FROM orders"]))
+    };
     assert_eq!(as_role("douyin_team").ok().out, "order_id\nD1\n");
     as_role("nobody").refused(1, &["nobody"]);
     ran(bench.command().args(["sql", "-c", "SELECT * FROM nothing"])).refused(1, &["\"nothing\" does not exist"]);

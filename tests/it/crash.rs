@@ -17,7 +17,10 @@ fn rows(round: usize) -> String {
     let mut text = "channel,order_id,order_time,status,paid_amount,id_phone\n".to_owned();
     for row in 0..ROWS {
         let (day, phone) = (row % 28 + 1, 1_000_000 + row % 5_000);
-        text.push_str(&format!("tmall,R{round}-{row},2024-{:02}-{day:02} 10:00:00,paid,1.25,1380{phone}\n", round % 12 + 1));
+        text.push_str(&format!(
+            "tmall,R{round}-{row},2024-{:02}-{day:02} 10:00:00,paid,1.25,1380{phone}\n",
+            round % 12 + 1
+        ));
     }
     text
 }

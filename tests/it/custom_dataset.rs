@@ -8,7 +8,8 @@ use super::support::{folder, henna, outside, ran};
 
 fn load_all(lake: &Path, clients: &Path) -> Value {
     ran(henna(lake).args(["init", "--dataset"]).arg(clients.join("dataset"))).ok();
-    let facts: Value = serde_json::from_str(&std::fs::read_to_string(clients.join("data/facts.json")).unwrap()).unwrap();
+    let facts: Value =
+        serde_json::from_str(&std::fs::read_to_string(clients.join("data/facts.json")).unwrap()).unwrap();
     for table in facts["tables"].as_object().unwrap().keys() {
         let file = clients.join(format!("data/{table}.csv"));
         if file.exists() {
@@ -36,7 +37,10 @@ fn a_folder_of_tables_takes_its_files_and_counts_as_python_did() {
     let text = |key: &str| facts[key].as_str().map_or_else(|| facts[key].to_string(), str::to_owned);
     assert_eq!(sums, [format!("{},{},{}", text("sum_total_amount"), text("sum_discount"), text("null_discount"))]);
     assert_eq!(csv(&lake, "SELECT sum(lifetime_points) FROM customers"), [text("sum_points")]);
-    let (tagged, vip) = (facts["tagged_vip"].as_array().unwrap(), "SELECT customer_id FROM customers WHERE 'vip' = ANY(tags) ORDER BY 1");
+    let (tagged, vip) = (
+        facts["tagged_vip"].as_array().unwrap(),
+        "SELECT customer_id FROM customers WHERE 'vip' = ANY(tags) ORDER BY 1",
+    );
     assert_eq!(csv(&lake, vip), tagged.iter().map(Value::to_string).collect::<Vec<_>>());
     for (status, fact) in facts["orders_by_status"].as_object().unwrap() {
         let sql = format!("SELECT count(*), sum(total_amount) FROM orders WHERE status = '{status}'");

@@ -13,7 +13,9 @@ fn cells(text: &str) -> Vec<Vec<String>> {
 #[track_caller]
 fn same(got: &str, wanted: &str, what: &str) {
     match (got.parse::<f64>(), wanted.parse::<f64>()) {
-        (Ok(left), Ok(right)) => assert!((left - right).abs() <= 1e-9 * right.abs(), "{what}: got {got}, expected {wanted}"),
+        (Ok(left), Ok(right)) => {
+            assert!((left - right).abs() <= 1e-9 * right.abs(), "{what}: got {got}, expected {wanted}")
+        }
         _ => assert_eq!(got, wanted, "{what}"),
     }
 }
@@ -54,7 +56,8 @@ fn online_retail_gives_the_published_profile_and_segments() {
     }
 
     let now = "SET TimeZone = 'Europe/London'; SET henna.as_of = '2011-12-10'; ";
-    let mart = csv(&lake, &["-c", &format!("{now}SELECT count(*) AS customers, sum(monetary) AS monetary FROM mart.rfm")]);
+    let mart =
+        csv(&lake, &["-c", &format!("{now}SELECT count(*) AS customers, sum(monetary) AS monetary FROM mart.rfm")]);
     let wanted = expected("expected_rfm_segments.csv");
     let customers: u64 = wanted[1..].iter().map(|row| row[1].parse::<u64>().unwrap()).sum();
     assert_eq!(mart[1][0], customers.to_string());

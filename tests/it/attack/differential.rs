@@ -130,7 +130,11 @@ async fn equal(questions: impl IntoIterator<Item = String>) {
         }
         if got != wanted {
             let brief = |told: String| told.chars().take(600).collect::<String>();
-            faults.push(format!("{sql}\n  walled {}\n  bare   {}", brief(format!("{got:?}")), brief(format!("{wanted:?}"))));
+            faults.push(format!(
+                "{sql}\n  walled {}\n  bare   {}",
+                brief(format!("{got:?}")),
+                brief(format!("{wanted:?}"))
+            ));
         }
     }
     println!("{answered} answered, {refused} refused by both");
@@ -197,7 +201,11 @@ fn an_error_quotes_no_hidden_value() {
 fn a_limit_without_an_order_gives_visible_rows() {
     run(async {
         let walled = House::shared().await.wire("wecom").await;
-        for sql in ["SELECT team FROM orders LIMIT 7", "SELECT team FROM orders OFFSET 5 LIMIT 7", "SELECT team FROM orders FETCH FIRST 7 ROWS ONLY"] {
+        for sql in [
+            "SELECT team FROM orders LIMIT 7",
+            "SELECT team FROM orders OFFSET 5 LIMIT 7",
+            "SELECT team FROM orders FETCH FIRST 7 ROWS ONLY",
+        ] {
             let rows = walled.ask(sql).await.unwrap();
             assert_eq!(rows.len(), 7, "{sql}");
             assert!(rows.iter().all(|row| row[0].as_deref() == Some("wecom")), "{sql}: {rows:?}");

@@ -68,7 +68,9 @@ async fn bare() -> &'static House {
 
 /// Every value quoted, NULL empty.
 fn csv_line(cells: &[Option<String>]) -> String {
-    let quoted = |cell: &Option<String>| cell.as_ref().map_or(String::new(), |text| format!("\"{}\"", text.replace('"', "\"\"")));
+    let quoted = |cell: &Option<String>| {
+        cell.as_ref().map_or(String::new(), |text| format!("\"{}\"", text.replace('"', "\"\"")))
+    };
     format!("{}\n", cells.iter().map(quoted).collect::<Vec<_>>().join(","))
 }
 

@@ -128,15 +128,25 @@ fn explain_tells_neither_policies_nor_counts_of_hidden_rows() {
         let house = House::shared().await;
         let (client, hq) = (house.wire("wecom").await, house.wire("hq").await);
         let all = hq.value("SELECT count(*) FROM orders").await;
-        for form in ["EXPLAIN", "EXPLAIN ANALYZE", "EXPLAIN VERBOSE", "EXPLAIN ANALYZE VERBOSE", "EXPLAIN (ANALYZE, VERBOSE)"] {
-            for sql in ["SELECT count(*) FROM orders", "SELECT nickname FROM customers", "SELECT * FROM orders WHERE order_id LIKE 'x%'", "SELECT * FROM mart.rfm"] {
+        for form in
+            ["EXPLAIN", "EXPLAIN ANALYZE", "EXPLAIN VERBOSE", "EXPLAIN ANALYZE VERBOSE", "EXPLAIN (ANALYZE, VERBOSE)"]
+        {
+            for sql in [
+                "SELECT count(*) FROM orders",
+                "SELECT nickname FROM customers",
+                "SELECT * FROM orders WHERE order_id LIKE 'x%'",
+                "SELECT * FROM mart.rfm",
+            ] {
                 let Ok(rows) = client.ask(&format!("{form} {sql}")).await else { continue };
                 let text: String = rows.iter().flatten().flatten().map(|cell| format!("{cell}\n")).collect();
                 for told in ["wecom'", "team =", "tmall", "pg_has_role", "role_attribute", ".parquet"] {
                     assert!(!text.contains(told), "{form} {sql} tells {told}:\n{text}");
                 }
                 let words = text.split(|letter: char| !letter.is_ascii_digit());
-                assert!(!words.into_iter().any(|word| word == all), "{form} {sql} tells the count of all rows:\n{text}");
+                assert!(
+                    !words.into_iter().any(|word| word == all),
+                    "{form} {sql} tells the count of all rows:\n{text}"
+                );
             }
         }
     });

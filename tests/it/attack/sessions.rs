@@ -101,10 +101,18 @@ fn a_user_in_two_teams_sees_the_rows_of_both() {
 fn start_up_options_give_no_other_role() {
     run(async {
         let house = House::shared().await;
-        for options in [("role", "hq"), ("role", "headquarters"), ("session_authorization", "hq"), ("datafusion.optimizer.max_passes", "0"), ("is_superuser", "on")] {
+        for options in [
+            ("role", "hq"),
+            ("role", "headquarters"),
+            ("session_authorization", "hq"),
+            ("datafusion.optimizer.max_passes", "0"),
+            ("is_superuser", "on"),
+        ] {
             match house.login("wecom", DEMO_PASSWORD, &[options]).await {
                 Ok(client) => assert_eq!(teams(&client).await, ["wecom"], "{options:?}"),
-                Err(refusal) => assert!(!["XX000", "-----"].contains(&refusal.sqlstate.as_str()), "{options:?}: {refusal}"),
+                Err(refusal) => {
+                    assert!(!["XX000", "-----"].contains(&refusal.sqlstate.as_str()), "{options:?}: {refusal}")
+                }
             }
         }
         let client = house.login("wecom", DEMO_PASSWORD, &[("statement_timeout", "7s")]).await.unwrap();
@@ -152,7 +160,10 @@ fn rows_are_the_stores_and_the_guides_own() {
         let wanted = hq.value(&format!("SELECT count(*) FROM orders WHERE guide_id = 'G001' OR {hers}")).await;
         assert_eq!(guide.value("SELECT count(*) FROM orders").await, wanted);
         // A guide sees her customers' names, a store manager does not.
-        assert_eq!(guide.value("SELECT count(*) - count(nickname) FROM customers").await, hq.value("SELECT count(*) - count(nickname) FROM customers WHERE owner_guide_id = 'G001'").await);
+        assert_eq!(
+            guide.value("SELECT count(*) - count(nickname) FROM customers").await,
+            hq.value("SELECT count(*) - count(nickname) FROM customers WHERE owner_guide_id = 'G001'").await
+        );
         assert_eq!(store.value("SELECT count(nickname) FROM customers").await, "0");
         // The attribute that an administrator pinned is not the session's to set.
         assert!(store.ask("SET henna.store_id = 'S002'").await.is_err());
