@@ -285,11 +285,6 @@ impl Wire {
     pub async fn run(&self, sql: &str) {
         self.ask(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
-
-    /// What an error of the extended protocol says.
-    pub fn refusal(error: tokio_postgres::Error) -> Refusal {
-        Refusal::of(error)
-    }
 }
 
 /// A session in this process, its values rendered as the wire renders them.
