@@ -8,7 +8,7 @@ here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 root=$(readlink -f "$here/../..")
 what=${1:-core}
 target=${CARGO_TARGET_DIR:-$root/target}
-henna=${HENNA_BIN:-$target/debug/henna}
+henna=${HENNA:-$target/debug/henna}
 python=$("$here/tools.sh" python)
 export HENNA_LOG=${HENNA_LOG:-warn} LC_ALL=C.UTF-8 PGCONNECT_TIMEOUT=10
 START_SECONDS_MAX=600
@@ -81,6 +81,7 @@ export PGPASSWORD=henna-demo
 client psql bash "$here/psql.sh"
 client psycopg3 "$python" "$here/psycopg3.py"
 client jdbc jdbc
+SERVER_PID=$server PYTHON=$python client memory bash "$here/memory.sh"
 stop
 if [ "$server_code" = 0 ]; then
   passed=$((passed + 1))
