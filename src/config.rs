@@ -14,8 +14,7 @@ const SHIPPED: &str = include_str!("defaults.toml");
 const FILE_NAME: &str = "henna.toml";
 const PREFIX: &str = "HENNA_";
 /// Variables with our prefix that are no settings.
-const NOT_SETTINGS: [&str; 4] =
-    ["HENNA_ADMIN_PASSWORD", "HENNA_TEST_DATA", "HENNA_CLIENTS_DIR", "HENNA_PASSWORD"];
+const NOT_SETTINGS: [&str; 4] = ["HENNA_ADMIN_PASSWORD", "HENNA_TEST_DATA", "HENNA_CLIENTS_DIR", "HENNA_PASSWORD"];
 
 /// The effective settings, each with a meaning stated in `defaults.toml`.
 #[derive(Debug, Clone, Deserialize)]

@@ -106,7 +106,10 @@ fn told(report: &LoadReport) -> String {
     line("rows rejected", report.rows_rejected);
     line("identities new", report.identities_new);
     line("identities merged", report.identities_merged);
-    lines.push(format!("  version {}, {} files, {} bytes, {:.2} s", report.version, report.files, report.bytes, report.seconds));
+    lines.push(format!(
+        "  version {}, {} files, {} bytes, {:.2} s",
+        report.version, report.files, report.bytes, report.seconds
+    ));
     if report.rows_rejected > 0 {
         lines.push("  see SELECT file, line, column_name, reason, raw FROM henna.rejects".to_owned());
     }

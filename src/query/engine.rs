@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::disk_manager::DiskManagerBuilder;
+use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -102,7 +102,18 @@ impl Lake {
         let activity = Arc::default();
         let started_us = chrono::Utc::now().timestamp_micros();
         let wall = Arc::new(WallEnvironment::new(&base));
-        let shared = Shared { store, dataset, security, inventory, activity, started_us, base, wall, pool, survivors: Mutex::default() };
+        let shared = Shared {
+            store,
+            dataset,
+            security,
+            inventory,
+            activity,
+            started_us,
+            base,
+            wall,
+            pool,
+            survivors: Mutex::default(),
+        };
         let lake = Self { shared: Arc::new(shared) };
         lake.plan_views().await?;
         Ok(lake)
@@ -256,8 +267,7 @@ fn base_state(store: &Store, limits: Limits) -> Result<SessionState> {
     options.catalog.default_catalog = super::names::CATALOG.to_owned();
     options.catalog.default_schema = super::names::SEARCH_PATH.to_owned();
     options.explain.physical_plan_only = true;
-    let state =
-        SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
+    let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
     let state = state.with_analyzer_rule(crate::catalog::analyzer_rule()).build();
     let mut context = SessionContext::new_with_state(state);
     henna_udfs::register_all(&mut context).map_err(failure)?;
@@ -266,7 +276,8 @@ fn base_state(store: &Store, limits: Limits) -> Result<SessionState> {
 
 fn runtime(limits: Limits) -> Result<Arc<RuntimeEnv>> {
     let memory = limits.memory_bytes.unwrap_or_else(default_memory_bytes);
-    let disk = DiskManagerBuilder::default().with_max_temp_directory_size(limits.spill_bytes.unwrap_or(SPILL_BYTES_MAX));
+    let disk =
+        DiskManagerBuilder::default().with_max_temp_directory_size(limits.spill_bytes.unwrap_or(SPILL_BYTES_MAX));
     RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
         .with_disk_manager_builder(disk)

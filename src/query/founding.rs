@@ -12,8 +12,8 @@ use crate::access::{LogStore, ObjectChange, SecurityStore, TableId};
 use crate::catalog::inventory::{Body, Inventory};
 use crate::dataset::{Dataset, DatasetFile};
 use crate::error::{Error, Reason, Result};
-use crate::ingest::identity::IdentityKey;
 use crate::ingest;
+use crate::ingest::identity::IdentityKey;
 use crate::lake::{Store, TableName};
 
 /// The mark of a whole lake.
@@ -23,7 +23,8 @@ const DATASET: &str = "dataset/";
 const FORMAT: u32 = 1;
 
 /// What every role may read of the house: these tables show each reader what concerns them.
-const HOUSE_GRANTS: &str = "GRANT SELECT ON henna.tables, henna.functions, henna.sources, henna.settings, henna.activity TO PUBLIC";
+const HOUSE_GRANTS: &str =
+    "GRANT SELECT ON henna.tables, henna.functions, henna.sources, henna.settings, henna.activity TO PUBLIC";
 
 /// The first user.
 pub const ADMIN: &str = "admin";

@@ -139,7 +139,8 @@ impl Names {
 
     /// Which identities were merged into which, at the version that the running statement reads.
     pub(super) async fn survivors(&self) -> Result<Arc<HashMap<i64, i64>>> {
-        let Some(contract) = self.lake.dataset().contract(IDENTITIES).filter(|contract| keeps_identities(contract)) else {
+        let Some(contract) = self.lake.dataset().contract(IDENTITIES).filter(|contract| keeps_identities(contract))
+        else {
             return Ok(Arc::default());
         };
         let snapshot = self.snapshot(&TableName::new(PUBLIC, IDENTITIES)).await?;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use datafusion::error::{DataFusionError, Result as DfResult};
+use datafusion::execution::TaskContext;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
-use datafusion::execution::TaskContext;
 use futures::StreamExt;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::mpsc;
@@ -33,11 +33,8 @@ impl Pool {
         if threads > 0 {
             builder.worker_threads(threads);
         }
-        let runtime = builder
-            .thread_name("henna-query")
-            .enable_all()
-            .build()
-            .map_err(|error| Error::of(Reason::Io, error))?;
+        let runtime =
+            builder.thread_name("henna-query").enable_all().build().map_err(|error| Error::of(Reason::Io, error))?;
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
 

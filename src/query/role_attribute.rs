@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
+use datafusion::common::cast::as_string_array;
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
-use datafusion::common::cast::as_string_array;
 
 use crate::access::{PrincipalHandle, SecurityStore};
 

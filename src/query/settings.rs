@@ -40,8 +40,7 @@ const fn definition(
 }
 
 const SWITCH: Rule = Rule::OneOf(&["on", "off"]);
-const ISOLATION: Rule =
-    Rule::OneOf(&["read uncommitted", "read committed", "repeatable read", "serializable"]);
+const ISOLATION: Rule = Rule::OneOf(&["read uncommitted", "read committed", "repeatable read", "serializable"]);
 
 /// The version of PostgreSQL whose behaviour clients may expect.
 pub const SERVER_VERSION: &str = "16.6";
@@ -113,8 +112,7 @@ pub struct Settings {
 impl Settings {
     /// All settings at their shipped values, each reported setting due to be told.
     pub fn new() -> Self {
-        let initial: BTreeMap<_, _> =
-            DEFINITIONS.iter().map(|entry| (entry.name, entry.shipped.to_owned())).collect();
+        let initial: BTreeMap<_, _> = DEFINITIONS.iter().map(|entry| (entry.name, entry.shipped.to_owned())).collect();
         let changed = DEFINITIONS.iter().filter(|entry| entry.reported).map(|entry| entry.name).collect();
         Self { current: initial.clone(), initial, saved: None, local: BTreeMap::new(), changed }
     }
@@ -257,9 +255,10 @@ impl Default for Settings {
 }
 
 fn find(name: &str) -> Result<&'static Definition> {
-    DEFINITIONS.iter().find(|entry| entry.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
-        Error::new(Reason::UndefinedObject, format!("unrecognized configuration parameter \"{name}\""))
-    })
+    DEFINITIONS
+        .iter()
+        .find(|entry| entry.name.eq_ignore_ascii_case(name))
+        .ok_or_else(|| Error::new(Reason::UndefinedObject, format!("unrecognized configuration parameter \"{name}\"")))
 }
 
 fn fixed(entry: &Definition) -> Error {

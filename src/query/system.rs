@@ -122,7 +122,8 @@ pub(super) async fn table(names: &Arc<Names>, contract: &Contract) -> Result<Arc
         .map(|(column, field)| arrow::compute::cast(column, field.data_type()))
         .collect();
     let columns = fitted.map_err(|error| Error::of(Reason::Internal, error))?;
-    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|error| Error::of(Reason::Internal, error))?;
+    let batch =
+        RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|error| Error::of(Reason::Internal, error))?;
     Ok(Arc::new(MemTable::try_new(schema, vec![vec![batch]]).map_err(failure)?))
 }
 

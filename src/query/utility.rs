@@ -13,24 +13,41 @@ use crate::error::{Error, Reason, Result};
 /// What a session statement does, before it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Utility {
-    Set { name: String, value: String, local: bool },
+    Set {
+        name: String,
+        value: String,
+        local: bool,
+    },
     /// SET name TO DEFAULT, RESET name.
-    Reset { name: String },
+    Reset {
+        name: String,
+    },
     ResetAll,
     /// `None` is NONE.
-    SetRole { name: Option<String>, local: bool },
+    SetRole {
+        name: Option<String>,
+        local: bool,
+    },
     /// `None` is DEFAULT.
-    SetSessionAuthorization { name: Option<String> },
+    SetSessionAuthorization {
+        name: Option<String>,
+    },
     SetTransaction,
-    Show { name: String },
+    Show {
+        name: String,
+    },
     ShowAll,
     Begin,
-    Commit { end: bool },
+    Commit {
+        end: bool,
+    },
     RollBack,
     Savepoint,
     Release,
     RollBackTo,
-    Discard { what: &'static str },
+    Discard {
+        what: &'static str,
+    },
     Deallocate,
     Unlisten,
 }

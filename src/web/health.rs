@@ -39,9 +39,10 @@ pub async fn metrics(State(house): State<Arc<House>>) -> Response {
         writeln!(out, "henna_web_logins {}", house.logins.count(Instant::now()))
     });
     metric(&mut text, "henna_web_answers_total", "counter", "Answers by class of status.", |out| {
-        house.answers.by_class().try_for_each(|(class, count)| {
-            writeln!(out, "henna_web_answers_total{{class=\"{class}\"}} {count}")
-        })
+        house
+            .answers
+            .by_class()
+            .try_for_each(|(class, count)| writeln!(out, "henna_web_answers_total{{class=\"{class}\"}} {count}"))
     });
     let started = house.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     gauge(&mut text, "process_start_time_seconds", "When the server started.", |out| {
@@ -59,7 +60,13 @@ fn gauge(text: &mut String, name: &str, help: &str, samples: impl FnOnce(&mut St
     metric(text, name, "gauge", help, samples);
 }
 
-fn metric(text: &mut String, name: &str, kind: &str, help: &str, samples: impl FnOnce(&mut String) -> std::fmt::Result) {
+fn metric(
+    text: &mut String,
+    name: &str,
+    kind: &str,
+    help: &str,
+    samples: impl FnOnce(&mut String) -> std::fmt::Result,
+) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}").and_then(|()| samples(text));
 }

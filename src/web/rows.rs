@@ -180,10 +180,10 @@ mod tests {
             ("text", Arc::new(StringArray::from(vec!["a\"<b>", "上海"]))),
             ("share", Arc::new(Float64Array::from(vec![0.5, f64::NAN]))),
         ];
-        let found = document(vec![RecordBatch::try_from_iter_with_nullable(
-            columns.into_iter().map(|(name, column)| (name, column, true)),
-        )
-        .unwrap()])
+        let found = document(vec![
+            RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)))
+                .unwrap(),
+        ])
         .await;
         assert_eq!(found["columns"][1], json!({ "name": "time", "type": "timestamp" }));
         assert_eq!(found["rows"][0], json!([12345.0, "1970-01-01T08:00:00+08:00", "a\"<b>", 0.5]));

@@ -234,7 +234,10 @@ async fn a_request_from_another_site_is_refused() {
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(server.query(&headers, "SELECT 1").await.status, status, "{origin}");
     }
-    assert_eq!(server.send("POST", "/logout", &[("sec-fetch-site", "cross-site"), ("cookie", &cookie)], "").await.status, 403);
+    assert_eq!(
+        server.send("POST", "/logout", &[("sec-fetch-site", "cross-site"), ("cookie", &cookie)], "").await.status,
+        403
+    );
     assert_eq!(server.get("/boards/sales", &cookie).await.status, 200, "still logged in");
 }
 

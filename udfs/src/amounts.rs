@@ -71,9 +71,9 @@ impl Amount for f64 {
 /// The type an amount is read in: Decimal128 for decimals, Float64 for other numbers and NULL.
 pub(crate) fn coerce_amount(function: &str, argument: &str, data_type: &DataType) -> Result<DataType> {
     match data_type {
-        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) | DataType::Decimal128(precision, scale) => {
-            Ok(DataType::Decimal128(*precision, *scale))
-        }
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale) => Ok(DataType::Decimal128(*precision, *scale)),
         DataType::Decimal256(_, scale) => Ok(DataType::Decimal128(DECIMAL128_MAX_PRECISION, *scale)),
         DataType::Null => Ok(DataType::Float64),
         DataType::Dictionary(_, value) => coerce_amount(function, argument, value),

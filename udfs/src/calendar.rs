@@ -90,7 +90,8 @@ impl Calendar {
             return near;
         }
         // Local midnight lies within a day and a half of UTC midnight; halve towards it.
-        let (mut low, mut high) = (near.saturating_sub(2 * self.units_per_day), near.saturating_add(2 * self.units_per_day));
+        let (mut low, mut high) =
+            (near.saturating_sub(2 * self.units_per_day), near.saturating_add(2 * self.units_per_day));
         while low < high {
             let middle = low + (high - low) / 2;
             if i64::from(self.day(middle)) >= next {
@@ -108,7 +109,9 @@ pub(crate) fn coerce_times(function: &str, ts: &DataType, as_of: &DataType) -> R
     let ts = coerce_time(function, "ts", ts)?;
     let as_of = match (&ts, as_of) {
         (_, DataType::Null | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) => ts.clone(),
-        (DataType::Timestamp(_, Some(zone)), DataType::Timestamp(unit, Some(_))) => DataType::Timestamp(*unit, Some(Arc::clone(zone))),
+        (DataType::Timestamp(_, Some(zone)), DataType::Timestamp(unit, Some(_))) => {
+            DataType::Timestamp(*unit, Some(Arc::clone(zone)))
+        }
         (_, other) => coerce_time(function, "as_of", other)?,
     };
     Ok((ts, as_of))
@@ -183,9 +186,12 @@ mod tests {
 
     #[test]
     fn every_unit_floors_towards_the_past() {
-        for (unit, second) in
-            [(TimeUnit::Second, 1), (TimeUnit::Millisecond, 1_000), (TimeUnit::Microsecond, 1_000_000), (TimeUnit::Nanosecond, 1_000_000_000)]
-        {
+        for (unit, second) in [
+            (TimeUnit::Second, 1),
+            (TimeUnit::Millisecond, 1_000),
+            (TimeUnit::Microsecond, 1_000_000),
+            (TimeUnit::Nanosecond, 1_000_000_000),
+        ] {
             let mut calendar = Calendar::of("f", &DataType::Timestamp(unit, None)).unwrap();
             assert_eq!(calendar.day(-1), -1);
             assert_eq!(calendar.day(86_400 * second), 1);

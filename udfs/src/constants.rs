@@ -9,7 +9,12 @@ use datafusion_expr::ColumnarValue;
 use datafusion_expr::function::AccumulatorArgs;
 
 /// The constant value of argument `index` of an aggregate, None when the argument was not given.
-pub(crate) fn aggregate_constant(args: &AccumulatorArgs<'_>, function: &str, index: usize, argument: &str) -> Result<Option<ScalarValue>> {
+pub(crate) fn aggregate_constant(
+    args: &AccumulatorArgs<'_>,
+    function: &str,
+    index: usize,
+    argument: &str,
+) -> Result<Option<ScalarValue>> {
     let Some(expr) = args.exprs.get(index) else {
         return Ok(None);
     };

@@ -51,7 +51,12 @@ impl<C: DayCell> DayLog<C> {
     pub fn take(&mut self, groups: usize) -> Result<Self> {
         self.fold()?;
         let split = self.cells.partition_point(|(cell_key, _)| group_of(*cell_key) < groups);
-        let rest: Vec<_> = self.cells.split_off(split).into_iter().map(|(cell_key, cell)| (cell_key - ((groups as u64) << 32), cell)).collect();
+        let rest: Vec<_> = self
+            .cells
+            .split_off(split)
+            .into_iter()
+            .map(|(cell_key, cell)| (cell_key - ((groups as u64) << 32), cell))
+            .collect();
         let taken = Self { folded: split, cells: std::mem::replace(&mut self.cells, rest), groups };
         self.folded = self.cells.len();
         self.groups = self.groups.saturating_sub(groups);

@@ -2,7 +2,8 @@
 
 use datafusion_expr::{DocSection, Documentation};
 
-pub(crate) const RFM: DocSection = section("RFM", "Recency, frequency, monetary value: who bought lately, often, much.");
+pub(crate) const RFM: DocSection =
+    section("RFM", "Recency, frequency, monetary value: who bought lately, often, much.");
 pub(crate) const CHURN: DocSection = section("Churn", "How likely it is that a customer is gone.");
 pub(crate) const LIFETIME: DocSection = section("Lifetime", "Buy-till-you-die models of the customer base.");
 pub(crate) const ATTRIBUTION: DocSection = section("Attribution", "Which channel earned a conversion.");
@@ -21,7 +22,8 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub fn build(self) -> Documentation {
-        let mut builder = Documentation::builder(self.section, self.description, self.syntax).with_sql_example(format!("```sql\n{}\n```", self.example));
+        let mut builder = Documentation::builder(self.section, self.description, self.syntax)
+            .with_sql_example(format!("```sql\n{}\n```", self.example));
         for (name, meaning) in self.arguments {
             builder = builder.with_argument(*name, *meaning);
         }

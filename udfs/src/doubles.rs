@@ -25,7 +25,11 @@ pub(crate) fn coerce_double(function: &str, argument: &str, data_type: &DataType
 }
 
 /// `compute` for every row that has no NULL among its N doubles; a result that is not finite is NULL.
-pub(crate) fn each_row<const N: usize>(args: &[ColumnarValue; N], rows: usize, compute: impl Fn([f64; N]) -> Option<f64>) -> Result<ColumnarValue> {
+pub(crate) fn each_row<const N: usize>(
+    args: &[ColumnarValue; N],
+    rows: usize,
+    compute: impl Fn([f64; N]) -> Option<f64>,
+) -> Result<ColumnarValue> {
     let constant = args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
     let rows = if constant { 1 } else { rows };
     let arrays = args.iter().map(|argument| argument.to_array(rows)).collect::<Result<Vec<_>>>()?;

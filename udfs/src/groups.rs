@@ -74,7 +74,13 @@ impl<S: GroupStates> Grouped<S> {
 }
 
 impl<S: GroupStates> GroupsAccumulator for Grouped<S> {
-    fn update_batch(&mut self, values: &[ArrayRef], groups: &[usize], filter: Option<&BooleanArray>, total: usize) -> Result<()> {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        groups: &[usize],
+        filter: Option<&BooleanArray>,
+        total: usize,
+    ) -> Result<()> {
         self.0.grow(total);
         self.0.update(values, Rows { groups, filter })
     }

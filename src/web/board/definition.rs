@@ -129,8 +129,7 @@ impl From<OneOrMany> for Names {
 
 impl Board {
     pub fn parse(name: &str, text: &str) -> Result<Self, BoardError> {
-        let board: Self =
-            toml::from_str(text).map_err(|source| BoardError::Toml { board: name.to_owned(), source })?;
+        let board: Self = toml::from_str(text).map_err(|source| BoardError::Toml { board: name.to_owned(), source })?;
         if board.title.is_empty() {
             return Err(BoardError::Untitled { board: name.to_owned() });
         }

@@ -42,7 +42,8 @@ impl Default for Gate {
 impl Gate {
     /// The login of the user, if this is its password.
     pub async fn prove(&self, lake: &Lake, peer: Peer, user: &str, password: String) -> Result<Login, Refusal> {
-        let _place = self.proofs.acquire().await.map_err(|error| Refusal::Fault(HennaError::of(Reason::Shutdown, error)))?;
+        let _place =
+            self.proofs.acquire().await.map_err(|error| Refusal::Fault(HennaError::of(Reason::Shutdown, error)))?;
         if user.len() > USER_BYTES_MAX {
             return Err(Refusal::Wrong);
         }

@@ -125,16 +125,16 @@ mod tests {
         let page = Page::new("<p title=\"{{a}}\">{{b}}</p>", Language::English)
             .text("a", "\"><script>")
             .text("b", "{{word.sign_in}} & {{a}}");
-        assert_eq!(
-            page.render(),
-            "<p title=\"&quot;&gt;&lt;script&gt;\">{{word.sign_in}} &amp; {{a}}</p>"
-        );
+        assert_eq!(page.render(), "<p title=\"&quot;&gt;&lt;script&gt;\">{{word.sign_in}} &amp; {{a}}</p>");
     }
 
     #[test]
     fn words_and_pages_fill_their_places() {
         let item = |text: &str| Page::new("<li>{{text}}</li>", Language::Chinese).text("text", text);
         let page = Page::new("{{word.sign_in}}<ul>{{items}}</ul>{{nobody}}", Language::Chinese);
-        assert_eq!(page.pages("items", [item("1"), item("<")]).render(), "登录<ul><li>1</li><li>&lt;</li></ul>{{nobody}}");
+        assert_eq!(
+            page.pages("items", [item("1"), item("<")]).render(),
+            "登录<ul><li>1</li><li>&lt;</li></ul>{{nobody}}"
+        );
     }
 }

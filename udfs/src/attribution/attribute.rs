@@ -76,8 +76,12 @@ impl AggregateUDFImpl for Attribute {
         if windows.len() > 2 {
             return plan_err!("{NAME}: 5 to 7 arguments are needed, got {}", types.len());
         }
-        let instant = instant_type(&coerce_time(NAME, "touch_ts", touch_ts)?, &coerce_time(NAME, "conversion_ts", conversion_ts)?);
-        let mut coerced = vec![instant.clone(), coerce_text(channel)?, instant, coerce_amount(NAME, "value", value)?, model.clone()];
+        let instant = instant_type(
+            &coerce_time(NAME, "touch_ts", touch_ts)?,
+            &coerce_time(NAME, "conversion_ts", conversion_ts)?,
+        );
+        let mut coerced =
+            vec![instant.clone(), coerce_text(channel)?, instant, coerce_amount(NAME, "value", value)?, model.clone()];
         for (window, argument) in windows.iter().zip(["lookback", "half_life"]) {
             coerced.push(coerce_window(NAME, argument, window)?);
         }

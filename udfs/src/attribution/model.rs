@@ -9,7 +9,9 @@ pub(super) enum Model {
     Linear,
     Position,
     /// The weight of a touch halves with every half-life (microseconds) before the conversion.
-    TimeDecay { half_life: f64 },
+    TimeDecay {
+        half_life: f64,
+    },
 }
 
 pub(super) const RULE: &str = "one of 'first', 'last', 'last_non_direct', 'linear', 'position', 'time_decay'";
@@ -33,7 +35,9 @@ impl Model {
         match self {
             Self::First => only(0, touches),
             Self::Last => only(touches.saturating_sub(1), touches),
-            Self::LastNonDirect => only((0..touches).rev().find(|touch| !is_direct(*touch)).unwrap_or(touches.saturating_sub(1)), touches),
+            Self::LastNonDirect => {
+                only((0..touches).rev().find(|touch| !is_direct(*touch)).unwrap_or(touches.saturating_sub(1)), touches)
+            }
             Self::Linear => vec![1; touches],
             Self::Position => position(touches),
             Self::TimeDecay { half_life } => decayed(times, half_life),

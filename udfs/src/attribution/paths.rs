@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, StringArray, StringViewBuilder, StructArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, StringArray, StringViewBuilder, StructArray,
+};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::Int64Type;
 use datafusion_common::utils::take_function_args;
@@ -36,13 +38,17 @@ impl<A: Amount> Conversion<A> {
 
     fn agree(&mut self, ts: i64, value: Option<A>, scale: i8) -> Result<()> {
         if *self.ts.get_or_insert(ts) != ts {
-            return exec_err!("{NAME}: conversion_ts must be the same in all rows of a group, one group is one conversion");
+            return exec_err!(
+                "{NAME}: conversion_ts must be the same in all rows of a group, one group is one conversion"
+            );
         }
         if let Some(value) = value {
             let first = *self.value.get_or_insert(value);
             if first != value {
                 let (first, value) = (first.to_double(scale), value.to_double(scale));
-                return exec_err!("{NAME}: value must be the same in all rows of a group, got \"{first}\" and \"{value}\"");
+                return exec_err!(
+                    "{NAME}: value must be the same in all rows of a group, got \"{first}\" and \"{value}\""
+                );
             }
         }
         Ok(())
@@ -90,20 +96,24 @@ impl<A: Amount> Paths<A> {
 
     fn push(&mut self, group: usize, ts: i64, channel: &str) -> Result<()> {
         let channel = self.channels.number(channel);
-        let group = u32::try_from(group).map_err(|_| exec_datafusion_err!("{NAME}: more than 2^32 conversions in one partition"))?;
+        let group = u32::try_from(group)
+            .map_err(|_| exec_datafusion_err!("{NAME}: more than 2^32 conversions in one partition"))?;
         self.touches.push(Touch { group, channel, ts });
         Ok(())
     }
 
     fn in_time(&self, touch: i64, conversion: i64) -> bool {
-        touch <= conversion && self.rules.lookback.is_none_or(|lookback| conversion.saturating_sub(touch) as f64 <= lookback)
+        touch <= conversion
+            && self.rules.lookback.is_none_or(|lookback| conversion.saturating_sub(touch) as f64 <= lookback)
     }
 
     /// By group, time, name of the channel.
     fn sort(&mut self) {
         let channels = &self.channels;
         self.touches.sort_unstable_by(|one, two| {
-            (one.group, one.ts).cmp(&(two.group, two.ts)).then_with(|| channels.name(one.channel).cmp(channels.name(two.channel)))
+            (one.group, one.ts)
+                .cmp(&(two.group, two.ts))
+                .then_with(|| channels.name(one.channel).cmp(channels.name(two.channel)))
         });
     }
 
@@ -121,7 +131,9 @@ impl<A: Amount> Paths<A> {
     /// Channels in order of first touch with the sum of their touches' weights; channels without credit are dropped.
     fn credit(&self, path: &[Touch], is_direct: &[bool]) -> Vec<(u32, u64)> {
         let times: Vec<i64> = path.iter().map(|touch| touch.ts).collect();
-        let direct = |touch: usize| path.get(touch).and_then(|touch| is_direct.get(touch.channel as usize)).is_some_and(|direct| *direct);
+        let direct = |touch: usize| {
+            path.get(touch).and_then(|touch| is_direct.get(touch.channel as usize)).is_some_and(|direct| *direct)
+        };
         let mut credits: Vec<(u32, u64)> = Vec::new();
         let mut places: HashMap<u32, usize> = HashMap::new();
         for (touch, weight) in path.iter().zip(self.rules.model.weights(&times, direct)) {
@@ -170,7 +182,8 @@ impl<A: Amount> GroupStates for Paths<A> {
 
     fn merge(&mut self, partials: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
         let [conversion_ts, values, touches] = take_function_args(NAME, partials)?;
-        let (conversion_ts, values, touches) = (conversion_ts.as_primitive::<Int64Type>(), values.as_primitive::<A::Arrow>(), touches.as_list::<i32>());
+        let (conversion_ts, values, touches) =
+            (conversion_ts.as_primitive::<Int64Type>(), values.as_primitive::<A::Arrow>(), touches.as_list::<i32>());
         let each = touches.values().as_struct();
         let (times, channels) = (each.column(0).as_primitive::<Int64Type>(), each.column(1).as_string_view());
         let scale = scale_of(&self.rules.value);
@@ -252,6 +265,8 @@ impl<A: Amount> GroupStates for Paths<A> {
     }
 
     fn bytes(&self) -> usize {
-        self.conversions.capacity() * size_of::<Conversion<A>>() + self.touches.capacity() * size_of::<Touch>() + self.channels.bytes
+        self.conversions.capacity() * size_of::<Conversion<A>>()
+            + self.touches.capacity() * size_of::<Touch>()
+            + self.channels.bytes
     }
 }

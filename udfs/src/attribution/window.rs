@@ -21,7 +21,9 @@ pub(super) fn window_micros(function: &str, argument: &str, value: &ScalarValue)
     let micros = match value {
         nothing if nothing.is_null() => return Ok(None),
         ScalarValue::Float64(Some(days)) => days * DAY_MICROS,
-        ScalarValue::IntervalDayTime(Some(IntervalDayTime { days, milliseconds })) => f64::from(*days) * DAY_MICROS + f64::from(*milliseconds) * 1e3,
+        ScalarValue::IntervalDayTime(Some(IntervalDayTime { days, milliseconds })) => {
+            f64::from(*days) * DAY_MICROS + f64::from(*milliseconds) * 1e3
+        }
         ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano { months: 0, days, nanoseconds })) => {
             f64::from(*days) * DAY_MICROS + *nanoseconds as f64 / 1e3
         }
@@ -29,9 +31,15 @@ pub(super) fn window_micros(function: &str, argument: &str, value: &ScalarValue)
         ScalarValue::DurationMillisecond(Some(length)) => *length as f64 * micros_of(TimeUnit::Millisecond),
         ScalarValue::DurationMicrosecond(Some(length)) => *length as f64 * micros_of(TimeUnit::Microsecond),
         ScalarValue::DurationNanosecond(Some(length)) => *length as f64 * micros_of(TimeUnit::Nanosecond),
-        other => return exec_err!("{function}: {argument} must be given in days or shorter units, got {}", quoted(other)),
+        other => {
+            return exec_err!("{function}: {argument} must be given in days or shorter units, got {}", quoted(other));
+        }
     };
-    if micros.is_finite() { Ok(Some(micros)) } else { exec_err!("{function}: {argument} must be finite, got {}", quoted(value)) }
+    if micros.is_finite() {
+        Ok(Some(micros))
+    } else {
+        exec_err!("{function}: {argument} must be finite, got {}", quoted(value))
+    }
 }
 
 fn micros_of(unit: TimeUnit) -> f64 {

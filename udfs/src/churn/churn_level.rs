@@ -96,7 +96,9 @@ fn thresholds(args: &ScalarFunctionArgs) -> Result<[f64; 3]> {
     }
     let [cooling, at_risk, lost] = thresholds;
     if !(0.0 <= cooling && cooling <= at_risk && at_risk <= lost && lost <= 1.0) {
-        return exec_err!("{NAME}: 0 <= cooling <= at_risk <= lost <= 1 must hold, got \"{cooling}\", \"{at_risk}\", \"{lost}\"");
+        return exec_err!(
+            "{NAME}: 0 <= cooling <= at_risk <= lost <= 1 must hold, got \"{cooling}\", \"{at_risk}\", \"{lost}\""
+        );
     }
     Ok(thresholds)
 }
@@ -118,7 +120,10 @@ mod tests {
     #[test]
     fn a_threshold_belongs_to_the_level_it_opens() {
         let levels = [0.0, 0.4999, 0.5, 0.8, 0.95, 1.0].map(|risk| level(risk, THRESHOLDS));
-        assert_eq!(levels, [Some("active"), Some("active"), Some("cooling"), Some("at_risk"), Some("lost"), Some("lost")]);
+        assert_eq!(
+            levels,
+            [Some("active"), Some("active"), Some("cooling"), Some("at_risk"), Some("lost"), Some("lost")]
+        );
     }
 
     #[test]

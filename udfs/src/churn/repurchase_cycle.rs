@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Float64Builder, Int64Array, Int64Builder, ListArray, StructArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Date32Array, Float64Builder, Int64Array, Int64Builder, ListArray, StructArray,
+};
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Fields, Int64Type};
@@ -182,13 +184,16 @@ impl GroupStates for States {
             lengths.push(cells.len());
             Ok(())
         })?;
-        let last: Int64Array = self.last.iter().zip(&lengths).map(|(last, days)| (*days > 0).then_some(*last)).collect();
-        let lists = ListArray::try_new(day_field(), list_offsets(NAME, lengths)?, Arc::new(Date32Array::from(days)), None)?;
+        let last: Int64Array =
+            self.last.iter().zip(&lengths).map(|(last, days)| (*days > 0).then_some(*last)).collect();
+        let lists =
+            ListArray::try_new(day_field(), list_offsets(NAME, lengths)?, Arc::new(Date32Array::from(days)), None)?;
         Ok(vec![Arc::new(last), Arc::new(lists)])
     }
 
     fn values(&mut self) -> Result<ArrayRef> {
-        let (mut n_gaps, mut means, mut deviations) = (Int64Builder::new(), Float64Builder::new(), Float64Builder::new());
+        let (mut n_gaps, mut means, mut deviations) =
+            (Int64Builder::new(), Float64Builder::new(), Float64Builder::new());
         let mut seen = Vec::with_capacity(self.last.len());
         self.days.for_each_group(|cells| {
             let gaps = Gaps::of(cells);

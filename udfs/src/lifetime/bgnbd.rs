@@ -21,7 +21,13 @@ impl Customers {
     /// x a whole number from 0, 0 <= t_x <= t, t_x 0 when x is, weight above 0, all finite.
     pub fn is_valid(&self) -> bool {
         let finite = [self.x, self.t_x, self.t, self.weight].iter().all(|number| number.is_finite());
-        finite && self.x >= 0.0 && self.x.fract() == 0.0 && self.t_x >= 0.0 && self.t_x <= self.t && self.weight > 0.0 && (self.x > 0.0 || self.t_x == 0.0)
+        finite
+            && self.x >= 0.0
+            && self.x.fract() == 0.0
+            && self.t_x >= 0.0
+            && self.t_x <= self.t
+            && self.weight > 0.0
+            && (self.x > 0.0 || self.t_x == 0.0)
     }
 }
 
@@ -50,11 +56,14 @@ pub(super) fn fit(customers: &[Customers]) -> Option<Fit> {
     }
     // In mean observation lengths alpha is of the order of 1, whatever the unit.
     let unit = if mean_t > 0.0 { mean_t } else { 1.0 };
-    let scaled: Vec<Customers> = customers.iter().map(|each| Customers { t_x: each.t_x / unit, t: each.t / unit, ..*each }).collect();
+    let scaled: Vec<Customers> =
+        customers.iter().map(|each| Customers { t_x: each.t_x / unit, t: each.t / unit, ..*each }).collect();
     let mut best: Option<Minimum<4>> = None;
     for start in STARTS {
         let found = minimise(start, |logs| mean_loss(&scaled, weight, logs));
-        if found.value.is_finite() && best.is_none_or(|best| (found.converged, -found.value) > (best.converged, -best.value)) {
+        if found.value.is_finite()
+            && best.is_none_or(|best| (found.converged, -found.value) > (best.converged, -best.value))
+        {
             best = Some(found);
         }
         if found.converged {
@@ -97,7 +106,8 @@ fn log_likelihood(customers: &[Customers], params: Params) -> (f64, [f64; 4]) {
             terms = Terms::of(x, params);
         }
         let (ln_alive, ln_ended) = (-(r + x) * (alpha + t).ln(), terms.ln_chance - (r + x) * (alpha + t_x).ln());
-        let (ln_either, alive) = if x > 0.0 { (log_add_exp(ln_alive, ln_ended), logistic(ln_alive - ln_ended)) } else { (ln_alive, 1.0) };
+        let (ln_either, alive) =
+            if x > 0.0 { (log_add_exp(ln_alive, ln_ended), logistic(ln_alive - ln_ended)) } else { (ln_alive, 1.0) };
         let ended = 1.0 - alive;
         value += weight * (terms.value + ln_either);
         gradient[0] += weight * (terms.by_r - alive * (alpha + t).ln() - ended * (alpha + t_x).ln());
@@ -123,12 +133,21 @@ impl Terms {
     fn of(x: f64, params: Params) -> Self {
         let Params { r, alpha, a, b } = params;
         if x == 0.0 {
-            return Self { x, value: r * alpha.ln(), ln_chance: f64::NEG_INFINITY, by_r: alpha.ln(), by_a: 0.0, by_b: 0.0 };
+            return Self {
+                x,
+                value: r * alpha.ln(),
+                ln_chance: f64::NEG_INFINITY,
+                by_r: alpha.ln(),
+                by_a: 0.0,
+                by_b: 0.0,
+            };
         }
         let beta_by_both = digamma(a + b) - digamma(a + b + x);
         Self {
             x,
-            value: ln_gamma(r + x) - ln_gamma(r) + r * alpha.ln() + ln_gamma(a + b) + ln_gamma(b + x) - ln_gamma(b) - ln_gamma(a + b + x),
+            value: ln_gamma(r + x) - ln_gamma(r) + r * alpha.ln() + ln_gamma(a + b) + ln_gamma(b + x)
+                - ln_gamma(b)
+                - ln_gamma(a + b + x),
             ln_chance: a.ln() - (b + x - 1.0).ln(),
             by_r: digamma(r + x) - digamma(r) + alpha.ln(),
             by_a: beta_by_both,
@@ -189,7 +208,11 @@ mod tests {
     fn customers_without_repeat_purchase_give_a_finite_fit_that_did_not_converge() {
         let fit = fit(&[Customers { x: 0.0, t_x: 0.0, t: 10.0, weight: 5.0 }]).unwrap();
         assert!(!fit.converged);
-        assert!([fit.params.r, fit.params.alpha, fit.params.a, fit.params.b, fit.loglik].iter().all(|number| number.is_finite()));
+        assert!(
+            [fit.params.r, fit.params.alpha, fit.params.a, fit.params.b, fit.loglik]
+                .iter()
+                .all(|number| number.is_finite())
+        );
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, PrimitiveArray, StructArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, PrimitiveArray, StructArray,
+};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
 use datafusion_common::utils::take_function_args;
@@ -99,7 +101,8 @@ impl AggregateUDFImpl for BgnbdFit {
 }
 
 fn fields() -> Fields {
-    let mut fields: Vec<Field> = ["r", "alpha", "a", "b", "loglik"].map(|name| Field::new(name, DataType::Float64, true)).into();
+    let mut fields: Vec<Field> =
+        ["r", "alpha", "a", "b", "loglik"].map(|name| Field::new(name, DataType::Float64, true)).into();
     fields.push(Field::new("n", DataType::Int64, true));
     fields.push(Field::new("converged", DataType::Boolean, true));
     Fields::from(fields)
@@ -144,9 +147,12 @@ impl States {
 /// In a fixed order, so that the fit does not depend on how rows were spread.
 fn in_order(weights: &Weights) -> Vec<Customers> {
     let number = f64::from_bits;
-    let mut customers: Vec<Customers> =
-        weights.iter().map(|([x, t_x, t], weight)| Customers { x: number(*x), t_x: number(*t_x), t: number(*t), weight: *weight }).collect();
-    customers.sort_by(|one, two| one.x.total_cmp(&two.x).then(one.t_x.total_cmp(&two.t_x)).then(one.t.total_cmp(&two.t)));
+    let mut customers: Vec<Customers> = weights
+        .iter()
+        .map(|([x, t_x, t], weight)| Customers { x: number(*x), t_x: number(*t_x), t: number(*t), weight: *weight })
+        .collect();
+    customers
+        .sort_by(|one, two| one.x.total_cmp(&two.x).then(one.t_x.total_cmp(&two.t_x)).then(one.t.total_cmp(&two.t)));
     customers
 }
 
@@ -174,7 +180,8 @@ impl GroupStates for States {
     fn merge(&mut self, partials: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
         let [lists] = take_function_args(NAME, partials)?;
         let lists = lists.as_list::<i32>();
-        let columns: Vec<&Float64Array> = lists.values().as_struct().columns().iter().map(|column| column.as_primitive::<Float64Type>()).collect();
+        let columns: Vec<&Float64Array> =
+            lists.values().as_struct().columns().iter().map(|column| column.as_primitive::<Float64Type>()).collect();
         for (row, &group) in rows.groups.iter().enumerate() {
             if lists.is_valid(row) {
                 for index in lists.value_offsets()[row] as usize..lists.value_offsets()[row + 1] as usize {
@@ -195,8 +202,11 @@ impl GroupStates for States {
 
     fn partials(&mut self) -> Result<Vec<ArrayRef>> {
         let customers: Vec<Customers> = self.groups.iter().flat_map(in_order).collect();
-        let column = |number: fn(&Customers) -> f64| -> ArrayRef { Arc::new(Float64Array::from_iter_values(customers.iter().map(number))) };
-        let columns = vec![column(|each| each.x), column(|each| each.t_x), column(|each| each.t), column(|each| each.weight)];
+        let column = |number: fn(&Customers) -> f64| -> ArrayRef {
+            Arc::new(Float64Array::from_iter_values(customers.iter().map(number)))
+        };
+        let columns =
+            vec![column(|each| each.x), column(|each| each.t_x), column(|each| each.t), column(|each| each.weight)];
         let lengths = list_offsets(NAME, self.groups.iter().map(HashMap::len))?;
         let structs = StructArray::try_new(customer_fields(), columns, None)?;
         Ok(vec![Arc::new(ListArray::try_new(customers_field(), lengths, Arc::new(structs), None)?)])
@@ -213,7 +223,11 @@ impl GroupStates for States {
             })
             .collect();
         let column = |number: fn(&Fit) -> f64| -> ArrayRef {
-            Arc::new(fits.iter().map(|fit| fit.as_ref().map(|(fit, _)| number(fit))).collect::<PrimitiveArray<Float64Type>>())
+            Arc::new(
+                fits.iter()
+                    .map(|fit| fit.as_ref().map(|(fit, _)| number(fit)))
+                    .collect::<PrimitiveArray<Float64Type>>(),
+            )
         };
         let columns: Vec<ArrayRef> = vec![
             column(|fit| fit.params.r),

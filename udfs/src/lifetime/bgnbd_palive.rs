@@ -64,7 +64,8 @@ impl ScalarUDFImpl for BgnbdPalive {
         if !PARAMS.iter().all(named) {
             return plan_err!("{NAME}: params must be a struct with the numbers r, alpha, a, b, got {params}");
         }
-        let (x, t_x, t) = (coerce_double(NAME, "x", x)?, coerce_double(NAME, "t_x", t_x)?, coerce_double(NAME, "t", t)?);
+        let (x, t_x, t) =
+            (coerce_double(NAME, "x", x)?, coerce_double(NAME, "t_x", t_x)?, coerce_double(NAME, "t", t)?);
         Ok(vec![params.clone(), x, t_x, t])
     }
 
@@ -76,7 +77,8 @@ impl ScalarUDFImpl for BgnbdPalive {
         let [params, x, t_x, t] = take_function_args(NAME, args.args)?;
         let [r, alpha, a, b] = parameters(&params, args.number_rows)?;
         each_row(&[r, alpha, a, b, x, t_x, t], args.number_rows, |[r, alpha, a, b, x, t_x, t]| {
-            let valid = [r, alpha, a, b].iter().all(|parameter| *parameter > 0.0) && Customers { x, t_x, t, weight: 1.0 }.is_valid();
+            let valid = [r, alpha, a, b].iter().all(|parameter| *parameter > 0.0)
+                && Customers { x, t_x, t, weight: 1.0 }.is_valid();
             valid.then(|| palive(Params { r, alpha, a, b }, x, t_x, t))
         })
     }

@@ -16,7 +16,11 @@ pub(super) fn ln_gamma(mut x: f64) -> f64 {
     let (inverse, square) = (1.0 / x, 1.0 / (x * x));
     let series = inverse
         * (1.0 / 12.0
-            - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square * (1.0 / 1188.0 - square * (691.0 / 360_360.0))))));
+            - square
+                * (1.0 / 360.0
+                    - square
+                        * (1.0 / 1260.0
+                            - square * (1.0 / 1680.0 - square * (1.0 / 1188.0 - square * (691.0 / 360_360.0))))));
     (x - 0.5) * x.ln() - x + HALF_LN_2PI + series - product.ln()
 }
 
@@ -29,7 +33,12 @@ pub(super) fn digamma(mut x: f64) -> f64 {
     }
     let square = 1.0 / (x * x);
     let series = square
-        * (1.0 / 12.0 - square * (1.0 / 120.0 - square * (1.0 / 252.0 - square * (1.0 / 240.0 - square * (1.0 / 132.0 - square * (691.0 / 32_760.0))))));
+        * (1.0 / 12.0
+            - square
+                * (1.0 / 120.0
+                    - square
+                        * (1.0 / 252.0
+                            - square * (1.0 / 240.0 - square * (1.0 / 132.0 - square * (691.0 / 32_760.0))))));
     x.ln() - 0.5 / x - series - sum
 }
 

@@ -44,7 +44,8 @@ pub(super) fn minimise<const N: usize>(start: [f64; N], function: impl Fn(&[f64;
         update(&mut inverse_hessian, &step, &change);
         (at, value, gradient) = (next, next_value, next_gradient);
     }
-    let converged = value.is_finite() && largest(&gradient) < GRADIENT_ENOUGH && at.iter().all(|variable| variable.abs() <= RANGE);
+    let converged =
+        value.is_finite() && largest(&gradient) < GRADIENT_ENOUGH && at.iter().all(|variable| variable.abs() <= RANGE);
     Minimum { at, value, converged }
 }
 
@@ -78,7 +79,8 @@ fn update<const N: usize>(inverse_hessian: &mut [[f64; N]; N], step: &[f64; N], 
     let factor = (1.0 + dot(change, &turned) / curvature) / curvature;
     for i in 0..N {
         for j in 0..N {
-            inverse_hessian[i][j] += factor * step[i] * step[j] - (turned[i] * step[j] + step[i] * turned[j]) / curvature;
+            inverse_hessian[i][j] +=
+                factor * step[i] * step[j] - (turned[i] * step[j] + step[i] * turned[j]) / curvature;
         }
     }
 }
@@ -92,7 +94,9 @@ fn dot<const N: usize>(one: &[f64; N], two: &[f64; N]) -> f64 {
 }
 
 fn largest<const N: usize>(vector: &[f64; N]) -> f64 {
-    vector.iter().fold(0.0, |largest, part| if part.is_finite() { f64::max(largest, part.abs()) } else { f64::INFINITY })
+    vector
+        .iter()
+        .fold(0.0, |largest, part| if part.is_finite() { f64::max(largest, part.abs()) } else { f64::INFINITY })
 }
 
 #[cfg(test)]

@@ -153,7 +153,8 @@ impl<A: Amount> State<A> {
 
     #[inline]
     fn add_amount(&mut self, amount: A) -> Result<()> {
-        self.total = self.total.plus(amount).ok_or_else(|| exec_datafusion_err!("{NAME}: the sum of amount is out of range"))?;
+        self.total =
+            self.total.plus(amount).ok_or_else(|| exec_datafusion_err!("{NAME}: the sum of amount is out of range"))?;
         self.has_amount = true;
         Ok(())
     }
@@ -256,7 +257,11 @@ impl<A: Amount> GroupStates for States<A> {
         let days = self.groups.iter().map(|state| i64::from(as_of.day(state.as_of)) - i64::from(ts.day(state.last)));
         let recency = Int64Array::new(days.collect(), Some(seen.clone()));
         let orders = Int64Array::new(self.groups.iter().map(|state| state.orders).collect(), Some(seen.clone()));
-        Ok(Arc::new(StructArray::try_new(fields, vec![Arc::new(recency), Arc::new(orders), self.totals()], Some(seen))?))
+        Ok(Arc::new(StructArray::try_new(
+            fields,
+            vec![Arc::new(recency), Arc::new(orders), self.totals()],
+            Some(seen),
+        )?))
     }
 
     fn bytes(&self) -> usize {
@@ -266,6 +271,9 @@ impl<A: Amount> GroupStates for States<A> {
 
 impl<A: Amount> States<A> {
     fn totals(&self) -> ArrayRef {
-        amount_array(self.groups.iter().map(|state| state.has_amount.then_some(state.total)), &sum_type(&self.columns.amount))
+        amount_array(
+            self.groups.iter().map(|state| state.has_amount.then_some(state.total)),
+            &sum_type(&self.columns.amount),
+        )
     }
 }

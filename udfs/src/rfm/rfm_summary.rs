@@ -163,7 +163,9 @@ struct DayAmount<A>(Option<A>);
 impl<A: Amount> DayCell for DayAmount<A> {
     fn fold(&mut self, other: &Self) -> Result<()> {
         self.0 = match (self.0, other.0) {
-            (Some(one), Some(two)) => Some(one.plus(two).ok_or_else(|| exec_datafusion_err!("{NAME}: the sum of amount is out of range"))?),
+            (Some(one), Some(two)) => {
+                Some(one.plus(two).ok_or_else(|| exec_datafusion_err!("{NAME}: the sum of amount is out of range"))?)
+            }
             (one, two) => one.or(two),
         };
         Ok(())
@@ -218,7 +220,8 @@ impl<A: Amount> GroupStates for States<A> {
         let [as_of, days] = take_function_args(NAME, partials)?;
         let (as_of, days) = (as_of.as_primitive::<arrow::datatypes::Int32Type>(), days.as_list::<i32>());
         let cells = days.values().as_struct();
-        let (cell_days, amounts) = (cells.column(0).as_primitive::<Date32Type>(), cells.column(1).as_primitive::<A::Arrow>());
+        let (cell_days, amounts) =
+            (cells.column(0).as_primitive::<Date32Type>(), cells.column(1).as_primitive::<A::Arrow>());
         for (row, &group) in rows.groups.iter().enumerate() {
             if as_of.is_null(row) || days.is_null(row) {
                 continue;
@@ -234,7 +237,11 @@ impl<A: Amount> GroupStates for States<A> {
 
     fn take(&mut self, groups: usize) -> Result<Self> {
         let rest = self.as_of.split_off(groups);
-        Ok(Self { columns: self.columns.clone(), as_of: std::mem::replace(&mut self.as_of, rest), days: self.days.take(groups)? })
+        Ok(Self {
+            columns: self.columns.clone(),
+            as_of: std::mem::replace(&mut self.as_of, rest),
+            days: self.days.take(groups)?,
+        })
     }
 
     fn partials(&mut self) -> Result<Vec<ArrayRef>> {
@@ -255,7 +262,8 @@ impl<A: Amount> GroupStates for States<A> {
         let amounts = amount_array(amounts.into_iter(), &sum_type(&self.columns.amount));
         let days = Arc::new(arrow::array::Date32Array::from(days));
         let cells = StructArray::try_new(fields, vec![days, amounts], None)?;
-        let lists = ListArray::try_new(day_field(&self.columns.amount), list_offsets(NAME, lengths)?, Arc::new(cells), None)?;
+        let lists =
+            ListArray::try_new(day_field(&self.columns.amount), list_offsets(NAME, lengths)?, Arc::new(cells), None)?;
         Ok(vec![Arc::new(as_of.finish()), Arc::new(lists)])
     }
 
@@ -279,8 +287,12 @@ impl<A: Amount> GroupStates for States<A> {
             monetary.append_option(mean_amount(cells.get(1..).unwrap_or_default(), scale)?);
             Ok(())
         })?;
-        let columns: Vec<ArrayRef> =
-            vec![Arc::new(frequency.finish()), Arc::new(recency.finish()), Arc::new(time.finish()), Arc::new(monetary.finish())];
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(frequency.finish()),
+            Arc::new(recency.finish()),
+            Arc::new(time.finish()),
+            Arc::new(monetary.finish()),
+        ];
         Ok(Arc::new(StructArray::try_new(fields(), columns, Some(NullBuffer::from(seen)))?))
     }
 

@@ -2,9 +2,9 @@
 
 mod cac;
 mod quotient;
+mod roas;
 #[allow(clippy::module_inception)]
 mod roi;
-mod roas;
 
 pub use cac::Cac;
 pub use roas::Roas;

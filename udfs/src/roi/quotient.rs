@@ -53,7 +53,8 @@ pub(crate) fn quotient_type(types: &[DataType]) -> DataType {
 /// The quotient of every row.
 pub(crate) fn quotient(function: &str, args: &ScalarFunctionArgs, dividend: Dividend) -> Result<ColumnarValue> {
     let [one, two] = take_function_args(function, &args.args)?;
-    let (DataType::Decimal128(_, one_scale), DataType::Decimal128(_, two_scale)) = (one.data_type(), two.data_type()) else {
+    let (DataType::Decimal128(_, one_scale), DataType::Decimal128(_, two_scale)) = (one.data_type(), two.data_type())
+    else {
         return each_row(&[one.clone(), two.clone()], args.number_rows, |[one, two]| match dividend {
             Dividend::First => Some(one / two),
             Dividend::Difference => Some((one - two) / two),
@@ -71,7 +72,8 @@ pub(crate) fn quotient(function: &str, args: &ScalarFunctionArgs, dividend: Divi
             if one.is_null(row) || two.is_null(row) {
                 return None;
             }
-            let (one, two) = (aligned(one.value(row), one_scale, two_scale)?, aligned(two.value(row), two_scale, one_scale)?);
+            let (one, two) =
+                (aligned(one.value(row), one_scale, two_scale)?, aligned(two.value(row), two_scale, one_scale)?);
             match dividend {
                 Dividend::First => divide(one, two, scale),
                 Dividend::Difference => divide(one.checked_sub(two)?, two, scale),
@@ -88,7 +90,8 @@ pub(crate) fn quotient(function: &str, args: &ScalarFunctionArgs, dividend: Divi
 /// The digits of a decimal at the larger of both scales.
 fn aligned(digits: i128, scale: i8, other: i8) -> Option<i256> {
     let ten = i256::from_i128(10);
-    i256::from_i128(digits).checked_mul(ten.checked_pow(u32::try_from((i16::from(other) - i16::from(scale)).max(0)).ok()?)?)
+    i256::from_i128(digits)
+        .checked_mul(ten.checked_pow(u32::try_from((i16::from(other) - i16::from(scale)).max(0)).ok()?)?)
 }
 
 /// `one / two` with `scale` digits after the point, half away from zero; None at zero or beyond 38 digits.
@@ -111,7 +114,10 @@ mod tests {
 
     #[test]
     fn a_quotient_is_rounded_half_away_from_zero() {
-        assert_eq!([of(1, 8), of(-1, 8), of(1, -8), of(1, 3), of(2, 3)], [Some(13), Some(-13), Some(-13), Some(33), Some(67)]);
+        assert_eq!(
+            [of(1, 8), of(-1, 8), of(1, -8), of(1, 3), of(2, 3)],
+            [Some(13), Some(-13), Some(-13), Some(33), Some(67)]
+        );
     }
 
     #[test]

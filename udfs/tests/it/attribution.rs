@@ -29,18 +29,27 @@ async fn every_model_credits_its_touches() {
     assert_eq!(credits(&PATH, HUNDRED, "'last'").await, [["direct", "1.0", "100.00"]]);
     assert_eq!(credits(&PATH, HUNDRED, "'last_non_direct'").await, [["search", "1.0", "100.00"]]);
     let quarter = |channel| [channel, "0.25", "25.00"];
-    assert_eq!(credits(&PATH, HUNDRED, "'linear'").await, [quarter("ads"), quarter("mail"), quarter("search"), quarter("direct")]);
-    let position = [["ads", "0.4", "40.00"], ["mail", "0.1", "10.00"], ["search", "0.1", "10.00"], ["direct", "0.4", "40.00"]];
+    assert_eq!(
+        credits(&PATH, HUNDRED, "'linear'").await,
+        [quarter("ads"), quarter("mail"), quarter("search"), quarter("direct")]
+    );
+    let position =
+        [["ads", "0.4", "40.00"], ["mail", "0.1", "10.00"], ["search", "0.1", "10.00"], ["direct", "0.4", "40.00"]];
     assert_eq!(credits(&PATH, HUNDRED, "'position'").await, position);
     // Ages 21, 14, 7 and 0 days at a half-life of 7: 1, 2, 4 and 8 of 15.
-    let values: Vec<String> = credits(&PATH, "CAST(1.50 AS DECIMAL(18, 2))", "'time_decay'").await.into_iter().map(|mut credit| credit.remove(2)).collect();
+    let values: Vec<String> = credits(&PATH, "CAST(1.50 AS DECIMAL(18, 2))", "'time_decay'")
+        .await
+        .into_iter()
+        .map(|mut credit| credit.remove(2))
+        .collect();
     assert_eq!(values, ["0.10", "0.20", "0.40", "0.80"]);
 }
 
 #[tokio::test]
 async fn a_decimal_is_split_to_the_cent() {
     let thirds = [(1, "'a'"), (2, "'b'"), (3, "'c'")];
-    let values: Vec<String> = credits(&thirds, HUNDRED, "'linear'").await.into_iter().map(|mut credit| credit.remove(2)).collect();
+    let values: Vec<String> =
+        credits(&thirds, HUNDRED, "'linear'").await.into_iter().map(|mut credit| credit.remove(2)).collect();
     assert_eq!(values, ["33.34", "33.33", "33.33"]);
     assert_eq!(credits(&thirds, "-0.01::decimal(18, 2)", "'linear'").await[0][2], "-0.01");
     assert_eq!(credits(&thirds, "3", "'linear'").await[0][2], "1.0");
@@ -58,7 +67,10 @@ async fn lookback_includes_its_edge_and_half_life_is_free() {
     for lookback in ["INTERVAL '14 days'", "14"] {
         assert_eq!(credits(&PATH, HUNDRED, &format!("'first', {lookback}")).await[0][0], "mail", "{lookback}");
     }
-    assert_eq!(credits(&PATH, HUNDRED, "'time_decay', 7, INTERVAL '168 hours'").await, [["search", "0.3333333333333333", "33.33"], ["direct", "0.6666666666666666", "66.67"]]);
+    assert_eq!(
+        credits(&PATH, HUNDRED, "'time_decay', 7, INTERVAL '168 hours'").await,
+        [["search", "0.3333333333333333", "33.33"], ["direct", "0.6666666666666666", "66.67"]]
+    );
     assert_eq!(credits(&PATH, HUNDRED, "'first', NULL").await[0][0], "ads");
 }
 
@@ -72,7 +84,9 @@ async fn touches_after_the_conversion_and_rows_with_null_are_left_out() {
 #[tokio::test]
 async fn channels_may_be_dictionaries_and_views() {
     for kind in ["Utf8View", "LargeUtf8", "Dictionary(Int32, Utf8)"] {
-        let sql = format!("SELECT attribute(DATE '2024-01-01', arrow_cast('ads', '{kind}'), DATE '2024-01-02', 5, 'last')[1]['channel']");
+        let sql = format!(
+            "SELECT attribute(DATE '2024-01-01', arrow_cast('ads', '{kind}'), DATE '2024-01-02', 5, 'last')[1]['channel']"
+        );
         assert_eq!(value(&session(), &sql).await, "ads", "{kind}");
     }
 }
@@ -81,7 +95,10 @@ async fn channels_may_be_dictionaries_and_views() {
 async fn wrong_constants_are_refused() {
     let call = |rest: &str| format!("SELECT attribute(DATE '2024-01-01', 'ads', DATE '2024-01-02', 5, {rest})");
     for (rest, message) in [
-        ("'best'", "attribute: model must be one of 'first', 'last', 'last_non_direct', 'linear', 'position', 'time_decay', got \"best\""),
+        (
+            "'best'",
+            "attribute: model must be one of 'first', 'last', 'last_non_direct', 'linear', 'position', 'time_decay', got \"best\"",
+        ),
         ("NULL", "'time_decay', got NULL"),
         ("'last', -1", "attribute: lookback must be 0 or more, got \"-1"),
         ("'last', 1, 0", "attribute: half_life must be above 0, got \"0"),
@@ -95,17 +112,26 @@ async fn wrong_constants_are_refused() {
 
 #[tokio::test]
 async fn a_group_of_two_conversions_is_refused() {
-    let call = |rows: &str| format!("SELECT attribute(DATE '2024-01-01', 'ads', d, v, 'last') FROM (VALUES {rows}) AS t(d, v)");
+    let call = |rows: &str| {
+        format!("SELECT attribute(DATE '2024-01-01', 'ads', d, v, 'last') FROM (VALUES {rows}) AS t(d, v)")
+    };
     let refused = refusal(&call("(DATE '2024-01-02', 1), (DATE '2024-01-03', 1)")).await;
     assert!(refused.contains("attribute: conversion_ts must be the same in all rows of a group"), "{refused}");
     let refused = refusal(&call("(DATE '2024-01-02', 1.5), (DATE '2024-01-02', 2.5)")).await;
-    assert!(refused.contains("attribute: value must be the same in all rows of a group, got \"1.5\" and \"2.5\""), "{refused}");
+    assert!(
+        refused.contains("attribute: value must be the same in all rows of a group, got \"1.5\" and \"2.5\""),
+        "{refused}"
+    );
 }
 
 /// The first, last and linear credits of the sample of the R package ChannelAttribution, a conversion a path.
 #[tokio::test]
 async fn the_heuristics_of_the_path_sample_are_found() {
-    let (Some(paths), Some(expected)) = (test_data("attribution/paths.csv"), test_data("attribution/ca_heuristics.csv")) else { return };
+    let (Some(paths), Some(expected)) =
+        (test_data("attribution/paths.csv"), test_data("attribution/ca_heuristics.csv"))
+    else {
+        return;
+    };
     let session = session_with(SessionConfig::new().with_target_partitions(4).with_batch_size(1024));
     let (mut touches, mut conversions) = (String::from("path,step,channel,conversions,total\n"), 0);
     for (path, line) in std::fs::read_to_string(paths).unwrap().lines().skip(1).enumerate() {
@@ -128,7 +154,8 @@ async fn the_heuristics_of_the_path_sample_are_found() {
                 SELECT conversions, unnest(attribute(to_timestamp(step), channel, to_timestamp(100000), total, '{model}')) AS c FROM touches GROUP BY path, conversions)
              WHERE conversions > 0 GROUP BY 1"
         );
-        let found: HashMap<String, Vec<String>> = rows(&session, &sql).await.into_iter().map(|row| (row[0].clone(), row)).collect();
+        let found: HashMap<String, Vec<String>> =
+            rows(&session, &sql).await.into_iter().map(|row| (row[0].clone(), row)).collect();
         assert_eq!(found.len(), expected.len());
         for line in &expected {
             close(&found[&line[0]][1], line[column].parse().unwrap(), 1e-6);

@@ -5,9 +5,15 @@ use datafusion::logical_expr::{Documentation, Volatility};
 use super::support::session;
 
 fn documented() -> Vec<(String, Option<Documentation>, Volatility)> {
-    let scalars = henna_udfs::scalar_functions().into_iter().map(|f| (f.name().to_owned(), f.documentation().cloned(), f.signature().volatility));
-    let aggregates = henna_udfs::aggregate_functions().into_iter().map(|f| (f.name().to_owned(), f.documentation().cloned(), f.signature().volatility));
-    let windows = henna_udfs::window_functions().into_iter().map(|f| (f.name().to_owned(), f.documentation().cloned(), f.signature().volatility));
+    let scalars = henna_udfs::scalar_functions()
+        .into_iter()
+        .map(|f| (f.name().to_owned(), f.documentation().cloned(), f.signature().volatility));
+    let aggregates = henna_udfs::aggregate_functions()
+        .into_iter()
+        .map(|f| (f.name().to_owned(), f.documentation().cloned(), f.signature().volatility));
+    let windows = henna_udfs::window_functions()
+        .into_iter()
+        .map(|f| (f.name().to_owned(), f.documentation().cloned(), f.signature().volatility));
     scalars.chain(aggregates).chain(windows).collect()
 }
 
@@ -41,6 +47,9 @@ async fn every_example_runs() {
         let example = documentation.unwrap().sql_example.unwrap();
         let sql = example.trim_start_matches("```sql\n").trim_end_matches("\n```");
         let answer = session.sql(sql).await.unwrap_or_else(|error| panic!("{name}: {error}")).collect().await;
-        assert!(answer.unwrap_or_else(|error| panic!("{name}: {error}")).iter().any(|batch| batch.num_rows() > 0), "{name}");
+        assert!(
+            answer.unwrap_or_else(|error| panic!("{name}: {error}")).iter().any(|batch| batch.num_rows() > 0),
+            "{name}"
+        );
     }
 }

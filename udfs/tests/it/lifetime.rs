@@ -27,7 +27,12 @@ fn register_cdnow(session: &SessionContext) {
     let days = Date32Array::from_iter_values(days.map(|day| Date32Type::parse(&day).unwrap()));
     let cents = lines.iter().map(|line| line[4].replace('.', "").parse::<i128>().unwrap());
     let amounts = Decimal128Array::from_iter_values(cents).with_precision_and_scale(18, 2).unwrap();
-    let batch = RecordBatch::try_from_iter([("id", Arc::new(ids) as _), ("day", Arc::new(days) as _), ("amount", Arc::new(amounts) as _)]).unwrap();
+    let batch = RecordBatch::try_from_iter([
+        ("id", Arc::new(ids) as _),
+        ("day", Arc::new(days) as _),
+        ("amount", Arc::new(amounts) as _),
+    ])
+    .unwrap();
     session.register_batch("cdnow", batch).unwrap();
 }
 
@@ -41,7 +46,8 @@ async fn the_published_fit_of_cdnow_is_found() {
     register_cdnow(&session);
     let fit = rows(&session, FIT_CDNOW).await.remove(0);
     // Six digits of another program's fit of the same data, which rounds to the published .243, 4.414, .793, 2.426, -9582.4.
-    let expected = [(0.242_594_5, 1e-6), (4.413_602, 1e-5), (0.792_922, 1e-5), (2.425_907, 5e-5), (-9_582.429_207, 1e-5)];
+    let expected =
+        [(0.242_594_5, 1e-6), (4.413_602, 1e-5), (0.792_922, 1e-5), (2.425_907, 5e-5), (-9_582.429_207, 1e-5)];
     for (actual, (expected, tolerance)) in fit.iter().zip(expected) {
         close(actual, expected, tolerance);
     }
@@ -110,9 +116,15 @@ async fn palive_of_what_cannot_be_is_null() {
     for arguments in ["-1, 0, 1", "1, 2, 1", "0.5, 1, 2", "NULL, 1, 2", "1, 'NaN'::double, 2"] {
         assert_eq!(of(&format!("bgnbd_palive({PUBLISHED}, {arguments})")).await, "NULL", "{arguments}");
     }
-    assert_eq!(of("bgnbd_palive(named_struct('r', 0.0, 'alpha', 4.414, 'a', 0.793, 'b', 2.426), 1, 1, 2)").await, "NULL");
+    assert_eq!(
+        of("bgnbd_palive(named_struct('r', 0.0, 'alpha', 4.414, 'a', 0.793, 'b', 2.426), 1, 1, 2)").await,
+        "NULL"
+    );
     let refused = refusal("SELECT bgnbd_palive(5, 1, 1, 2)").await;
-    assert!(refused.contains("bgnbd_palive: params must be a struct with the numbers r, alpha, a, b, got Int64"), "{refused}");
+    assert!(
+        refused.contains("bgnbd_palive: params must be a struct with the numbers r, alpha, a, b, got Int64"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
@@ -127,7 +139,12 @@ async fn the_fit_of_online_retail_is_that_of_another_program() {
     let Some(expected) = test_data("online_retail/expected_params.csv") else { return };
     let session = session();
     register_online_retail(&session).await;
-    let sql = FIT_CDNOW.replace("rfm_summary(day, amount, DATE '1997-09-30', 'week')", "rfm_summary(ts, amount, DATE '2011-12-09', 'day')").replace("FROM cdnow", "FROM invoices");
+    let sql = FIT_CDNOW
+        .replace(
+            "rfm_summary(day, amount, DATE '1997-09-30', 'week')",
+            "rfm_summary(ts, amount, DATE '2011-12-09', 'day')",
+        )
+        .replace("FROM cdnow", "FROM invoices");
     let fit = rows(&session, &sql).await.remove(0);
     let expected = csv(&std::fs::read_to_string(expected).unwrap()).remove(0);
     for (actual, expected) in fit.iter().zip(&expected[1..6]) {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use datafusion::arrow::array::{
+    Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext, col};
 use proptest::prelude::{ProptestConfig, proptest};
@@ -28,11 +30,19 @@ fn batches(seed: u64, rows: usize, customers: u64) -> Vec<RecordBatch> {
     let mut batch = |rows: usize| {
         let mut ids: Vec<i64> = (0..rows).map(|_| next(customers) as i64).collect();
         ids.sort_unstable();
-        let ts = TimestampMicrosecondArray::from_iter((0..rows).map(|_| (next(20) > 0).then(|| (next(700 * 24) * 3_600_000_000) as i64))).with_timezone("Asia/Shanghai");
-        let amount = Decimal128Array::from_iter((0..rows).map(|_| (next(10) > 0).then(|| i128::from(next(100_000)) - 1_000))).with_precision_and_scale(18, 2).unwrap();
+        let ts = TimestampMicrosecondArray::from_iter(
+            (0..rows).map(|_| (next(20) > 0).then(|| (next(700 * 24) * 3_600_000_000) as i64)),
+        )
+        .with_timezone("Asia/Shanghai");
+        let amount =
+            Decimal128Array::from_iter((0..rows).map(|_| (next(10) > 0).then(|| i128::from(next(100_000)) - 1_000)))
+                .with_precision_and_scale(18, 2)
+                .unwrap();
         let as_of = Date32Array::from_iter((0..rows).map(|_| Some(600)));
-        let conversion = TimestampMicrosecondArray::from_iter_values((0..rows).map(|_| 650 * day)).with_timezone("Asia/Shanghai");
-        let channel = StringArray::from_iter((0..rows).map(|_| ["ads", "direct", "mail", "search"].get(next(5) as usize)));
+        let conversion =
+            TimestampMicrosecondArray::from_iter_values((0..rows).map(|_| 650 * day)).with_timezone("Asia/Shanghai");
+        let channel =
+            StringArray::from_iter((0..rows).map(|_| ["ads", "direct", "mail", "search"].get(next(5) as usize)));
         let x = Int64Array::from_iter((0..rows).map(|_| Some(next(6) as i64)));
         RecordBatch::try_from_iter([
             ("id", Arc::new(Int64Array::from(ids)) as _),
@@ -49,7 +59,8 @@ fn batches(seed: u64, rows: usize, customers: u64) -> Vec<RecordBatch> {
 }
 
 async fn answer(session: &SessionContext, aggregate: &str) -> Vec<Vec<String>> {
-    rows(session, &format!("SELECT id, {aggregate}, {aggregate} FILTER (WHERE x > 2) FROM t GROUP BY id ORDER BY id")).await
+    rows(session, &format!("SELECT id, {aggregate}, {aggregate} FILTER (WHERE x > 2) FROM t GROUP BY id ORDER BY id"))
+        .await
 }
 
 fn config(partitions: usize) -> SessionConfig {
@@ -78,7 +89,11 @@ async fn all_ways_agree(seed: u64) {
     for aggregate in AGGREGATES {
         let expected = answer(&single, aggregate).await;
         assert_eq!(expected, answer(&parallel, aggregate).await, "{aggregate} in parallel, seed {seed}");
-        assert_eq!(expected, answer(&skipping, aggregate).await, "{aggregate} without partial aggregation, seed {seed}");
+        assert_eq!(
+            expected,
+            answer(&skipping, aggregate).await,
+            "{aggregate} without partial aggregation, seed {seed}"
+        );
         assert_eq!(expected, answer(&sorted, aggregate).await, "{aggregate} of sorted rows, seed {seed}");
     }
 }

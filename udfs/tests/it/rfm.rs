@@ -28,7 +28,11 @@ async fn rfm_takes_text_and_zoned_times_for_as_of() {
     let session = session();
     rows(&session, ORDERS).await;
     // Midnight of July 2 in Shanghai, said in UTC, in Shanghai's time and in text.
-    for as_of in ["arrow_cast('2024-07-01T16:00:00Z', 'Timestamp(Second, Some(\"UTC\"))')", "'2024-07-02'", "'2024-07-02T23:00:00'"] {
+    for as_of in [
+        "arrow_cast('2024-07-01T16:00:00Z', 'Timestamp(Second, Some(\"UTC\"))')",
+        "'2024-07-02'",
+        "'2024-07-02T23:00:00'",
+    ] {
         let sql = format!("SELECT rfm(ts, amount, {as_of})['recency_days'] FROM orders WHERE id = 1");
         assert_eq!(value(&session, &sql).await, "1", "{as_of}");
     }
@@ -38,28 +42,51 @@ async fn rfm_takes_text_and_zoned_times_for_as_of() {
 async fn rfm_of_no_rows_is_null_and_a_filter_leaves_rows_out() {
     let session = session();
     rows(&session, ORDERS).await;
-    assert_eq!(value(&session, "SELECT rfm(ts, amount, DATE '2024-07-02') IS NULL FROM orders WHERE id > 9").await, "true");
-    let filtered = "SELECT rfm(ts, amount, DATE '2024-07-02') FILTER (WHERE amount > 1)['frequency'] FROM orders WHERE id = 1";
+    assert_eq!(
+        value(&session, "SELECT rfm(ts, amount, DATE '2024-07-02') IS NULL FROM orders WHERE id > 9").await,
+        "true"
+    );
+    let filtered =
+        "SELECT rfm(ts, amount, DATE '2024-07-02') FILTER (WHERE amount > 1)['frequency'] FROM orders WHERE id = 1";
     assert_eq!(value(&session, filtered).await, "1");
 }
 
 #[tokio::test]
 async fn rfm_reads_dates_of_any_type_and_amounts_of_any_type() {
-    for ts in ["Date32", "Date64", "Timestamp(Second, None)", "Timestamp(Millisecond, None)", "Timestamp(Nanosecond, Some(\"+08:00\"))"] {
+    for ts in [
+        "Date32",
+        "Date64",
+        "Timestamp(Second, None)",
+        "Timestamp(Millisecond, None)",
+        "Timestamp(Nanosecond, Some(\"+08:00\"))",
+    ] {
         let call = format!("SELECT rfm(arrow_cast(DATE '2024-01-01', '{ts}'), 1.5, DATE '2024-01-31')['recency_days']");
         assert_eq!(value(&session(), &call).await, "30", "{ts}");
     }
-    for (amount, sum) in [("2", "2.0"), ("1.5", "1.5"), ("CAST(1.5 AS DECIMAL(40, 3))", "1.500"), ("'NaN'::double", "NULL")] {
-        assert_eq!(value(&session(), &format!("SELECT rfm(DATE '2024-01-01', {amount}, DATE '2024-01-01')['monetary']")).await, sum, "{amount}");
+    for (amount, sum) in
+        [("2", "2.0"), ("1.5", "1.5"), ("CAST(1.5 AS DECIMAL(40, 3))", "1.500"), ("'NaN'::double", "NULL")]
+    {
+        assert_eq!(
+            value(&session(), &format!("SELECT rfm(DATE '2024-01-01', {amount}, DATE '2024-01-01')['monetary']")).await,
+            sum,
+            "{amount}"
+        );
     }
 }
 
 #[tokio::test]
 async fn rfm_refuses_what_is_no_time_and_no_amount() {
-    assert!(refusal("SELECT rfm(1, 1, DATE '2024-01-01')").await.contains("rfm: ts must be a date or timestamp, got Int64"));
-    assert!(refusal("SELECT rfm(DATE '2024-01-01', 'x', DATE '2024-01-01')").await.contains("rfm: amount must be a number, got Utf8"));
+    assert!(
+        refusal("SELECT rfm(1, 1, DATE '2024-01-01')").await.contains("rfm: ts must be a date or timestamp, got Int64")
+    );
+    assert!(
+        refusal("SELECT rfm(DATE '2024-01-01', 'x', DATE '2024-01-01')")
+            .await
+            .contains("rfm: amount must be a number, got Utf8")
+    );
     let largest = "CAST(99999999999999999999999999999999999999 AS DECIMAL(38, 0))";
-    let sum = format!("SELECT rfm(DATE '2024-01-01', a, DATE '2024-01-01') FROM (VALUES ({largest}), ({largest})) AS t(a)");
+    let sum =
+        format!("SELECT rfm(DATE '2024-01-01', a, DATE '2024-01-01') FROM (VALUES ({largest}), ({largest})) AS t(a)");
     assert!(refusal(&sum).await.contains("rfm: the sum of amount is out of range"));
 }
 
@@ -91,7 +118,8 @@ async fn rfm_summary_of_nobody_is_null_in_every_field() {
 
 #[tokio::test]
 async fn rfm_summary_refuses_an_unknown_unit() {
-    let unit = |unit: &str| format!("SELECT rfm_summary(d, 1, d, {unit}) FROM (VALUES (DATE '2024-01-01', 'day')) AS t(d, u)");
+    let unit =
+        |unit: &str| format!("SELECT rfm_summary(d, 1, d, {unit}) FROM (VALUES (DATE '2024-01-01', 'day')) AS t(d, u)");
     assert!(refusal(&unit("'month'")).await.contains("rfm_summary: unit must be 'day' or 'week', got \"month\""));
     assert!(refusal(&unit("u")).await.contains("rfm_summary: unit must be a constant"));
     assert!(refusal(&unit("NULL")).await.contains("rfm_summary: unit must be 'day' or 'week', got NULL"));
@@ -150,7 +178,11 @@ async fn rfm_segment_takes_an_own_map() {
     assert_eq!(of(&format!("rfm_segment(10, 1, 1, {map})")).await, "ten");
     assert_eq!(of(&format!("rfm_segment(2, 1, 1, {map})")).await, "other");
     assert_eq!(of(r#"rfm_segment(2, 1, 1, '{"111": "low"}')"#).await, "NULL");
-    assert!(refusal("SELECT rfm_segment(1, 1, 1, '[1]')").await.contains("rfm_segment: map must be a JSON object from code to name, got \"[1]\""));
+    assert!(
+        refusal("SELECT rfm_segment(1, 1, 1, '[1]')")
+            .await
+            .contains("rfm_segment: map must be a JSON object from code to name, got \"[1]\"")
+    );
 }
 
 #[tokio::test]
@@ -159,7 +191,12 @@ async fn rfm_segment_agrees_with_the_complete_map() {
     let session = session();
     for line in csv(&std::fs::read_to_string(file).unwrap()) {
         let code: Vec<char> = line[0].chars().collect();
-        assert_eq!(value(&session, &format!("SELECT rfm_segment({}, {}, {})", code[0], code[1], code[2])).await, line[1], "{}", line[0]);
+        assert_eq!(
+            value(&session, &format!("SELECT rfm_segment({}, {}, {})", code[0], code[1], code[2])).await,
+            line[1],
+            "{}",
+            line[0]
+        );
     }
 }
 

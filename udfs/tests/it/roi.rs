@@ -19,7 +19,15 @@ async fn quotients_of_other_numbers_are_doubles() {
 
 #[tokio::test]
 async fn zero_cost_and_null_give_null() {
-    for call in ["roi(1, 0)", "roas(1, 0)", "cac(1, 0)", "roi(NULL, 1)", "roi(CAST(1 AS DECIMAL(18, 2)), CAST(0 AS DECIMAL(18, 2)))", "roas(0, 0)", "roi(1, NULL)"] {
+    for call in [
+        "roi(1, 0)",
+        "roas(1, 0)",
+        "cac(1, 0)",
+        "roi(NULL, 1)",
+        "roi(CAST(1 AS DECIMAL(18, 2)), CAST(0 AS DECIMAL(18, 2)))",
+        "roas(0, 0)",
+        "roi(1, NULL)",
+    ] {
         assert_eq!(of(call).await, "NULL", "{call}");
     }
 }
