@@ -170,6 +170,8 @@ def errors():
 def cancel():
     with connect(autocommit=True) as connection:
         ended = []
+        # Should nothing cancel it, the statement still ends.
+        connection.execute("SET statement_timeout = '60s'")
 
         def run():
             try:

@@ -74,7 +74,7 @@ const THREE: &[&str] = &[
 #[test]
 fn init_refuses_a_folder_that_holds_a_lake() {
     let bench = Bench::new();
-    ran(bench.command().arg("init")).refused(1, &["already"]);
+    ran(bench.command().arg("init")).refused(1, &["there is a lake at", "already"]);
     assert_eq!(bench.orders(), Vec::<String>::new());
 }
 

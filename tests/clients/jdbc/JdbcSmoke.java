@@ -191,6 +191,8 @@ public class JdbcSmoke {
 
     static void cancel() throws Exception {
         try (Connection connection = connect("hq"); Statement statement = connection.createStatement()) {
+            // Should nothing cancel it, the statement still ends.
+            statement.execute("SET statement_timeout = '60s'");
             Thread canceller = new Thread(() -> {
                 try (Connection watcher = connect("hq")) {
                     long deadline = System.nanoTime() + 10_000_000_000L;
@@ -198,14 +200,20 @@ public class JdbcSmoke {
                     while (value(watcher, running).equals("0") && System.nanoTime() < deadline) {
                         Thread.onSpinWait();
                     }
+                } catch (SQLException error) {
+                    System.out.println("FAIL the activity is told: " + error);
+                }
+                try {
                     statement.cancel();
                 } catch (SQLException error) {
-                    System.out.println("canceller: " + error);
+                    System.out.println("FAIL cancel is sent: " + error);
                 }
             });
             canceller.start();
+            long started = System.nanoTime();
             fails("Statement.cancel is 57014", "57014", () -> statement.executeQuery(SLOW));
             canceller.join();
+            equal("before its time-out", System.nanoTime() - started < 30_000_000_000L, true);
             statement.setQueryTimeout(1);
             long began = System.nanoTime();
             fails("setQueryTimeout is 57014", "57014", () -> statement.executeQuery(SLOW));
