@@ -201,10 +201,7 @@ fn an_error_quotes_no_hidden_value() {
 fn a_limit_without_an_order_gives_visible_rows() {
     run(async {
         let walled = House::shared().await.wire("wecom").await;
-        for sql in [
-            "SELECT team FROM orders LIMIT 7",
-            "SELECT team FROM orders OFFSET 5 LIMIT 7",
-        ] {
+        for sql in ["SELECT team FROM orders LIMIT 7", "SELECT team FROM orders OFFSET 5 LIMIT 7"] {
             let rows = walled.ask(sql).await.unwrap();
             assert_eq!(rows.len(), 7, "{sql}");
             assert!(rows.iter().all(|row| row[0].as_deref() == Some("wecom")), "{sql}: {rows:?}");
