@@ -72,7 +72,8 @@ pub enum LakeError {
 impl LakeError {
     fn reason(&self) -> Reason {
         match self {
-            Self::RootInvalid { .. } | Self::LakeExists { .. } => Reason::Configuration,
+            Self::RootInvalid { .. } => Reason::Configuration,
+            Self::LakeExists { .. } => Reason::DuplicateObject,
             Self::LakeAbsent { .. } => Reason::FileMissing,
             Self::FormatUnknown { .. } | Self::FeatureUnknown { .. } | Self::SpecInvalid { .. } => Reason::Unsupported,
             Self::TableAbsent { .. } => Reason::UndefinedTable,

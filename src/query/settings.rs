@@ -80,6 +80,7 @@ const DEFINITIONS: &[Definition] = &[
     definition("lc_time", "C.UTF-8", Rule::Text, false, "Form of times."),
     definition("lock_timeout", "0", Rule::Span, false, "Longest wait for a lock; readers never wait for one."),
     definition("max_identifier_length", "63", Rule::Fixed, false, "Longest name, in bytes."),
+    definition("max_index_keys", "32", Rule::Fixed, false, "Most columns of a key."),
     definition("row_security", "on", SWITCH, false, "off: raise an error where a row policy would apply."),
     definition("search_path", "\"$user\", public", Rule::Text, true, "Schemas searched for bare names."),
     definition("server_encoding", "UTF8", Rule::Fixed, true, "Encoding of the server."),

@@ -255,6 +255,8 @@ impl Session {
         }
         match (local, state.transaction) {
             (true, TransactionStatus::Idle) => {
+                // Without effect, yet an unknown name or a wrong value is an error.
+                state.settings.clone().set(name, value)?;
                 state.notices.push(outside_transaction("SET LOCAL"));
                 Ok(())
             }

@@ -11,7 +11,9 @@ use arrow::datatypes::{
 use datafusion::common::DFSchema;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::ExprSchemable;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::ast;
@@ -252,8 +254,18 @@ impl Planner<'_> {
 
     fn expression(&self, text: &str, target: &DataType) -> Result<Arc<dyn PhysicalExpr>, DataFusionError> {
         let logical = self.state.create_logical_expr(text, &self.seen)?;
-        let logical = logical.cast_to(target, &self.seen)?;
-        self.state.create_physical_expr(logical, &self.seen)
+        self.physical(logical.cast_to(target, &self.seen)?)
+    }
+
+    /// Some functions (coalesce) exist only until they are simplified away.
+    fn physical(&self, logical: Expr) -> Result<Arc<dyn PhysicalExpr>, DataFusionError> {
+        let context = SimplifyContext::builder()
+            .with_schema(Arc::new(self.seen.clone()))
+            .with_config_options(Arc::clone(self.state.config_options()))
+            .build();
+        let simplifier = ExprSimplifier::new(context);
+        let simple = simplifier.simplify(simplifier.coerce(logical, &self.seen)?)?;
+        self.state.create_physical_expr(simple, &self.seen)
     }
 
     fn check(&self, condition: &str) -> Result<Rule, IngestError> {
@@ -262,7 +274,7 @@ impl Planner<'_> {
         let column = logical.column_refs().iter().filter_map(|column| position(&column.name)).min();
         let name = column.map_or("check", |nth| self.contract.columns[nth].name.as_str());
         let boolean = logical.cast_to(&DataType::Boolean, &self.seen).map_err(self.fault(name))?;
-        let expression = self.state.create_physical_expr(boolean, &self.seen).map_err(self.fault(name))?;
+        let expression = self.physical(boolean).map_err(self.fault(name))?;
         Ok(Rule { column, value: Value::Expression(expression) })
     }
 }

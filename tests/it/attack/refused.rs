@@ -9,6 +9,7 @@ const REFUSED: &[&str] = &[
     "SET datafusion.execution.parquet.pushdown_filters = true",
     "SET datafusion.execution.parquet.reorder_filters = true",
     "SET datafusion.catalog.information_schema = true",
+    "SET LOCAL datafusion.explain.logical_plan_only = true",
     "SELECT set_config('datafusion.optimizer.max_passes', '0', false)",
     "SHOW datafusion.optimizer.max_passes",
     "SET is_superuser = on",
