@@ -70,7 +70,13 @@ pub fn syntax(error: &ParserError) -> Error {
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.as_str(),
         ParserError::RecursionLimitExceeded => "the statement is nested too deeply",
     };
-    Error::new(Reason::Syntax, format!("syntax error: {text}"))
+    match (between(text, "found: ", " at Line: "), text.strip_suffix("found: EOF")) {
+        (Some("EOF"), _) | (_, Some(_)) => Error::new(Reason::Syntax, "syntax error at end of input"),
+        (Some(word), None) => {
+            Error::new(Reason::Syntax, format!("syntax error at or near \"{word}\"")).with_detail(text.to_owned())
+        }
+        (None, None) => Error::new(Reason::Syntax, format!("syntax error: {text}")),
+    }
 }
 
 fn arrow_failure(error: &ArrowError) -> Error {

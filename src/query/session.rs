@@ -380,9 +380,13 @@ impl Session {
 
 #[cfg(test)]
 impl Session {
-    /// A session of a lake without tables, for tests of the doors.
+    /// A session of a lake in memory with one empty table, for tests of the doors.
     pub async fn detached() -> Result<Self> {
-        let dataset = crate::dataset::Dataset::parse("empty", Vec::new())?;
+        let table = crate::dataset::DatasetFile {
+            path: "tables/numbers.sql".to_owned(),
+            bytes: b"CREATE TABLE numbers (number integer)".to_vec(),
+        };
+        let dataset = crate::dataset::Dataset::parse("detached", vec![table])?;
         let lake = Lake::found("memory://detached", &dataset, "secret", super::Limits::default()).await?;
         lake.session(lake.security().bootstrap_principal()).await
     }
@@ -424,7 +428,8 @@ fn unsupported(statement: &ast::Statement) -> Error {
 
 /// The type of each parameter: the client's hint, else what the plan says, else text.
 fn parameters(plan: &LogicalPlan, hints: &[Option<DataType>]) -> Result<Vec<DataType>> {
-    let inferred = plan.get_parameter_types().map_err(failure)?;
+    let inferred = catalog::infer_parameters(plan.clone()).map_err(failure)?;
+    let inferred = inferred.get_parameter_types().map_err(failure)?;
     let mut count = hints.len();
     for name in inferred.keys() {
         let index: usize = name.trim_start_matches('$').parse().map_err(|_| no_such_parameter(name))?;

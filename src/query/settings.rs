@@ -72,6 +72,7 @@ const DEFINITIONS: &[Definition] = &[
     definition("integer_datetimes", "on", Rule::Fixed, true, "Whether times are 64-bit integers."),
     definition("IntervalStyle", "postgres", Rule::OneOf(&["postgres"]), true, "Text form of intervals."),
     definition("is_superuser", "off", Rule::Fixed, true, "Whether the current role is a superuser."),
+    definition("jit", "off", SWITCH, false, "Accepted for clients that set it; there is no such compiler here."),
     definition("lc_collate", "C.UTF-8", Rule::Fixed, false, "Collation order of text: by code point."),
     definition("lc_ctype", "C.UTF-8", Rule::Fixed, false, "Character classes of text."),
     definition("lc_messages", "C.UTF-8", Rule::Text, false, "Language of messages."),

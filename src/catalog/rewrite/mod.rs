@@ -11,7 +11,9 @@ mod tables;
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Query, Select, Statement, TableFactor, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    Expr, LimitClause, Query, Select, Statement, TableFactor, Value, VisitMut, VisitorMut,
+};
 
 use hidden::Scopes;
 pub use names::shown_name;
@@ -31,12 +33,28 @@ struct Rewriter {
     scopes: Scopes,
 }
 
+/// FETCH FIRST n ROWS ONLY as LIMIT n, which is the same; WITH TIES and PERCENT stay for the engine to refuse.
+fn limit_by_fetch(query: &mut Query) {
+    let plain = query.fetch.as_ref().is_some_and(|fetch| !fetch.with_ties && !fetch.percent);
+    let offset = match &query.limit_clause {
+        None => None,
+        Some(LimitClause::LimitOffset { limit: None, offset, limit_by }) if limit_by.is_empty() => offset.clone(),
+        Some(_) => return,
+    };
+    if plain && let Some(fetch) = query.fetch.take() {
+        // Without a number it is one row.
+        let limit = fetch.quantity.or_else(|| Some(Expr::value(Value::Number("1".to_owned(), false))));
+        query.limit_clause = Some(LimitClause::LimitOffset { limit, offset, limit_by: Vec::new() });
+    }
+}
+
 impl VisitorMut for Rewriter {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         let names = query.with.iter().flat_map(|with| &with.cte_tables).map(|cte| build::bare(&cte.alias.name));
         self.tables_named.push(names.collect());
+        limit_by_fetch(query);
         ControlFlow::Continue(())
     }
 
