@@ -1,8 +1,9 @@
 //! Files become rows: read, mapped, checked, resolved to persons, committed once.
 //!
 //! `load` tells the walk. `reader` opens files of every format; `source` maps foreign ones; `check` holds rows against the
-//! table's contract by means of `cell`, which reads values; `identity` finds the person of each row; `pass` drives the
-//! rows through; `reject` and `record` keep what a load refused and did, in the tables of `system`.
+//! table's contract by means of `cell`, which reads values; `persons` finds the person of each row by means of `identity`;
+//! `pass` drives the rows through and `settle` ends them; `reject` and `record` keep what a load refused and did, in the
+//! tables of `system`.
 
 mod cell;
 mod check;
@@ -10,10 +11,12 @@ pub mod error;
 pub mod identity;
 mod load;
 mod pass;
+mod persons;
 mod reader;
 mod record;
 mod reject;
 mod request;
+mod settle;
 mod source;
 pub mod system;
 #[cfg(test)]

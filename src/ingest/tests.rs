@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
 
 use arrow::array::RecordBatch;
 use arrow::util::display::array_value_to_string;
@@ -272,6 +273,39 @@ async fn of_two_versions_of_a_row_the_newer_stays() {
     assert_eq!(rows, [["A1", "2.00"], ["A2", "1.00"]]);
 }
 
+/// Gives up a load after some steps of its future, as a crash would, at whatever it has done by then.
+async fn dropped_after(steps: usize, load: impl Future<Output = Result<LoadReport, Error>>) -> Option<LoadReport> {
+    let mut load = Box::pin(load);
+    let mut taken = 0;
+    let ended = std::future::poll_fn(|context| {
+        taken += 1;
+        if taken > steps { Poll::Ready(None) } else { load.as_mut().poll(context).map(Some) }
+    });
+    ended.await.map(Result::unwrap)
+}
+
+#[tokio::test]
+async fn a_load_that_is_given_up_anywhere_is_whole_after_its_repeat() {
+    let mut csv = "order_id,order_time,id_phone\nbad,soon,13712345678\n".to_owned();
+    csv.extend((0..50).map(|nth| format!("A{nth},2024-01-01,1380000{:04}\n", 1000 + nth)));
+    let mut steps = 1;
+    loop {
+        let house = House::shop().await;
+        let ended = dropped_after(steps, house.load("orders", "orders.csv", &csv)).await;
+        let before = house.rows("SELECT one_id FROM orders").await.len();
+        assert!(before == 0 || before == 50, "{before} rows after {steps} steps");
+        let repeat = house.load("orders", "orders.csv", &csv).await.unwrap();
+        assert_eq!(before + repeat.rows_added as usize, 50, "after {steps} steps");
+        assert_eq!(house.rows("SELECT count(DISTINCT one_id) FROM orders").await, [["50"]]);
+        assert_eq!((house.count("identities").await, house.count("rejects").await), (51, 1));
+        assert_eq!(house.rows("SELECT status FROM loads").await, [["loaded"]]);
+        if ended.is_some() {
+            break;
+        }
+        steps += 1 + steps / 3;
+    }
+}
+
 #[tokio::test]
 async fn the_system_tables_are_made_once() {
     let house = House::shop().await;
@@ -306,4 +340,23 @@ async fn the_client_programs_files_load_without_a_reject() {
     assert_eq!(first, [["Conor O'Brien", "2023-01-15T00:32:34.246914Z", "2644.86", "[churn risk, b2b]"]]);
     let note = house.rows("SELECT notes FROM orders WHERE order_id = 3").await;
     assert_eq!(note, [["Order 3; \"quoted\", it's\nsecond line"]]);
+}
+
+/// UCI Online Retail has 541,909 lines of 25,900 invoices; its cancelled ones begin with C.
+#[tokio::test]
+async fn online_retail_loads_through_its_source() {
+    let Some(home) = std::env::var_os("HENNA_DATA_DIR") else {
+        eprintln!("skipped: HENNA_DATA_DIR is not set");
+        return;
+    };
+    let house = House::of(Dataset::shipped("retail").unwrap()).await;
+    let path = Path::new(&home).join("online_retail/online_retail.parquet").to_str().unwrap().to_owned();
+    for (table, rows) in [("orders", 25_900), ("order_items", 541_909)] {
+        let mut request = LoadRequest::new(table, vec![path.clone()]);
+        request.source = Some("online_retail".to_owned());
+        let report = house.loader.load(request).await.unwrap();
+        assert_eq!((report.rows_read, report.rows_added, report.rows_rejected), (rows, rows, 0), "{table}");
+    }
+    let customers = house.rows("SELECT count(DISTINCT one_id) FROM orders").await;
+    assert_eq!(customers, [["4372"]]);
 }

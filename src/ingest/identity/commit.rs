@@ -26,7 +26,7 @@ struct Row {
 
 /// The rows to write to `identities`: new identifiers, those not seen for a day, and merges. Made batch by batch.
 pub fn identity_rows(
-    schema: SchemaRef,
+    schema: &SchemaRef,
     graph: &Graph,
     resolution: &Resolution,
     stored: &Stored,
@@ -62,7 +62,7 @@ pub fn identity_rows(
     let mut batches = Vec::new();
     while rows.peek().is_some() {
         let part: Vec<Row> = rows.by_ref().take(BATCH_ROWS).collect();
-        batches.push(batch(&schema, &part)?);
+        batches.push(batch(schema, &part)?);
     }
     Ok(batches)
 }

@@ -17,7 +17,7 @@ mod stored;
 
 pub use commit::{conflict_rows, identity_rows};
 pub use key::{IdentityKey, shown as shown_hash};
-pub use resolve::{Resolved, resolve};
+pub use resolve::{Resolved, may_identify, resolve};
 pub use stored::{MERGED, Stored, merges};
 
 use crate::dataset::{Contract, SqlType};

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{Int64Array, Int64Builder, StringArray};
 
@@ -10,6 +11,7 @@ use super::super::cell::{Cells, TextCells, typed};
 use super::super::check::{ID_PREFIX, Mapping};
 use super::super::error::IngestError;
 use super::super::reader::{Chunk, Format, Input, Reader, Rows};
+use super::super::request::{Phase, Progress, ProgressSink};
 use super::graph::{Graph, Node, Resolution};
 use super::key::IdentityKey;
 use super::stored::Stored;
@@ -22,6 +24,22 @@ pub struct Resolved {
     rows: RowNodes,
 }
 
+/// Whether a file may hold identifiers. NDJSON tells only by its rows.
+pub fn may_identify(inputs: &[Input]) -> Result<bool, IngestError> {
+    for input in inputs {
+        let reader = Reader::open(input, None, &Arc::default())?;
+        let named = |names: &Arc<[String]>| names.iter().any(|name| is_identifier(name));
+        if reader.header().is_none_or(named) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_identifier(name: &str) -> bool {
+    name.trim().to_lowercase().starts_with(ID_PREFIX)
+}
+
 /// Reads the identifiers of all files. `None` where no file has any.
 pub fn resolve(
     inputs: &[Input],
@@ -29,12 +47,15 @@ pub fn resolve(
     key: &IdentityKey,
     stored: &Stored,
     shared_max: usize,
+    progress: Option<&ProgressSink>,
 ) -> Result<Option<Resolved>, IngestError> {
     let mut graph = Graph::new(shared_max);
     let mut rows = RowNodes::new()?;
     let mut found = false;
+    let (bytes, mut rows_read) = (Arc::default(), 0);
+    let bytes_total = inputs.iter().map(Input::bytes_len).sum();
     for input in inputs {
-        let mut reader = identifiers_of(input)?;
+        let mut reader = identifiers_of(input, &bytes)?;
         let mut names: Arc<[String]> = Arc::from([]);
         let mut mapping = Mapping::default();
         while let Some(chunk) = reader.next()? {
@@ -44,6 +65,11 @@ pub fn resolve(
             }
             found |= !mapping.ids.is_empty();
             take(&chunk, &mapping, key, &mut graph, &mut rows)?;
+            rows_read += chunk.rows.len() as u64;
+            if let Some(progress) = progress {
+                let (phase, bytes) = (Phase::Identities, bytes.load(Ordering::Relaxed));
+                progress(Progress { phase, rows: rows_read, bytes, bytes_total });
+            }
         }
     }
     if !found {
@@ -68,15 +94,14 @@ impl Resolved {
 }
 
 /// Opens a file, of Parquet only the identifier columns.
-fn identifiers_of(input: &Input) -> Result<Reader, IngestError> {
-    let counter = Arc::default();
-    let reader = Reader::open(input, None, &counter)?;
+fn identifiers_of(input: &Input, counter: &Arc<AtomicU64>) -> Result<Reader, IngestError> {
     if input.format != Format::Parquet {
-        return Ok(reader);
+        return Reader::open(input, None, counter);
     }
+    let reader = Reader::open(input, None, counter)?;
     let names = reader.header().map(|names| names.to_vec()).unwrap_or_default();
-    let ids: Vec<String> = names.into_iter().filter(|name| name.to_lowercase().starts_with(ID_PREFIX)).collect();
-    Reader::open(input, Some(&ids), &counter)
+    let ids: Vec<String> = names.into_iter().filter(|name| is_identifier(name)).collect();
+    Reader::open(input, Some(&ids), counter)
 }
 
 fn take(
