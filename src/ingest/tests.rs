@@ -345,8 +345,8 @@ async fn the_client_programs_files_load_without_a_reject() {
 /// UCI Online Retail has 541,909 lines of 25,900 invoices; its cancelled ones begin with C.
 #[tokio::test]
 async fn online_retail_loads_through_its_source() {
-    let Some(home) = std::env::var_os("HENNA_DATA_DIR") else {
-        eprintln!("skipped: HENNA_DATA_DIR is not set");
+    let Some(home) = std::env::var_os("HENNA_TEST_DATA") else {
+        eprintln!("skipped: HENNA_TEST_DATA is not set");
         return;
     };
     let house = House::of(Dataset::shipped("retail").unwrap()).await;

@@ -24,8 +24,14 @@ pub struct CachedVisible {
     catalog: Arc<VisibleCatalog>,
 }
 
-/// Name, comment and columns (name, type, comment) of each table of this schema that is made when it is read.
-const TABLES: &[(&str, &str, &[(&str, SqlType, &str)])] = &[
+/// Name, type and comment.
+type ColumnText = (&'static str, SqlType, &'static str);
+
+/// Name, comment and columns.
+type TableText = (&'static str, &'static str, &'static [ColumnText]);
+
+/// The tables of this schema that are made when they are read.
+const TABLES: &[TableText] = &[
     (
         "tables",
         "One row a table of the lake that you may read whole: its newest version.",
@@ -88,8 +94,8 @@ pub fn contracts() -> Vec<Contract> {
     TABLES.iter().map(|(name, comment, columns)| contract(name, comment, columns)).collect()
 }
 
-fn contract(name: &str, comment: &str, columns: &[(&str, SqlType, &str)]) -> Contract {
-    let column = |(name, sql_type, comment): &(&str, SqlType, &str)| Column {
+fn contract(name: &str, comment: &str, columns: &[ColumnText]) -> Contract {
+    let column = |(name, sql_type, comment): &ColumnText| Column {
         name: (*name).to_owned(),
         sql_type: sql_type.clone(),
         nullable: true,

@@ -26,7 +26,7 @@ pub struct Portal {
 
 enum State {
     Bound(Vec<ScalarValue>),
-    Open(Rows),
+    Open(Box<Rows>),
     Finished { tag: String },
 }
 
@@ -66,7 +66,7 @@ impl Portal {
                         if let Envelope::Copy { .. } = self.envelope {
                             return copy::out::send(rows, style, output).await;
                         }
-                        self.state = State::Open(rows);
+                        self.state = State::Open(Box::new(rows));
                     }
                     Answer::Done { tag } => {
                         output.put_complete(&tag)?;

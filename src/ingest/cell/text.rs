@@ -64,7 +64,7 @@ pub fn bytea(text: &str) -> Result<Vec<u8>, CellFault> {
 
 fn hexadecimal(digits: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = digits.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     let value = |digit: u8| (digit as char).to_digit(16).map(|value| value as u8);
