@@ -148,7 +148,8 @@ async fn a_simple_query_answers_each_statement_up_to_the_first_error() {
 async fn copy_to_the_client_sends_the_rows_of_a_query() {
     let server = Server::start().await;
     let client = server.client().await;
-    let sql = "COPY (SELECT value AS n, 'a,b' AS t FROM generate_series(1, 2)) TO STDOUT (FORMAT csv, HEADER)";
+    let sql =
+        "COPY (SELECT generate_series AS n, 'a,b' AS t FROM generate_series(1, 2)) TO STDOUT (FORMAT csv, HEADER)";
     let copied: Vec<_> = client.copy_out(sql).await.unwrap().try_collect().await.unwrap();
     assert_eq!(copied.concat(), b"n,t\n1,\"a,b\"\n2,\"a,b\"\n");
     let mut raw = Raw::log_in(&server).await;
@@ -193,7 +194,7 @@ async fn a_long_result_is_streamed_whole_and_in_order() {
     let server = Server::start().await;
     let client = server.client().await;
     let parameters: [i64; 0] = [];
-    let rows = client.query_raw("SELECT value FROM generate_series(1, 200000)", parameters).await.unwrap();
+    let rows = client.query_raw("SELECT generate_series FROM generate_series(1, 200000)", parameters).await.unwrap();
     let counted = rows.try_fold(0_i64, |last, row| async move {
         assert_eq!(row.get::<_, i64>(0), last + 1);
         Ok(last + 1)
@@ -206,7 +207,7 @@ async fn a_portal_gives_its_rows_in_helpings() {
     let server = Server::start().await;
     let mut raw = Raw::log_in(&server).await;
     raw.send(&[
-        parse("SELECT value FROM generate_series(1, 5)"),
+        parse("SELECT generate_series FROM generate_series(1, 5)"),
         bind(),
         execute(2),
         execute(2),
@@ -313,7 +314,8 @@ async fn a_client_that_does_not_read_holds_the_scan_and_can_still_be_cancelled()
     let server = Server::start().await;
     let client = server.client().await;
     let parameters: [i64; 0] = [];
-    let rows = client.query_raw("SELECT value FROM generate_series(1, 9000000000)", parameters).await.unwrap();
+    let rows =
+        client.query_raw("SELECT generate_series FROM generate_series(1, 9000000000)", parameters).await.unwrap();
     client.cancel_token().cancel_query(NoTls).await.unwrap();
     let errors: Vec<_> = rows.filter_map(|row| async { row.err() }).collect().await;
     assert_eq!(errors.iter().map(code).collect::<Vec<_>>(), ["57014"]);

@@ -86,9 +86,8 @@ fn values(line: &str) -> Vec<Option<String>> {
             let mut chars = quoted.char_indices().peekable();
             let mut end = quoted.len();
             while let Some((place, c)) = chars.next() {
-                if c != '\'' {
-                    value.push(c);
-                } else if chars.next_if(|(_, next)| *next == '\'').is_some() {
+                // A doubled quote is one of the text.
+                if c != '\'' || chars.next_if(|(_, next)| *next == '\'').is_some() {
                     value.push(c);
                 } else {
                     end = place;

@@ -11,7 +11,6 @@ const TRAPS: &[&str] = &[
     "CAST(replace(team, 'wecom', '7') AS INTEGER)",
     "CAST(CASE WHEN team = 'wecom' THEN 1 ELSE 3000000000 END AS INTEGER)",
     "CAST(replace(team, 'wecom', '2024-01-01') AS DATE) - DATE '2024-01-01'",
-    "(CASE WHEN team = 'wecom' THEN 1 ELSE 9223372036854775807 END + 1)",
 ];
 
 /// Places in a statement; `{trap}` is an integer that can fail.
