@@ -193,11 +193,10 @@ fn other_users_statements_are_not_told() {
     run(async {
         let house = House::shared().await;
         let (client, hq) = (house.wire("wecom").await, house.wire("hq").await);
-        hq.run("SELECT count(*) FROM orders WHERE order_id = 'a-secret-of-headquarters'").await;
+        hq.run("SELECT count(*) AS of_headquarters_alone FROM orders").await;
         for sql in ["SELECT * FROM henna.activity", "SELECT * FROM pg_catalog.pg_stat_activity"] {
             let text = format!("{:?}", client.ask(sql).await.unwrap());
-            assert!(!text.contains("a-secret"), "{sql}: {text}");
-            assert!(!text.contains("FROM orders"), "{sql}: {text}");
+            assert!(!text.contains("of_headquarters_alone"), "{sql}: {text}");
         }
     });
 }
