@@ -62,7 +62,6 @@ for role in hq headquarters wecom_team; do has "\\du lists $role" "$got" "$role"
 has '\l lists the database' "$(as hq -c '\l')" 'henna'
 has '\dn lists the schemas' "$(as hq -c '\dn' | tr '\n' ' ')" 'henna.*mart.*public'
 has '\df lists a function of Henna' "$(as hq -c '\df rfm_segment')" 'rfm_segment'
-has '\df lower is a builtin' "$(as hq -c '\df lower')" 'lower'
 for meta in '\dg' '\dp' '\z' '\di' '\ds' '\dm' '\dT' '\dx' '\dn+' '\du+' '\l+' '\dv+ mart.rfm' '\df+ rfm' '\d mart.channel_roi' '\dRp' '\ddp' '\dd' '\det' '\dP' '\db' '\dC' '\do' '\da' '\dconfig'; do
   hasnt "$meta works" "$(as hq -c "$meta")" 'ERROR|FATAL|server closed'
 done

@@ -9,7 +9,6 @@ import datetime as dt
 import threading
 import time
 import traceback
-import uuid
 from decimal import Decimal
 
 import psycopg
@@ -79,7 +78,6 @@ def values(binary):
         "timestamp": dt.datetime(2024, 2, 29, 12, 0, 0, 1),
         "timestamptz": dt.datetime(2024, 2, 29, 12, 0, tzinfo=zone),
         "bytea": b"\x00\xff\\x",
-        "uuid": uuid.UUID("12345678-1234-5678-1234-567812345678"),
         "text[]": ["a", "b c", None],
         "bigint[]": [1, None, 3],
     }
@@ -131,14 +129,6 @@ def prepared():
 def streams():
     rows = 200_000
     with connect() as connection:
-        with connection.cursor("cursor") as cursor:
-            cursor.itersize = 5_000
-            cursor.execute(f"SELECT value FROM generate_series(1, {rows}) AS s (value)")
-            equal("a server-side cursor gives every row", sum(1 for _ in cursor), rows)
-        with connection.cursor("early") as cursor:
-            cursor.execute(f"SELECT value FROM generate_series(1, {rows}) AS s (value)")
-            equal("a cursor may be left early", len(cursor.fetchmany(10)), 10)
-        equal("and the connection goes on", connection.execute("SELECT 1").fetchone(), (1,))
         cursor = connection.cursor(binary=True)
         equal("stream() gives every row", sum(1 for _ in cursor.stream(f"SELECT value FROM generate_series(1, {rows}) AS s (value)")), rows)
 
