@@ -173,9 +173,9 @@ def cancel():
         thread = threading.Thread(target=run)
         thread.start()
         with connect(autocommit=True) as watcher:
-            running = "SELECT count(*) FROM henna.activity WHERE pid = %s AND state = 'active'"
+            running = "SELECT count(*) FROM henna.activity WHERE state = 'active' AND query LIKE 'SELECT sum(sin%'"
             deadline = time.monotonic() + 10
-            while watcher.execute(running, (connection.info.backend_pid,)).fetchone()[0] == 0 and time.monotonic() < deadline:
+            while watcher.execute(running).fetchone()[0] == 0 and time.monotonic() < deadline:
                 pass
         began = time.monotonic()
         connection.cancel_safe()
