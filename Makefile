@@ -19,7 +19,7 @@ help:
 	@echo 'make clients  every real client there is a program for (HENNA_CLIENTS_DIR adds drivers and BI tools)'
 
 demo: cargo-is-there
-	@echo '1/2 building the release binary: a first build compiles some 400 crates (about 10 minutes on two cores), later ones seconds'
+	@echo '1/2 building the release binary: a first build compiles several hundred crates and takes a while, later ones only this one'
 	@$(CARGO) build --release --bin henna
 	@echo '2/2 starting the demo; Ctrl-C ends it, a second run reuses the lake'
 	@"$(TARGET)/release/henna" demo $(DEMO)
