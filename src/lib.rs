@@ -12,6 +12,7 @@ pub mod error;
 pub mod ingest;
 pub mod lake;
 pub mod query;
+pub mod sql;
 pub mod web;
 pub mod wire;
 

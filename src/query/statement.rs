@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 use super::failure::syntax;
 use crate::access::{self, AccessStatement};
 use crate::error::{Error, Reason, Result};
+use crate::sql::mend_precedence;
 
 /// Longest text of a message that is looked at.
 const TEXT_BYTES_MAX: usize = 16 << 20;
@@ -47,9 +48,12 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 }
 
 fn next(parser: &mut Parser<'_>) -> Result<Statement> {
-    let kind = match access::parse(parser) {
-        Some(parsed) => StatementKind::Access(Box::new(parsed.map_err(|error| syntax(&error))?)),
-        None => StatementKind::Sql(Box::new(parser.parse_statement().map_err(|error| syntax(&error))?)),
+    let kind = if let Some(parsed) = access::parse(parser) {
+        StatementKind::Access(Box::new(parsed.map_err(|error| syntax(&error))?))
+    } else {
+        let mut parsed = parser.parse_statement().map_err(|error| syntax(&error))?;
+        mend_precedence(&mut parsed);
+        StatementKind::Sql(Box::new(parsed))
     };
     let text = match &kind {
         StatementKind::Sql(statement) => statement.to_string(),

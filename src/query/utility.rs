@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 use super::answer::{Notice, TransactionStatus};
 use super::session::{Session, State};
 use crate::error::{Error, Reason, Result};
+use crate::sql::folded;
 
 /// What a session statement does, before it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,11 +170,6 @@ fn discarded(object: &ast::DiscardObject) -> &'static str {
         ast::DiscardObject::SEQUENCES => "DISCARD SEQUENCES",
         ast::DiscardObject::TEMP => "DISCARD TEMP",
     }
-}
-
-/// An unquoted name in lower case, a quoted one as it is.
-fn folded(name: &ast::Ident) -> String {
-    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
 fn list(values: &[Expr]) -> Result<String> {

@@ -12,12 +12,14 @@ use super::super::error::AccessError;
 use super::super::statement::RelationName;
 use super::objects::Objects;
 use crate::error::Result;
+use crate::sql::{folded, mend_precedence};
 
 /// One expression, and nothing after it.
 pub fn parse_expression(text: &str) -> Result<Expr, AccessError> {
     let invalid = |error: &dyn std::fmt::Display| AccessError::InvalidStatement(error.to_string());
     let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).map_err(|error| invalid(&error))?;
-    let expression = parser.parse_expr().map_err(|error| invalid(&error))?;
+    let mut expression = parser.parse_expr().map_err(|error| invalid(&error))?;
+    mend_precedence(&mut expression);
     match parser.peek_token().token {
         Token::EOF => Ok(expression),
         other => Err(AccessError::InvalidStatement(format!("syntax error at or near \"{other}\""))),
@@ -81,8 +83,4 @@ fn relation_name(name: &ObjectName) -> Result<RelationName, AccessError> {
     let mut parts = parts.unwrap_or_default();
     let last = parts.pop().ok_or_else(|| AccessError::RelationMissing(name.to_string()))?;
     Ok(RelationName { schema: parts.pop(), name: last })
-}
-
-fn folded(ident: &Ident) -> String {
-    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }

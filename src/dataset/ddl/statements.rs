@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::super::error::{DatasetError, SqlFault};
+use crate::sql::mend_precedence;
 
 pub struct Located {
     /// Counted from 1.
@@ -28,7 +29,8 @@ pub fn parse(path: &str, text: &str) -> Result<Vec<Located>, DatasetError> {
             return Ok(statements);
         }
         let line = next.span.start.line;
-        let statement = parser.parse_statement().map_err(|error| syntax(path, line, error))?;
+        let mut statement = parser.parse_statement().map_err(|error| syntax(path, line, error))?;
+        mend_precedence(&mut statement);
         let after = parser.peek_token();
         if !matches!(after.token, Token::SemiColon | Token::EOF) {
             let message = format!("syntax error at or near \"{}\"", after.token);
