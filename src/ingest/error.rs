@@ -50,8 +50,6 @@ pub enum IngestError {
     RowRefused { file: String, line: u64, reason: String },
     #[error("{rejected} of {read} rows were refused, more than the share of {max}; nothing was loaded")]
     ShareExceeded { rejected: u64, read: u64, max: f64 },
-    #[error("another process changed the identities during the load; repeat it")]
-    IdentitiesChanged,
     #[error("the lake has identities but no identity key (secrets/identity.key)")]
     IdentityKeyAbsent,
     #[error("the identity key of the lake is damaged")]
@@ -104,7 +102,6 @@ impl From<IngestError> for Error {
             ColumnType { .. } => Reason::CannotCoerce,
             Rule { .. } | Mapping { .. } => Reason::Configuration,
             RowRefused { .. } | ShareExceeded { .. } => Reason::InvalidRow,
-            IdentitiesChanged => Reason::Serialization,
             IdentityKeyAbsent | IdentityKeyDamaged => Reason::Corrupt,
             Arrow { .. } | Engine { .. } | Spool { .. } | ThreadEnded => Reason::Internal,
         };

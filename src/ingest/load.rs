@@ -11,12 +11,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use rand::Rng;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::sync::mpsc;
@@ -34,12 +35,15 @@ use super::settle::{Tail, stream};
 use super::source::mapped;
 use super::system;
 use crate::dataset::{Contract, Dataset, Source};
-use crate::error::Result;
+use crate::error::{Reason, Result};
 use crate::lake::{Commit, Store, TableName, WriteRequest};
 
 /// The schema of a dataset's tables.
 pub const PUBLIC: &str = "public";
 const BATCHES_IN_FLIGHT: usize = 4;
+/// As many loads as may well run at once beside this one, each of which may get in first.
+const ATTEMPTS_MAX: u64 = 20;
+const ATTEMPT_PAUSE_MS: u64 = 100;
 
 /// Loads files into the tables of one lake. Clones share the turn by which loads resolve identities one after another.
 #[derive(Clone)]
@@ -50,6 +54,7 @@ pub struct Loader {
 }
 
 /// A load under way.
+#[derive(Clone)]
 pub struct Load {
     pub id: String,
     pub table: TableName,
@@ -72,8 +77,26 @@ impl Loader {
 
     /// Loads files into a table. A file or row that stops the load is an error, and then nothing was loaded; its rejects
     /// are in `henna.rejects` all the same.
+    ///
+    /// Where another process changed the identities meanwhile, the files are resolved anew, a bounded number of times.
     pub async fn load(&self, request: LoadRequest) -> Result<LoadReport> {
         let (load, inputs) = self.begin(&request).await?;
+        let mut attempts = 1;
+        loop {
+            match self.attempt(&request, load.clone(), inputs.clone()).await {
+                Err(error) if error.reason() == Reason::Serialization && attempts < ATTEMPTS_MAX => {
+                    tracing::info!(attempts, "another process changed the identities: the load begins again");
+                    // Of two that meet, one must come through: they do not begin again at once together.
+                    let wait_ms = rand::rng().random_range(0..ATTEMPT_PAUSE_MS * attempts);
+                    tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+                    attempts += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn attempt(&self, request: &LoadRequest, load: Load, inputs: Vec<Input>) -> Result<LoadReport> {
         system::create_tables(&self.store).await?;
         if self.store.snapshot(&load.table).await?.loaded(&load.id).await? {
             return self.repeated(&load).await;
@@ -158,7 +181,9 @@ impl Loader {
         let outcome = std::mem::take(&mut *outcome.lock().unwrap_or_else(PoisonError::into_inner));
         match (written, outcome.error) {
             (_, Some(error)) => {
-                self.record(&load, &outcome.report, Status::Refused).await?;
+                if error.reason() != Reason::Serialization {
+                    self.record(&load, &outcome.report, Status::Refused).await?;
+                }
                 Err(error)
             }
             (Err(error), None) => Err(error),

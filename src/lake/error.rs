@@ -38,6 +38,8 @@ pub enum LakeError {
     Locked { root: String, waited: Duration },
     #[error("table \"{table}\" changed under the write {attempts} times")]
     Contended { table: String, attempts: usize },
+    #[error("table \"{table}\" is at version {found}, the rows were worked out from version {seen}")]
+    Moved { table: String, seen: u64, found: u64 },
     #[error("{path}: {found}")]
     Corrupt { path: String, found: String },
     #[error("{path}: {source}")]
@@ -82,7 +84,7 @@ impl LakeError {
             Self::KeysExceeded { .. } => Reason::LimitExceeded,
             Self::PathReserved { .. } => Reason::InvalidParameter,
             Self::Locked { .. } => Reason::Locked,
-            Self::Contended { .. } => Reason::Serialization,
+            Self::Contended { .. } | Self::Moved { .. } => Reason::Serialization,
             Self::Corrupt { .. } => Reason::Corrupt,
             Self::Io { source, .. } => of_io(source),
             Self::Objects { source } => of_objects(source),

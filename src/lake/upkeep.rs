@@ -107,7 +107,7 @@ impl Store {
     ) -> Result<u64, LakeError> {
         let operation = DeltaOperation::Write { mode: SaveMode::Overwrite, partition_by: None, predicate: None };
         let load_id = format!("{work}:{}", uuid::Uuid::new_v4());
-        let load = Load { load_id: &load_id, notes: &BTreeMap::new(), operation };
+        let load = Load { load_id: &load_id, notes: &BTreeMap::new(), operation, onto: Some(snapshot.version) };
         match self.commit(snapshot, actions, &load).await? {
             Outcome::Committed(version) => Ok(version),
             Outcome::Overtaken => Err(LakeError::Contended { table: snapshot.name.to_string(), attempts: 1 }),

@@ -53,6 +53,7 @@ impl Store {
             if snapshot.holds(load.load_id).await? {
                 return Ok(Commit { version: snapshot.version, repeated: true, ..Commit::default() });
             }
+            load.ensure_unmoved(&snapshot)?;
             let met = self.met(&snapshot, layout, &keys).await?;
             let added = self.write_kept(layout, first, sorted, &keys).await?;
             let (mut files, mut actions) = (added.clone(), Vec::new());

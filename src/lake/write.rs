@@ -65,10 +65,21 @@ impl Store {
     ///
     /// After an error the table is as before or holds the whole load; repeating the load with the same id settles it.
     pub async fn write(&self, name: &TableName, request: WriteRequest) -> Result<Commit> {
-        Ok(self.write_rows(name, request).await?)
+        Ok(self.write_rows(name, request, None).await?)
     }
 
-    async fn write_rows(&self, name: &TableName, request: WriteRequest) -> Result<Commit, LakeError> {
+    /// Writes rows that were worked out from version `seen` of the table: as [`Store::write`] where that is still the newest
+    /// one, else nothing is written.
+    pub async fn write_onto(&self, name: &TableName, seen: u64, request: WriteRequest) -> Result<Commit> {
+        Ok(self.write_rows(name, request, Some(seen)).await?)
+    }
+
+    async fn write_rows(
+        &self,
+        name: &TableName,
+        request: WriteRequest,
+        onto: Option<u64>,
+    ) -> Result<Commit, LakeError> {
         let WriteRequest { load_id, rows, notes } = request;
         let snapshot = self.newest(name).await?;
         if snapshot.holds(&load_id).await? {
@@ -76,7 +87,7 @@ impl Store {
         }
         refuse_other_columns(name, &snapshot, &rows)?;
         let layout = Layout::new(self.object_store(), name, &snapshot.spec)?;
-        let load = Load { load_id: &load_id, notes: &notes, operation: appending(&snapshot) };
+        let load = Load { load_id: &load_id, notes: &notes, operation: appending(&snapshot), onto };
         if layout.spec.key.is_empty() {
             self.append(name, &layout, rows, &load).await
         } else {
@@ -106,6 +117,7 @@ impl Store {
             if snapshot.holds(load.load_id).await? {
                 return Ok(Commit { version: snapshot.version, repeated: true, ..Commit::default() });
             }
+            load.ensure_unmoved(&snapshot)?;
             let actions = files.iter().map(|file| Action::Add(layout.add(file, true))).collect();
             if let Outcome::Committed(version) = self.commit(&snapshot, actions, load).await? {
                 let rows_added = files.iter().map(|file| file.rows).sum();
@@ -160,6 +172,19 @@ pub(super) struct Load<'a> {
     pub load_id: &'a str,
     pub notes: &'a BTreeMap<String, String>,
     pub operation: DeltaOperation,
+    /// The one version that it may follow; `None` is any.
+    pub onto: Option<u64>,
+}
+
+impl Load<'_> {
+    pub fn ensure_unmoved(&self, snapshot: &Snapshot) -> Result<(), LakeError> {
+        match self.onto {
+            Some(seen) if seen != snapshot.version => {
+                Err(LakeError::Moved { table: snapshot.name.to_string(), seen, found: snapshot.version })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 fn appending(snapshot: &Snapshot) -> DeltaOperation {

@@ -136,6 +136,29 @@ fn a_repeated_load_adds_no_rows() {
 }
 
 #[test]
+fn loads_of_several_processes_at_once_all_come_through() {
+    let bench = Bench::new();
+    let files: Vec<PathBuf> = (0..4)
+        .map(|part| {
+            let rows: Vec<String> = (0..200)
+                .map(|row| format!("tmall,P{part}-{row},2025-01-01 10:00:00,paid,1.50,1380000{part}{row:03}"))
+                .collect();
+            let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+            bench.file(&format!("part{part}.csv"), orders_csv(&rows))
+        })
+        .collect();
+    let running = files.iter().map(|file| {
+        let mut command = bench.command();
+        command.args(["load", "orders"]).arg(file).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    });
+    for child in running.collect::<Vec<_>>() {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(bench.csv("SELECT count(*), count(DISTINCT one_id), sum(paid_amount) FROM orders"), ["800,800,1200.00"]);
+}
+
+#[test]
 fn the_newest_version_of_a_row_wins() {
     let bench = Bench::new();
     let header = "channel,order_id,order_time,status,paid_amount,updated_at\n";

@@ -153,3 +153,16 @@ async fn context_over(rows: RecordBatch) -> Vec<RecordBatch> {
 fn text(batches: &[RecordBatch]) -> String {
     arrow::util::pretty::pretty_format_batches(batches).unwrap().to_string()
 }
+
+/// Two processes once gave the same numbers to other persons: what was worked out from an old version was committed.
+#[tokio::test]
+async fn rows_worked_out_from_an_old_version_are_not_written() {
+    for spec in [spec(&["id"], Some("version")), spec(&[], None)] {
+        let (_folder, store) = lake(&spec).await;
+        let seen = store.snapshot(&name()).await.unwrap().version;
+        store.write_onto(&name(), seen, load("1", &THREE[..1])).await.unwrap();
+        let refused = store.write_onto(&name(), seen, load("2", &THREE[1..])).await.unwrap_err();
+        assert_eq!(refused.reason(), crate::Reason::Serialization);
+        assert_eq!(store.snapshot(&name()).await.unwrap().rows(), 1);
+    }
+}
