@@ -271,6 +271,7 @@ fn base_state(store: &Store, limits: Limits) -> Result<SessionState> {
     let state = state.with_analyzer_rule(crate::catalog::analyzer_rule()).build();
     let mut context = SessionContext::new_with_state(state);
     henna_udfs::register_all(&mut context).map_err(failure)?;
+    super::series::bound(&context).map_err(failure)?;
     Ok(context.state())
 }
 

@@ -20,6 +20,7 @@ mod names;
 mod pool;
 mod role_attribute;
 mod security_log;
+mod series;
 mod session;
 mod settings;
 mod statement;

@@ -16,6 +16,11 @@ pub fn rewrite(expr: &mut Expr) {
         }
         return;
     }
+    if let Expr::Cast { expr: counted, .. } = expr
+        && matches!(as_call(counted), Some((name, _)) if name == "cardinality")
+    {
+        return rewrite(counted);
+    }
     let Some((name, arguments)) = as_call(expr) else { return };
     match (name.as_str(), arguments.as_slice()) {
         ("unnest", [array]) if is_spreading(array) && matches!(as_call(array), Some((name, _)) if name == "unnest") => {

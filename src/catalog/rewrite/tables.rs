@@ -2,13 +2,15 @@
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, Query, Select, SelectFlavor, SelectItem, SetExpr,
-    TableAlias, TableFactor, TableWithJoins, Visit, Visitor,
+    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, Query, Select, SelectFlavor, SelectItem,
+    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value, Visit, Visitor,
 };
 
 use super::build::{call, object_name, parts};
 use super::sets::positions;
 use crate::catalog::spec::{self, INFORMATION_SCHEMA, PG_CATALOG};
+
+const SERIES: &str = "generate_series";
 
 /// A bare name that is a relation of `pg_catalog` is that relation, since PostgreSQL searches that schema first.
 pub fn qualify(factor: &mut TableFactor, is_cte: impl Fn(&str) -> bool) {
@@ -43,9 +45,24 @@ fn spread_factor(factor: &mut TableFactor, is_first: bool) {
         return;
     }
     let Some(call) = function_of(factor) else { return };
+    if call.is_plain_series() {
+        name_series(factor, call.alias);
+        return;
+    }
     let lateral = !is_first && (call.lateral || call.arguments.iter().any(has_column));
     let subquery = Box::new(call.query());
     *factor = TableFactor::Derived { lateral, subquery, alias: Some(call.alias), sample: None };
+}
+
+/// The engine's own table function makes its rows as they are asked for; its column is named as PostgreSQL names it.
+fn name_series(factor: &mut TableFactor, mut named: TableAlias) {
+    if let TableFactor::Table { name, alias, .. } = factor {
+        if named.columns.is_empty() {
+            named.columns = vec![TableAliasColumnDef { name: named.name.clone(), data_type: None }];
+        }
+        *name = object_name(&[SERIES]);
+        *alias = Some(named);
+    }
 }
 
 /// A function in the place of a table.
@@ -92,6 +109,12 @@ fn function_of(factor: &TableFactor) -> Option<TableCall> {
 }
 
 impl TableCall {
+    /// A series whose bounds stand in the statement: any other is an array first.
+    fn is_plain_series(&self) -> bool {
+        let plain = self.name == SERIES && !self.lateral && !self.ordinality;
+        plain && (2..=3).contains(&self.arguments.len()) && self.arguments.iter().all(is_constant)
+    }
+
     /// `SELECT function AS column [, positions AS ordinality]`.
     fn query(&self) -> Query {
         let mut columns = self.columns();
@@ -131,6 +154,21 @@ impl TableCall {
 
     fn columns(&self) -> Vec<Ident> {
         self.alias.columns.iter().map(|column| column.name.clone()).collect()
+    }
+}
+
+/// Whole numbers, and sums and the like of them.
+fn is_constant(expr: &Expr) -> bool {
+    use BinaryOperator::{Minus, Multiply, Plus};
+    match expr {
+        Expr::Value(value) => {
+            matches!(&value.value, Value::Number(digits, _) if digits.bytes().all(|b| b.is_ascii_digit()))
+        }
+        Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr: inner } => {
+            is_constant(inner)
+        }
+        Expr::BinaryOp { left, op: Plus | Minus | Multiply, right } => is_constant(left) && is_constant(right),
+        _ => false,
     }
 }
 
