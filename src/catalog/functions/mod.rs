@@ -1,6 +1,7 @@
 //! The functions by which clients ask the catalog.
 
 mod arrays;
+mod casts;
 mod comments;
 mod definitions;
 mod function;
@@ -30,6 +31,7 @@ pub fn functions(session: &CatalogHandle) -> Vec<ScalarUDF> {
 fn all() -> impl Iterator<Item = &'static CatalogFunction> {
     [
         arrays::FUNCTIONS,
+        casts::FUNCTIONS,
         comments::FUNCTIONS,
         definitions::FUNCTIONS,
         information::FUNCTIONS,

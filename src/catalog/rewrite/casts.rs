@@ -71,6 +71,8 @@ fn cast_of(operand: &mut Box<Expr>, data_type: &mut DataType) -> Option<Expr> {
         }
         DataType::Text | DataType::Varchar(_) => shown(operand),
         DataType::IntegerUnsigned(_) => function_oid(operand),
+        DataType::Uuid => Some(call("uuid_in", vec![(**operand).clone()])),
+        DataType::JSON => Some(call("json_in", vec![(**operand).clone()])),
         _ => None,
     }
 }
