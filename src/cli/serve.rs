@@ -175,6 +175,7 @@ impl Backend for LakeBackend {
             application_name: startup.application_name,
             options: startup.options,
             client_address: Some((startup.peer.ip().to_string(), startup.peer.port())),
+            pid: Some(startup.pid),
             statement_timeout: self.statement_timeout,
         };
         self.lake.session_with(principal, opening).await

@@ -28,11 +28,11 @@ pub struct Present {
 }
 
 impl Activity {
-    /// Enters a session under the next free number.
-    pub fn enter(self: &Arc<Self>, mut row: ActivityEntry, canceller: Canceller) -> Present {
+    /// Enters a session under the number that it comes with, or the next that is free.
+    pub fn enter(self: &Arc<Self>, mut row: ActivityEntry, pid: Option<i32>, canceller: Canceller) -> Present {
         let mut sessions = lock(&self.sessions);
-        let pid = sessions.last_key_value().map_or(1, |(last, _)| last.wrapping_add(1).max(1));
-        let pid = (pid..=i32::MAX).chain(1..pid).find(|pid| !sessions.contains_key(pid)).unwrap_or(pid);
+        let from = pid.or_else(|| sessions.last_key_value().map(|(last, _)| last.wrapping_add(1))).unwrap_or(1).max(1);
+        let pid = (from..=i32::MAX).chain(1..from).find(|pid| !sessions.contains_key(pid)).unwrap_or(from);
         row.pid = pid;
         let entry = Arc::new(Mutex::new(Entry { row, canceller }));
         sessions.insert(pid, Arc::clone(&entry));

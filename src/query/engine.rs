@@ -79,6 +79,8 @@ pub struct Opening {
     /// Settings of the start-up message, in order.
     pub options: Vec<(String, String)>,
     pub client_address: Option<(String, u16)>,
+    /// The number that its client knows it by; `None` gives it the next that is free.
+    pub pid: Option<i32>,
     /// What statement_timeout is unless the session sets it.
     pub statement_timeout: Option<std::time::Duration>,
 }

@@ -78,7 +78,7 @@ impl Names {
             query: None,
         };
         let about = About {
-            present: lake.activity().enter(row, canceller.clone()),
+            present: lake.activity().enter(row, opening.pid, canceller.clone()),
             canceller,
             client_address: opening.client_address.clone(),
             visible: Mutex::default(),
