@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -115,10 +116,12 @@ impl Server {
         };
         match greet(stream, identity).await {
             Ok(Greeting::Session { socket, packet }) => self.log_in(socket, packet, peer).await,
-            Ok(Greeting::Cancel { pid, secret }) => {
+            Ok(Greeting::Cancel { mut socket, pid, secret }) => {
                 if !self.cancels.cancel(Key { pid, secret }) {
                     tokio::time::sleep(CANCEL_MISS).await;
                 }
+                // An encrypted socket that just breaks off looks like a failed cancel to libpq.
+                let _ = socket.shutdown().await;
                 None
             }
             Err(_) => None,

@@ -18,8 +18,16 @@ const PACKET_BYTES_MAX: usize = 10_000;
 
 /// What a client wants.
 pub enum Greeting {
-    Cancel { pid: i32, secret: i32 },
-    Session { socket: Socket, packet: Packet },
+    /// Who sent it waits for the socket to be closed in order.
+    Cancel {
+        socket: Socket,
+        pid: i32,
+        secret: i32,
+    },
+    Session {
+        socket: Socket,
+        packet: Packet,
+    },
 }
 
 /// The packet that starts a session.
@@ -59,9 +67,9 @@ pub async fn greet(stream: TcpStream, identity: Option<&Identity>) -> Result<Gre
                 stream.write_all(b"N").await?;
                 socket = Either::Left(stream);
             }
-            (CANCEL_REQUEST, _) => {
+            (CANCEL_REQUEST, socket) => {
                 let mut reader = Reader(rest);
-                return Ok(Greeting::Cancel { pid: reader.i32()?, secret: reader.i32()? });
+                return Ok(Greeting::Cancel { socket, pid: reader.i32()?, secret: reader.i32()? });
             }
             (code, socket) => {
                 return match session(code, rest) {
