@@ -16,7 +16,6 @@ pub struct DocumentedFunction {
     pub syntax: String,
     /// Names and meanings, comma separated.
     pub arguments: String,
-    pub argument_names: Vec<String>,
     pub description: String,
     pub example: Option<String>,
 }
@@ -55,13 +54,13 @@ fn row(name: &str, kind: &'static str, documentation: Option<&Documentation>) ->
         kind,
         syntax: documentation.syntax_example.clone(),
         arguments: texts.join("; "),
-        argument_names: arguments.into_iter().map(|(name, _)| name).collect(),
         description: documentation.description.clone(),
         example: documentation.sql_example.clone(),
     })
 }
 
 fn entry(function: &DocumentedFunction, taken: &mut BTreeSet<u32>) -> FunctionEntry {
+    let (arguments, result) = signature(&function.syntax);
     FunctionEntry {
         oid: oid_of(&format!("function {}", function.name), taken),
         schema: "public".to_owned(),
@@ -71,8 +70,44 @@ fn entry(function: &DocumentedFunction, taken: &mut BTreeSet<u32>) -> FunctionEn
             "window" => FunctionKind::Window,
             _ => FunctionKind::Scalar,
         },
-        arguments: function.argument_names.join(", "),
-        result: String::new(),
+        arguments,
+        result,
         description: function.description.clone(),
+    }
+}
+
+/// Arguments and result as PostgreSQL tells them, from `name(a t [, b t]) -> result`.
+fn signature(syntax: &str) -> (String, String) {
+    let (call, result) = syntax.rsplit_once(" -> ").unwrap_or((syntax, ""));
+    let arguments = call.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(inside, _)| inside);
+    let (required, optional) = arguments.split_once(" [, ").unwrap_or((arguments, ""));
+    let optional = optional.trim_end_matches(']').split(", ").filter(|argument| !argument.is_empty());
+    let defaults = optional.map(|argument| format!("{argument} DEFAULT NULL"));
+    let all: Vec<String> = std::iter::once(required.to_owned()).chain(defaults).collect();
+    let in_full = |text: &str| text.replace("timestamptz", "timestamp with time zone");
+    (in_full(&all.join(", ")), in_full(result))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_tells_the_types_of_its_arguments_and_of_its_result() {
+        for function in entries() {
+            assert!(!function.result.is_empty(), "{}", function.name);
+            for argument in function.arguments.split(", ") {
+                let (_, kind) = argument.split_once(' ').unwrap_or_default();
+                assert!(!kind.is_empty() && !kind.contains(['[', ']']), "{}: {argument}", function.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_signature_is_told_in_full_words() {
+        let syntax = "f(ts timestamptz, n integer [, map text]) -> json";
+        let arguments = "ts timestamp with time zone, n integer, map text DEFAULT NULL";
+        assert_eq!(signature(syntax), (arguments.to_owned(), "json".to_owned()));
+        assert_eq!(signature("g(a text) OVER ([PARTITION BY ...]) -> text"), ("a text".to_owned(), "text".to_owned()));
     }
 }

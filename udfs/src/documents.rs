@@ -13,6 +13,8 @@ pub(crate) const RETURNS: DocSection = section("Channel returns", "What a channe
 pub(crate) struct Entry {
     pub section: DocSection,
     pub description: &'static str,
+    /// `name(argument type, ... [, optional type, ...]) -> type`. Types are the narrowest usual ones, in PostgreSQL's words; a
+    /// struct is `json`, which is what a client of PostgreSQL's protocol sees of it.
     pub syntax: &'static str,
     /// Name and meaning (with unit) of each argument.
     pub arguments: &'static [(&'static str, &'static str)],

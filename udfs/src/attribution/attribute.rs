@@ -32,7 +32,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             Rows with a NULL touch_ts, channel or conversion_ts are left out, as are touches after the conversion or older than lookback; \
             NULL without a touch, so unnest gives no row for such a conversion. A NULL value gives NULL values. \
             The state grows by 16 bytes a touch. Source: the rule-based models of web analytics; position 40/20/40 after Google Analytics.",
-        syntax: "attribute(touch_ts, channel, conversion_ts, value, model [, lookback, half_life])",
+        syntax: "attribute(touch_ts timestamptz, channel text, conversion_ts timestamptz, value numeric, model text [, lookback interval, half_life interval]) -> json",
         arguments: &[
             ("touch_ts", "Time of the touch: date (its midnight) or timestamp of any unit."),
             ("channel", "Channel of the touch, text."),

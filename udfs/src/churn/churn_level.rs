@@ -20,7 +20,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
         section: CHURN,
         description: "Level of a churn risk, TEXT: 'active' below cooling, 'cooling' from there, 'at_risk' from at_risk, 'lost' from lost. \
             NULL when the risk is NULL or outside 0 to 1. Source: own definition; the default thresholds are a choice, not a law of the trade.",
-        syntax: "churn_level(risk [, cooling, at_risk, lost])",
+        syntax: "churn_level(risk double precision [, cooling double precision, at_risk double precision, lost double precision]) -> text",
         arguments: &[
             ("risk", "Risk from 0 to 1, as churn_risk gives it."),
             ("cooling", "Constant, the least risk that is 'cooling'. Default 0.5."),

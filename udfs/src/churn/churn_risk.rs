@@ -24,7 +24,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             Works for one-time buyers (n_gaps 0, sum_gap_days 0). NULL when an argument is NULL, negative or not finite. \
             Source: gaps are exponential with a rate that is gamma(k0, theta0) over the customers; \
             this is the distribution function of the next gap given the past ones (Lomax).",
-        syntax: "churn_risk(n_gaps, sum_gap_days, days_since [, k0, theta0])",
+        syntax: "churn_risk(n_gaps bigint, sum_gap_days double precision, days_since double precision [, k0 double precision, theta0 double precision]) -> double precision",
         arguments: &[
             ("n_gaps", "Number of gaps between purchase days, 0 or more."),
             ("sum_gap_days", "Sum of these gaps in days: n_gaps * mean_days of repurchase_cycle."),

@@ -29,7 +29,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             their sample standard deviation in days, NULL below two gaps; the last purchase in the type of ts. \
             A NULL ts is left out; NULL for a customer without a purchase. The state grows by 8 bytes a distinct purchase day. \
             Source: definition.",
-        syntax: "repurchase_cycle(ts)",
+        syntax: "repurchase_cycle(ts timestamptz) -> json",
         arguments: &[("ts", "Time of the purchase: date or timestamp of any unit; its day is the local one of the type's zone.")],
         example: "SELECT one_id, churn_risk(c['n_gaps'], coalesce(c['n_gaps'] * c['mean_days'], 0), 30)\nFROM (SELECT one_id, repurchase_cycle(paid_at) AS c FROM orders GROUP BY one_id)",
         related: &["churn_risk"],

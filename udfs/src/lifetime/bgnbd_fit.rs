@@ -30,7 +30,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             A row with a NULL, with x not a whole number from 0, without 0 <= t_x <= t, with t_x above 0 at x = 0, or with a weight not above 0 is left out. \
             NULL without a customer. The state grows by about 64 bytes a distinct (x, t_x, t). \
             Source: P. Fader, B. Hardie, K. Lee, Counting Your Customers the Easy Way, Marketing Science 24(2), 2005.",
-        syntax: "bgnbd_fit(x, t_x, t [, weight])",
+        syntax: "bgnbd_fit(x bigint, t_x double precision, t double precision [, weight double precision]) -> json",
         arguments: &[
             ("x", "Repeat purchases: frequency of rfm_summary."),
             ("t_x", "Time from the first to the last purchase, in the unit of t: recency of rfm_summary."),

@@ -24,7 +24,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             because the model lets customers leave only after a repeat purchase. \
             NULL when an argument is NULL, a parameter is not above 0, x is not a whole number from 0 or 0 <= t_x <= t does not hold. \
             Source: P. Fader, B. Hardie, K. Lee, Computing P(alive) Using the BG/NBD Model, 2008.",
-        syntax: "bgnbd_palive(params, x, t_x, t)",
+        syntax: "bgnbd_palive(params json, x bigint, t_x double precision, t double precision) -> double precision",
         arguments: &[
             ("params", "Struct with the numbers r, alpha, a, b, as bgnbd_fit gives it; alpha in the unit of t."),
             ("x", "Repeat purchases."),

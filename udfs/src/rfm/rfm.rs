@@ -27,7 +27,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             Rows on a later local day than as_of are left out, as are rows where ts or as_of is NULL; a NULL amount adds an order without money. \
             NULL for a customer without an order. The state is at most 48 bytes a group. \
             Source: A. M. Hughes, Strategic Database Marketing (1994).",
-        syntax: "rfm(ts, amount, as_of)",
+        syntax: "rfm(ts timestamptz, amount numeric, as_of date) -> json",
         arguments: &[
             ("ts", "Time of the order: date or timestamp of any unit; its day is the local one of the type's zone."),
             ("amount", "Amount of the order in money: decimal or other number."),

@@ -25,7 +25,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             'percentile' gives 1 + floor(n * rows that are worse / rows), so equal values share a score. \
             The whole partition counts, whatever its frame. A NULL (or NaN) value scores NULL and is not counted. \
             Source: NTILE of SQL:2003; the percentile form follows the cumulative share of worse rows.",
-        syntax: "rfm_score(value, n, ascending, method) OVER ([PARTITION BY ...] ORDER BY key)",
+        syntax: "rfm_score(value anyelement, n integer, ascending boolean, method text) OVER ([PARTITION BY ...] ORDER BY key) -> integer",
         arguments: &[
             ("value", "What is scored: number, decimal, date, timestamp or text."),
             ("n", "Constant number of scores, 1 or more, usually 5."),

@@ -20,7 +20,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             'Champions', 'Loyal', 'Potential Loyalist', 'New Customers', 'Promising', 'Need Attention', 'About To Sleep', \
             'At Risk', 'Cannot Lose Them', 'Hibernating', 'Lost'. NULL when a score is NULL or the map has no name for it. \
             Source: the table of 125 codes that the RFM tools of the trade share.",
-        syntax: "rfm_segment(r, f, m [, map])",
+        syntax: "rfm_segment(r integer, f integer, m integer [, map text]) -> text",
         arguments: &[
             ("r", "Recency score, 5 best."),
             ("f", "Frequency score, 5 best."),

@@ -30,7 +30,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             Rows on a later local day than as_of are left out, as are rows where ts or as_of is NULL; a NULL amount makes its day a purchase without money. \
             NULL for a customer without a purchase. The state grows by at most 48 bytes a distinct purchase day. \
             Source: P. Fader, B. Hardie, K. Lee, Counting Your Customers the Easy Way, Marketing Science 24(2), 2005.",
-        syntax: "rfm_summary(ts, amount, as_of, unit)",
+        syntax: "rfm_summary(ts timestamptz, amount numeric, as_of date, unit text) -> json",
         arguments: &[
             ("ts", "Time of the purchase: date or timestamp of any unit; its day is the local one of the type's zone."),
             ("amount", "Amount of the purchase in money: decimal or other number."),

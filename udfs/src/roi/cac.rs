@@ -17,7 +17,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
         description: "Customer acquisition cost, cost / new_customers, in money a new customer. \
             Decimals give a decimal of 38 digits with 6 after the point (more when an argument has more), rounded half away from zero; \
             other numbers give DOUBLE. NULL when an argument is NULL or new_customers is zero. Source: definition.",
-        syntax: "cac(cost, new_customers)",
+        syntax: "cac(cost numeric, new_customers bigint) -> numeric",
         arguments: &[
             ("cost", "Cost in money."),
             ("new_customers", "Number of customers whose first purchase the cost brought."),

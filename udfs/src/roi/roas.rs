@@ -17,7 +17,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
         description: "Return on advertising spend, revenue / cost: 3 is three units of revenue for one spent. \
             Decimals give a decimal of 38 digits with 6 after the point (more when an argument has more), rounded half away from zero; \
             other numbers give DOUBLE. NULL when an argument is NULL or cost is zero. Source: definition.",
-        syntax: "roas(revenue, cost)",
+        syntax: "roas(revenue numeric, cost numeric) -> numeric",
         arguments: &[
             ("revenue", "Revenue in money."),
             ("cost", "Cost in the same money."),

@@ -17,7 +17,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
         description: "Return on investment, (revenue - cost) / cost: 0.5 is fifty per cent gained. \
             Decimals give a decimal of 38 digits with 6 after the point (more when an argument has more), rounded half away from zero; \
             other numbers give DOUBLE. NULL when an argument is NULL or cost is zero. Source: definition.",
-        syntax: "roi(revenue, cost)",
+        syntax: "roi(revenue numeric, cost numeric) -> numeric",
         arguments: &[
             ("revenue", "Revenue in money."),
             ("cost", "Cost in the same money."),
