@@ -74,6 +74,8 @@ pub enum Reason {
     ReadOnly,
     ReadOnlySetting,
     CursorUnknown,
+    /// A cursor that cannot do this, or no longer.
+    CursorState,
     StatementUnknown,
     Cancelled,
     TimedOut,
@@ -101,7 +103,8 @@ impl Reason {
             Syntax | AmbiguousColumn | AmbiguousFunction | DatatypeMismatch | CannotCoerce | Grouping | InvalidText
             | InvalidDatetime | InvalidParameter | InvalidBinary | OutOfRange | DivisionByZero | Cardinality
             | NotNull | Check | InvalidRow | Unsupported | TransactionFailed | TransactionActive | NoTransaction
-            | ReadOnly | ReadOnlySetting | FileInvalid | Configuration | Protocol | UndefinedParameter => Kind::Invalid,
+            | CursorState | ReadOnly | ReadOnlySetting | FileInvalid | Configuration | Protocol
+            | UndefinedParameter => Kind::Invalid,
             Privilege | Authentication => Kind::Denied,
             UndefinedTable | UndefinedColumn | UndefinedFunction | UndefinedSchema | UndefinedDatabase
             | UndefinedObject | CursorUnknown | StatementUnknown | FileMissing => Kind::Missing,

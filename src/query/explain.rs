@@ -37,12 +37,13 @@ pub fn lines(plan: &dyn ExecutionPlan, analyze: Analyze) -> Result<RecordBatch> 
         .map_err(|error| Error::of(Reason::Internal, error))
 }
 
-/// Reads a stream to its end and keeps nothing.
-pub async fn drain(mut stream: SendableRecordBatchStream) -> Result<()> {
+/// Reads a stream to its end and keeps nothing; gives the number of rows.
+pub async fn drain(mut stream: SendableRecordBatchStream) -> Result<usize> {
+    let mut rows = 0;
     while let Some(batch) = stream.next().await {
-        batch.map_err(failure)?;
+        rows += batch.map_err(failure)?.num_rows();
     }
-    Ok(())
+    Ok(rows)
 }
 
 fn without_files(line: &str) -> String {

@@ -19,6 +19,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::answer::{Answer, Notice, TransactionStatus};
 use super::as_of::{self, AsOf, AsOfCell};
+use super::cursor::{CursorStatement, Cursors};
 use super::engine::Lake;
 use super::explain::{self, Analyze};
 use super::failure::failure;
@@ -52,6 +53,7 @@ pub struct Session {
     names: Arc<Names>,
     as_of: AsOfCell,
     canceller: Canceller,
+    pub(super) cursors: Cursors,
     pub(super) state: Arc<Mutex<State>>,
 }
 
@@ -88,8 +90,15 @@ enum Planned {
 impl Session {
     pub(super) async fn assemble(lake: Lake, names: Arc<Names>, context: SessionContext) -> Result<Self> {
         let state = names.state();
-        let session =
-            Self { lake, context, as_of: AsOfCell::default(), canceller: names.about.canceller.clone(), names, state };
+        let session = Self {
+            lake,
+            context,
+            as_of: AsOfCell::default(),
+            canceller: names.about.canceller.clone(),
+            cursors: Cursors::default(),
+            names,
+            state,
+        };
         session.follow_settings().await?;
         Ok(session)
     }
@@ -172,7 +181,7 @@ impl Session {
     pub(super) async fn plan_only(&self, statement: &Statement) -> Result<()> {
         match &statement.kind {
             StatementKind::Sql(sql) => self.plan(sql).await.map(|_| ()),
-            StatementKind::Access(_) => Err(Error::new(Reason::Syntax, "not an expression")),
+            StatementKind::Access(_) | StatementKind::Cursor(_) => Err(Error::new(Reason::Syntax, "not an expression")),
         }
     }
 
@@ -199,18 +208,47 @@ impl Session {
 
     async fn describe(&self, statement: &Statement, types: &[Option<DataType>]) -> Result<Prepared> {
         self.refuse_in_failed_transaction(statement)?;
-        let prepared = |parameters, columns| Prepared { statement: statement.clone(), parameters, columns };
-        let StatementKind::Sql(sql) = &statement.kind else { return Ok(prepared(Vec::new(), None)) };
-        if let Some(utility) = Utility::of(sql)? {
-            return Ok(prepared(Vec::new(), self.utility_columns(&utility)?));
-        }
+        let (parameters, columns) = match &statement.kind {
+            StatementKind::Access(_) => (Vec::new(), None),
+            StatementKind::Cursor(cursor) => self.describe_cursor(cursor, types).await?,
+            StatementKind::Sql(sql) => match Utility::of(sql)? {
+                Some(utility) => (Vec::new(), self.utility_columns(&utility)?),
+                None => self.describe_query(sql, types).await?,
+            },
+        };
+        Ok(Prepared { statement: statement.clone(), parameters, columns })
+    }
+
+    /// The types of its parameters, and its columns.
+    async fn describe_query(
+        &self,
+        sql: &ast::Statement,
+        types: &[Option<DataType>],
+    ) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
         match self.plan(sql).await? {
-            Planned::Explain(..) => Ok(prepared(Vec::new(), Some(explain::schema()))),
+            Planned::Explain(..) => Ok((Vec::new(), Some(explain::schema()))),
             Planned::Query(plan) => {
                 let parameters = parameters(&plan, types)?;
                 let columns = shown(described(&plan, &parameters)?.schema().as_arrow());
-                Ok(prepared(parameters, Some(columns)))
+                Ok((parameters, Some(columns)))
             }
+        }
+    }
+
+    async fn describe_cursor(
+        &self,
+        statement: &CursorStatement,
+        types: &[Option<DataType>],
+    ) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
+        match statement {
+            CursorStatement::Declare { query, .. } => {
+                let (parameters, _) = self.describe_query(&ast::Statement::Query(query.clone()), types).await?;
+                Ok((parameters, None))
+            }
+            CursorStatement::Fetch { name, count_only: false, .. } => {
+                Ok((Vec::new(), Some(self.cursors.columns(name)?)))
+            }
+            _ => Ok((Vec::new(), None)),
         }
     }
 
@@ -218,6 +256,7 @@ impl Session {
         self.refuse_in_failed_transaction(&prepared.statement)?;
         let sql = match &prepared.statement.kind {
             StatementKind::Sql(sql) => sql,
+            StatementKind::Cursor(cursor) => return guard.run(self.answer_cursor(cursor, values, guard)).await?,
             StatementKind::Access(change) => {
                 let applied = guard.run(self.change_access(change)).await??;
                 return Ok(Answer::Done { tag: applied });
@@ -226,7 +265,51 @@ impl Session {
         if let Some(utility) = Utility::of(sql)? {
             return self.answer_utility(&utility, guard).await;
         }
-        guard.run(self.answer_query(sql, values, prepared, guard)).await?
+        guard.run(self.answer_query(sql, values, prepared.columns.as_ref(), guard)).await?
+    }
+
+    async fn answer_cursor(
+        &self,
+        statement: &CursorStatement,
+        values: Vec<ScalarValue>,
+        guard: &StatementGuard,
+    ) -> Result<Answer> {
+        match statement {
+            CursorStatement::Declare { name, hold, query } => {
+                if !hold && self.transaction() == TransactionStatus::Idle {
+                    let text = "DECLARE CURSOR can only be used in transaction blocks";
+                    return Err(Error::new(Reason::NoTransaction, text).with_hint("or declare it WITH HOLD"));
+                }
+                self.cursors.ensure_free(name)?;
+                let query = ast::Statement::Query(query.clone());
+                let types: Vec<_> = values.iter().map(|value| Some(value.data_type())).collect();
+                let (_, columns) = self.describe_query(&query, &types).await?;
+                if let Answer::Rows { schema, stream, .. } = self.answer_query(&query, values, None, guard).await? {
+                    // What was planned says more of the types than what runs.
+                    self.cursors.open(name, *hold, columns.unwrap_or(schema), stream);
+                }
+            }
+            CursorStatement::Fetch { name, rows_max, count_only: false } => {
+                return Ok(rows("FETCH", self.cursors.fetch(name, *rows_max)?, guard));
+            }
+            CursorStatement::Fetch { name, rows_max, count_only: true } => {
+                let passed = explain::drain(self.cursors.fetch(name, *rows_max)?).await?;
+                return Ok(Answer::Done { tag: format!("MOVE {passed}") });
+            }
+            CursorStatement::Close { name } => self.cursors.close(name.as_deref())?,
+            CursorStatement::Refused { reason, text } => return Err(Error::new(*reason, *text)),
+        }
+        Ok(Answer::Done { tag: statement.tag().to_owned() })
+    }
+
+    /// The columns of an open cursor: to the protocol it is a portal.
+    pub fn cursor_columns(&self, name: &str) -> Result<SchemaRef> {
+        self.cursors.columns(name)
+    }
+
+    /// Closes a cursor; one that does not exist is as good as closed.
+    pub fn close_cursor(&self, name: &str) {
+        let _ = self.cursors.close(Some(name));
     }
 
     async fn answer_utility(&self, utility: &Utility, guard: &StatementGuard) -> Result<Answer> {
@@ -245,13 +328,13 @@ impl Session {
         &self,
         sql: &ast::Statement,
         values: Vec<ScalarValue>,
-        prepared: &Prepared,
+        told: Option<&SchemaRef>,
         guard: &StatementGuard,
     ) -> Result<Answer> {
         match self.plan(sql).await? {
             Planned::Query(plan) => {
                 let plan = bind(plan, values)?;
-                unchanged(prepared, &plan)?;
+                unchanged(told, &plan)?;
                 let physical = self.physical(plan).await?;
                 let stream = self.lake.pool().stream(physical, self.context.task_ctx());
                 Ok(rows("SELECT", stream, guard))
@@ -340,7 +423,7 @@ impl Session {
         }
         let ends = match &statement.kind {
             StatementKind::Sql(sql) => Utility::of(sql)?.is_some_and(|utility| utility.ends_transaction()),
-            StatementKind::Access(_) => false,
+            StatementKind::Access(_) | StatementKind::Cursor(_) => false,
         };
         if ends {
             return Ok(());
@@ -466,8 +549,8 @@ fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
 }
 
 /// A plan made at Parse is made again at Execute; the client was told of the first one's columns.
-fn unchanged(prepared: &Prepared, plan: &LogicalPlan) -> Result<()> {
-    let Some(told) = &prepared.columns else { return Ok(()) };
+fn unchanged(told: Option<&SchemaRef>, plan: &LogicalPlan) -> Result<()> {
+    let Some(told) = told else { return Ok(()) };
     let now = plan.schema().as_arrow().fields();
     let same = told.fields().len() == now.len()
         && told.fields().iter().zip(now).all(|(told, now)| told.data_type() == now.data_type());

@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 
+use super::cursor::CursorStatement;
 use super::failure::syntax;
 use crate::access::{self, AccessStatement};
 use crate::error::{Error, Reason, Result};
@@ -24,6 +25,7 @@ pub struct Statement {
 pub enum StatementKind {
     Sql(Box<ast::Statement>),
     Access(Box<AccessStatement>),
+    Cursor(Box<CursorStatement>),
 }
 
 /// Splits a text into its statements. An empty text gives none.
@@ -50,6 +52,8 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 fn next(parser: &mut Parser<'_>) -> Result<Statement> {
     let kind = if let Some(parsed) = access::parse(parser) {
         StatementKind::Access(Box::new(parsed.map_err(|error| syntax(&error))?))
+    } else if let Some(parsed) = CursorStatement::parse(parser) {
+        StatementKind::Cursor(Box::new(parsed.map_err(|error| syntax(&error))?))
     } else {
         let mut parsed = parser.parse_statement().map_err(|error| syntax(&error))?;
         mend_precedence(&mut parsed);
@@ -57,6 +61,7 @@ fn next(parser: &mut Parser<'_>) -> Result<Statement> {
     };
     let text = match &kind {
         StatementKind::Sql(statement) => statement.to_string(),
+        StatementKind::Cursor(statement) => statement.to_string(),
         // May hold a password: never told again.
         StatementKind::Access(_) => String::new(),
     };

@@ -230,6 +230,7 @@ impl Session {
                     return Err(Error::new(Reason::TransactionActive, text));
                 }
                 if *what == "DISCARD ALL" {
+                    self.cursors.close(None)?;
                     state.settings.reset_all();
                     self.set_session_authorization(&mut state, None)?;
                 }
@@ -277,6 +278,7 @@ impl Session {
             return;
         }
         let committed = end == End::Commit && state.transaction == TransactionStatus::Active;
+        self.cursors.end_transaction(committed);
         let before = state.principal_before.take();
         let local = state.principal_local.take();
         if committed {

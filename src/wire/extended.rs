@@ -60,10 +60,6 @@ impl Names {
             name => Error::new(Reason::StatementUnknown, format!("prepared statement \"{name}\" does not exist")),
         })
     }
-
-    fn portal(&self, name: &str) -> Result<&Portal> {
-        self.portals.get(name).ok_or_else(|| portal_unknown(name))
-    }
 }
 
 fn portal_unknown(name: &str) -> Error {
@@ -148,7 +144,14 @@ impl Connection {
                 let columns = prepared.and_then(|prepared| prepared.columns.as_ref());
                 columns.map(|columns| Shape::new(columns, &[])).transpose()?
             }
-            Target::Portal(name) => self.names.portal(&name)?.described().cloned(),
+            Target::Portal(name) => match self.names.portals.get(&name) {
+                Some(portal) => portal.described().cloned(),
+                // A cursor of SQL is a portal, too.
+                None => {
+                    let columns = self.session.cursor_columns(&name).map_err(|_| portal_unknown(&name))?;
+                    Some(Shape::new(&columns, &[])?)
+                }
+            },
         };
         match shape {
             Some(shape) => self.output.put(&shape.description())?,
@@ -173,7 +176,10 @@ impl Connection {
     pub(super) fn close(&mut self, body: Bytes) -> Result<(), Failure> {
         match message::target(body)? {
             Target::Statement(name) => drop(self.names.statements.remove(&name)),
-            Target::Portal(name) => drop(self.names.portals.remove(&name)),
+            Target::Portal(name) => match self.names.portals.remove(&name) {
+                Some(portal) => drop(portal),
+                None => self.session.close_cursor(&name),
+            },
         }
         Ok(self.output.put(&CloseComplete::new())?)
     }

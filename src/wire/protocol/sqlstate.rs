@@ -46,6 +46,7 @@ pub fn of(reason: Reason) -> &'static str {
         ReadOnly => "25006",
         ReadOnlySetting => "55P02",
         CursorUnknown => "34000",
+        CursorState => "55000",
         StatementUnknown => "26000",
         Cancelled => "57014",
         TimedOut => "57014",
