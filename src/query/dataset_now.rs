@@ -11,6 +11,7 @@ use super::failure::failure;
 use super::names::Names;
 use super::pool::Pool;
 use super::session::instant;
+use super::stoppable::Stoppable;
 use crate::dataset::AsOf;
 use crate::error::Result;
 
@@ -43,7 +44,11 @@ async fn latest(context: &SessionContext, pool: &Pool, table: &str, column: &str
         state.create_physical_plan(&plan).await.map_err(failure)
     };
     let plan = pool.run(planning).await?;
-    let batches: Vec<RecordBatch> = pool.stream(plan, context.task_ctx()).try_collect().await.map_err(failure)?;
+    let batches: Vec<RecordBatch> = pool
+        .stream(&Stoppable::new(plan).map_err(failure)?, context.task_ctx())
+        .try_collect()
+        .await
+        .map_err(failure)?;
     let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else { return Ok(None) };
     let zone = match batch.column(0).data_type() {
         DataType::Timestamp(_, zone) => zone.clone(),

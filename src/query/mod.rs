@@ -25,6 +25,7 @@ mod series;
 mod session;
 mod settings;
 mod statement;
+mod stoppable;
 mod system;
 mod utility;
 

@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::stoppable::Stoppable;
 use crate::error::{Error, Reason, Result};
 
 /// Batches that wait between a plan and the door that reads it.
@@ -48,19 +49,20 @@ impl Pool {
 
     /// Executes `plan` on the pool. Its batches pass a short queue: a reader that is slow slows the plan, and one that
     /// drops the stream ends it.
-    pub fn stream(&self, plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+    pub fn stream(&self, runnable: &Stoppable, context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
-        let schema = plan.schema();
-        let task = AbortOnDropHandle::new(self.handle.spawn(forward(plan, context, sender)));
-        let batches = futures::stream::unfold((receiver, Some(task)), |(mut receiver, task)| async move {
+        let schema = runnable.plan.schema();
+        let stop = runnable.stop_on_drop();
+        let task = AbortOnDropHandle::new(self.handle.spawn(forward(Arc::clone(&runnable.plan), context, sender)));
+        let batches = futures::stream::unfold((receiver, Some(task), stop), |(mut receiver, task, stop)| async move {
             match (receiver.recv().await, task) {
-                (Some(item), task) => Some((item, (receiver, task))),
+                (Some(item), task) => Some((item, (receiver, task, stop))),
                 // The queue also closes when the task dies: that must not look like the end of the rows.
                 (None, Some(task)) => match task.await {
                     Ok(()) => None,
                     Err(fault) => {
                         let error = DataFusionError::Internal(format!("a query thread failed: {fault}"));
-                        Some((Err(error), (receiver, None)))
+                        Some((Err(error), (receiver, None, stop)))
                     }
                 },
                 (None, None) => None,

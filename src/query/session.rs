@@ -11,8 +11,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast;
@@ -28,6 +28,7 @@ use super::judge::judge;
 use super::names::Names;
 use super::settings::Settings;
 use super::statement::{self, Statement, StatementKind, without_literals};
+use super::stoppable::Stoppable;
 use super::utility::Utility;
 use crate::access::{Principal, PrincipalHandle};
 use crate::catalog;
@@ -336,15 +337,15 @@ impl Session {
                 let plan = bind(plan, values)?;
                 unchanged(told, &plan)?;
                 let physical = self.physical(plan).await?;
-                let stream = self.lake.pool().stream(physical, self.context.task_ctx());
+                let stream = self.lake.pool().stream(&physical, self.context.task_ctx());
                 Ok(rows("SELECT", stream, guard))
             }
             Planned::Explain(plan, analyze) => {
                 let physical = self.physical(bind(plan, values)?).await?;
                 if analyze == Analyze::Run {
-                    explain::drain(self.lake.pool().stream(Arc::clone(&physical), self.context.task_ctx())).await?;
+                    explain::drain(self.lake.pool().stream(&physical, self.context.task_ctx())).await?;
                 }
-                Ok(rows("EXPLAIN", once(explain::lines(physical.as_ref(), analyze)?), guard))
+                Ok(rows("EXPLAIN", once(explain::lines(physical.plan.as_ref(), analyze)?), guard))
             }
         }
     }
@@ -375,12 +376,15 @@ impl Session {
         })
     }
 
-    async fn physical(&self, plan: LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+    async fn physical(&self, plan: LogicalPlan) -> Result<Stoppable> {
         if as_of::is_used(&plan).map_err(failure)? {
             self.as_of.set(self.work_out_as_of().await?);
         }
         let context = self.context.clone();
-        let planning = async move { context.state().create_physical_plan(&plan).await.map_err(failure) };
+        let planning = async move {
+            let plan = context.state().create_physical_plan(&plan).await.map_err(failure)?;
+            Stoppable::new(plan).map_err(failure)
+        };
         self.lake.pool().run(planning).await
     }
 
