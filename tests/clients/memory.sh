@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Five million rows to psql and to psycopg: all arrive, and the server's memory stays flat.
-# Environment: PGHOST PGPORT PGDATABASE PGPASSWORD of a demo server, SERVER_PID its process, PYTHON a Python with psycopg.
+# Five million rows to psql, psycopg and JDBC: all arrive, and the server's memory stays flat.
+# Environment: PGHOST PGPORT PGDATABASE PGPASSWORD of a demo server, SERVER_PID its process, PYTHON a Python with psycopg,
+# JAVA_CLASSPATH pgjdbc and what it needs.
 set -uo pipefail
 export LC_ALL=C.UTF-8
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 ROWS=5000000
-GROWTH_KB_MAX=150000
+GROWTH_KB_MAX=50000
 passed=0 failed=0
 
 pass() { passed=$((passed + 1)); echo "ok   $1"; }
@@ -44,10 +46,24 @@ with psycopg.connect(user="hq") as connection, connection.cursor("rows", binary=
     print(sum(1 for _ in cursor))
 P
 }
+with_psycopg_stream() {
+  "${PYTHON:-python3}" - "$sql" <<'P'
+import sys
+import psycopg
 
-psql -X -U hq -qAt -c "$sql" | head -1 >/dev/null
+with psycopg.connect(user="hq", autocommit=True) as connection:
+    print(sum(1 for _ in connection.cursor(binary=True).stream(sys.argv[1])))
+P
+}
+with_copy() { psql -X -U hq -qAt -c "\\copy ($sql) TO STDOUT" | wc -l; }
+with_jdbc() { java -Xmx256m -cp "$JAVA_CLASSPATH" "$here/jdbc/JdbcRows.java" "$sql"; }
+
+psql -X -U hq -qAt -c "$sql LIMIT 1" >/dev/null
 streamed 'psql by cursor' with_psql
 streamed 'psycopg by cursor' with_psycopg
+streamed 'psycopg row by row' with_psycopg_stream
+streamed 'psql by COPY' with_copy
+streamed 'JDBC by fetch size' with_jdbc
 
 echo
 echo "$passed passed, $failed failed, 0 skipped"

@@ -9,6 +9,7 @@ import datetime as dt
 import threading
 import time
 import traceback
+import uuid
 from decimal import Decimal
 
 import psycopg
@@ -78,6 +79,7 @@ def values(binary):
         "timestamp": dt.datetime(2024, 2, 29, 12, 0, 0, 1),
         "timestamptz": dt.datetime(2024, 2, 29, 12, 0, tzinfo=zone),
         "bytea": b"\x00\xff\\x",
+        "uuid": uuid.UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
         "text[]": ["a", "b c", None],
         "bigint[]": [1, None, 3],
     }
@@ -131,6 +133,13 @@ def streams():
     with connect() as connection:
         cursor = connection.cursor(binary=True)
         equal("stream() gives every row", sum(1 for _ in cursor.stream(f"SELECT value FROM generate_series(1, {rows}) AS s (value)")), rows)
+    for binary in (False, True):
+        with connect() as connection, connection.cursor("helpings", binary=binary) as cursor:
+            cursor.execute("SELECT channel, paid_amount FROM orders WHERE paid_amount > %s", (10,))
+            equal("a server-side cursor has columns", [column.name for column in cursor.description], ["channel", "paid_amount"])
+            first, rest = cursor.fetchmany(10), cursor.fetchall()
+            count = connection.execute("SELECT count(*) FROM orders WHERE paid_amount > 10").fetchone()[0]
+            equal("a server-side cursor gives every row", (len(first), len(first) + len(rest)), (10, count))
 
 
 def transactions():
@@ -159,6 +168,16 @@ def errors():
 
 def cancel():
     with connect(autocommit=True) as connection:
+        pids = connection.execute("SELECT pg_backend_pid(), pid FROM henna.activity WHERE query LIKE '%pg_backend_pid%'").fetchone()
+        equal("one number names the session", {connection.info.backend_pid, *pids}, {connection.info.backend_pid})
+    # In plain text, as every libpq can; by an encrypted connection, as libpq 17 can.
+    cancel_by("cancel")
+    if psycopg.capabilities.has_cancel_safe():
+        cancel_by("cancel_safe")
+
+
+def cancel_by(way):
+    with connect(autocommit=True) as connection:
         ended = []
         # Should nothing cancel it, the statement still ends.
         connection.execute("SET statement_timeout = '60s'")
@@ -178,10 +197,10 @@ def cancel():
             while watcher.execute(running).fetchone()[0] == 0 and time.monotonic() < deadline:
                 pass
         began = time.monotonic()
-        connection.cancel()
+        getattr(connection, way)()
         thread.join()
-        true("cancel stops within a second", time.monotonic() - began < 1, f"({time.monotonic() - began:.2f} s)")
-        equal("cancel is 57014", ended, ["57014"])
+        true(f"{way} stops within a second", time.monotonic() - began < 1, f"({time.monotonic() - began:.2f} s)")
+        equal(f"{way} is 57014", ended, ["57014"])
         connection.execute("SET statement_timeout = '200ms'")
         began = time.monotonic()
         fails("statement_timeout is 57014", "57014", lambda: connection.execute(SLOW))

@@ -69,11 +69,9 @@ client() {
   fi
 }
 
-jdbc() {
-  local jar=${JDBC_JAR:-/usr/share/java/postgresql.jar}
-  java -Xmx512m -cp "$jar:/usr/share/java/scram-client.jar:/usr/share/java/scram-common.jar:/usr/share/java/stringprep.jar:/usr/share/java/saslprep.jar" \
-    "$here/jdbc/JdbcSmoke.java"
-}
+shelf=/usr/share/java
+export JAVA_CLASSPATH=${JDBC_JAR:-$shelf/postgresql.jar}:$shelf/scram-client.jar:$shelf/scram-common.jar:$shelf/stringprep.jar:$shelf/saslprep.jar
+jdbc() { java -Xmx512m -cp "$JAVA_CLASSPATH" "$here/jdbc/JdbcSmoke.java"; }
 
 echo "starting the demo at scale 0.02 ($henna)"
 start demo demo --scale 0.02 --lake "$work/lake"
