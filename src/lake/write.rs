@@ -53,6 +53,14 @@ pub struct Commit {
     pub bytes: u64,
 }
 
+/// What becomes of a row whose key is in the table, or stands twice among the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TakenKey {
+    /// The newer row stays.
+    Supersede,
+    Refuse,
+}
+
 /// What became of an attempt to commit.
 pub(super) enum Outcome {
     Committed(u64),
@@ -68,7 +76,17 @@ impl Store {
         Ok(self.write_rows(name, request).await?)
     }
 
+    /// As [`Store::write`], for rows whose keys must be new: one that is taken, or stands twice among them, is an error,
+    /// and the table stays as it was.
+    pub async fn insert(&self, name: &TableName, request: WriteRequest) -> Result<Commit> {
+        Ok(self.write_with(name, request, TakenKey::Refuse).await?)
+    }
+
     async fn write_rows(&self, name: &TableName, request: WriteRequest) -> Result<Commit, LakeError> {
+        self.write_with(name, request, TakenKey::Supersede).await
+    }
+
+    async fn write_with(&self, name: &TableName, request: WriteRequest, taken: TakenKey) -> Result<Commit, LakeError> {
         let WriteRequest { load_id, rows, notes } = request;
         let snapshot = self.newest(name).await?;
         if snapshot.holds(&load_id).await? {
@@ -80,7 +98,7 @@ impl Store {
         if layout.spec.key.is_empty() {
             self.append(name, &layout, rows, &load).await
         } else {
-            self.upsert(name, &layout, rows, &load).await
+            self.upsert(name, &layout, rows, &load, taken).await
         }
     }
 

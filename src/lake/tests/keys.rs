@@ -153,3 +153,18 @@ async fn context_over(rows: RecordBatch) -> Vec<RecordBatch> {
 fn text(batches: &[RecordBatch]) -> String {
     arrow::util::pretty::pretty_format_batches(batches).unwrap().to_string()
 }
+
+#[tokio::test]
+async fn an_insert_of_a_key_that_is_taken_changes_nothing() {
+    let (_folder, store) = keyed().await;
+    written(&store, "1", &THREE).await;
+    let before = store.snapshot(&name()).await.unwrap();
+    let (taken, twice) = ([("a", "2026-01-01T00:00:00Z", 1, 1, 9)], ("z", "2026-01-01T00:00:00Z", 1, 1, 1));
+    for orders in [&taken[..], &[twice, twice]] {
+        let refused = store.insert(&name(), load("2", orders)).await.unwrap_err();
+        assert_eq!(refused.reason(), crate::Reason::Unique);
+    }
+    let after = store.snapshot(&name()).await.unwrap();
+    assert_eq!((after.version, &after.files), (before.version, &before.files));
+    assert_eq!(store.insert(&name(), load("3", &[twice])).await.unwrap().rows_added, 1);
+}
