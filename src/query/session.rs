@@ -172,8 +172,20 @@ impl Session {
     pub(super) async fn plan_only(&self, statement: &Statement) -> Result<()> {
         match &statement.kind {
             StatementKind::Sql(sql) => self.plan(sql).await.map(|_| ()),
-            StatementKind::Access(_) => Err(Error::new(Reason::Syntax, "not an expression")),
+            StatementKind::Access(_) | StatementKind::Ddl(_) => Err(Error::new(Reason::Syntax, "not an expression")),
         }
+    }
+
+    pub(super) fn names(&self) -> &Arc<Names> {
+        &self.names
+    }
+
+    pub(super) fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    pub(super) fn time_zone(&self) -> String {
+        self.names.time_zone()
     }
 
     pub(super) fn lake(&self) -> &Lake {
@@ -204,6 +216,10 @@ impl Session {
         if let Some(utility) = Utility::of(sql)? {
             return Ok(prepared(Vec::new(), self.utility_columns(&utility)?));
         }
+        if let ast::Statement::Insert(insert) = sql.as_ref() {
+            let plan = self.plan_insert(insert).await?.rows;
+            return Ok(prepared(parameters(&plan, types)?, None));
+        }
         match self.plan(sql).await? {
             Planned::Explain(..) => Ok(prepared(Vec::new(), Some(explain::schema()))),
             Planned::Query(plan) => {
@@ -222,9 +238,16 @@ impl Session {
                 let applied = guard.run(self.change_access(change)).await??;
                 return Ok(Answer::Done { tag: applied });
             }
+            StatementKind::Ddl(ddl) => {
+                let tag = guard.run(self.define(ddl)).await??;
+                return Ok(Answer::Done { tag });
+            }
         };
         if let Some(utility) = Utility::of(sql)? {
             return self.answer_utility(&utility, guard).await;
+        }
+        if let ast::Statement::Insert(insert) = sql.as_ref() {
+            return guard.run(self.insert(insert, values)).await?;
         }
         guard.run(self.answer_query(sql, values, prepared, guard)).await?
     }
@@ -292,8 +315,16 @@ impl Session {
         })
     }
 
-    async fn physical(&self, plan: LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-        if as_of::is_used(&plan).map_err(failure)? {
+    /// The logical plan of a query.
+    pub(super) async fn query_plan(&self, sql: &ast::Statement) -> Result<LogicalPlan> {
+        match self.plan(sql).await? {
+            Planned::Query(plan) => Ok(plan),
+            Planned::Explain(..) => Err(Error::new(Reason::Syntax, "EXPLAIN gives no rows to keep")),
+        }
+    }
+
+    pub(super) async fn physical(&self, plan: LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+        if as_of::is_used(&plan).map_err(failure)? || self.names.is_as_of_asked() {
             self.as_of.set(self.work_out_as_of().await?);
         }
         let context = self.context.clone();
@@ -340,7 +371,7 @@ impl Session {
         }
         let ends = match &statement.kind {
             StatementKind::Sql(sql) => Utility::of(sql)?.is_some_and(|utility| utility.ends_transaction()),
-            StatementKind::Access(_) => false,
+            StatementKind::Access(_) | StatementKind::Ddl(_) => false,
         };
         if ends {
             return Ok(());
@@ -457,7 +488,7 @@ fn described(plan: &LogicalPlan, parameters: &[DataType]) -> Result<LogicalPlan>
     bind(plan.clone(), nulls.map_err(failure)?)
 }
 
-fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
+pub(super) fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
     if values.is_empty() {
         return Ok(plan);
     }

@@ -1,10 +1,11 @@
-//! A text, split into statements; each is one of SQL's own or one of the access room's.
+//! A text, split into statements; each is one of SQL's own, one about objects, or one of the access room's.
 
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 
+use super::ddl::{self, Ddl};
 use super::failure::syntax;
 use crate::access::{self, AccessStatement};
 use crate::error::{Error, Reason, Result};
@@ -23,6 +24,7 @@ pub struct Statement {
 pub enum StatementKind {
     Sql(Box<ast::Statement>),
     Access(Box<AccessStatement>),
+    Ddl(Box<Ddl>),
 }
 
 /// Splits a text into its statements. An empty text gives none.
@@ -47,12 +49,19 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 }
 
 fn next(parser: &mut Parser<'_>) -> Result<Statement> {
-    let kind = match access::parse(parser) {
-        Some(parsed) => StatementKind::Access(Box::new(parsed.map_err(|error| syntax(&error))?)),
-        None => StatementKind::Sql(Box::new(parser.parse_statement().map_err(|error| syntax(&error))?)),
+    let kind = if let Some(parsed) = access::parse(parser) {
+        StatementKind::Access(Box::new(parsed.map_err(|error| syntax(&error))?))
+    } else if let Some(parsed) = ddl::parse(parser) {
+        StatementKind::Ddl(Box::new(parsed.map_err(|error| syntax(&error))?))
+    } else {
+        match parser.parse_statement().map_err(|error| syntax(&error))? {
+            ast::Statement::CreateTable(create) => StatementKind::Ddl(Box::new(Ddl::CreateTable(Box::new(create)))),
+            other => StatementKind::Sql(Box::new(other)),
+        }
     };
     let text = match &kind {
         StatementKind::Sql(statement) => statement.to_string(),
+        StatementKind::Ddl(ddl) => ddl.tag().to_owned(),
         // May hold a password: never told again.
         StatementKind::Access(_) => String::new(),
     };
