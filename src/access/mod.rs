@@ -34,4 +34,4 @@ pub use store::objects::{ObjectChange, Objects, Relation};
 pub use store::scram::Verifier;
 pub use store::{AccessNotice, Applied, Fingerprint, SecurityStore};
 pub use throttle::Throttle;
-pub use wall::{Admission, SecureScanExec, SecuredTable, TableResolver, Verdict, WallEnvironment, WalledView};
+pub use wall::{Admission, SecureScanExec, SecuredTable, TableResolver, WallEnvironment, WalledView};

@@ -7,7 +7,6 @@
 mod activity;
 mod answer;
 mod as_of;
-mod assignment;
 mod authoring;
 mod dataset_now;
 mod ddl;
@@ -17,7 +16,6 @@ mod failure;
 mod founding;
 pub mod functions;
 mod guard;
-mod incoming;
 mod insert;
 mod inspection;
 mod judge;

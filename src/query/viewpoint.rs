@@ -57,17 +57,12 @@ impl Viewpoint {
         Self { principal, bare: BareNames::SearchPath, within: Vec::new(), target: None }
     }
 
-    /// The same for a text whose names are all full.
-    pub fn of_full_names(principal: PrincipalHandle) -> Self {
-        Self { bare: BareNames::None, ..Self::of(principal) }
-    }
-
     pub fn with_target(self, name: &str, table: Arc<dyn TableProvider>) -> Self {
         Self { target: Some((name.to_owned(), table)), ..self }
     }
 
     /// One view further in.
-    fn inside(&self, view: &TableId, principal: PrincipalHandle, bare: BareNames) -> Result<Self> {
+    pub fn inside(&self, view: &TableId, principal: PrincipalHandle, bare: BareNames) -> Result<Self> {
         if self.within.contains(view) {
             let text = format!("infinite recursion detected in rules for relation \"{}\"", view.table);
             return Err(Error::new(Reason::InvalidDefinition, text));
@@ -101,11 +96,11 @@ impl Names {
             }
             ViewTerms::Authored { sources, rights: ViewRights::Caller, .. } => {
                 let state = self.state_at(at.inside(&id, at.principal.clone(), BareNames::None)?)?;
-                (planned(&state, &file.sql, sources, relation).await?, state)
+                (self.planned(&state, &file.sql, sources, relation).await?, state)
             }
             ViewTerms::Authored { sources, rights: ViewRights::Owner, .. } => {
                 let state = self.state_at(at.inside(&id, self.owner_of(&id, at)?, BareNames::None)?)?;
-                let plan = planned(&state, &file.sql, sources, relation).await;
+                let plan = self.planned(&state, &file.sql, sources, relation).await;
                 let plan = plan.map_err(|error| conceal(&id, error))?;
                 return self.walled(at, id, plan, state);
             }
@@ -116,6 +111,24 @@ impl Names {
         }
         // Some columns are granted, and a plan that is spread out would give the others too.
         self.walled(at, id, plan, state)
+    }
+
+    /// The plan of a user's view under the names of its columns. Made on a task of its own: views within views would pile up
+    /// on one stack.
+    async fn planned(
+        &self,
+        state: &SessionState,
+        sql: &str,
+        sources: &[String],
+        relation: &Relation,
+    ) -> Result<LogicalPlan> {
+        let (state, sql) = (state.clone(), sql.to_owned());
+        let plan = self.lake().pool().run(async move { select_plan(&state, &sql).await }).await?;
+        let Body::View { columns, .. } = &relation.body else { return Ok(plan) };
+        let names = columns.get().map_or(&[][..], Vec::as_slice).iter().map(|column| column.name.as_str());
+        let outputs = sources.iter().zip(names).map(|(source, name)| output(&plan, source, name));
+        let outputs: Vec<Expr> = outputs.collect::<Result<_>>()?;
+        LogicalPlanBuilder::from(plan).project(outputs).and_then(LogicalPlanBuilder::build).map_err(failure)
     }
 
     /// A view as a leaf of its reader's plan.
@@ -139,16 +152,6 @@ impl Names {
         let owner = owner.ok_or_else(|| denied(view))?;
         Ok(PrincipalHandle::new(at.principal.get().checking_as(owner)))
     }
-}
-
-/// The plan of a user's view under the names of its columns.
-async fn planned(state: &SessionState, sql: &str, sources: &[String], relation: &Relation) -> Result<LogicalPlan> {
-    let plan = Box::pin(select_plan(state, sql)).await?;
-    let Body::View { columns, .. } = &relation.body else { return Ok(plan) };
-    let names = columns.get().map_or(&[][..], Vec::as_slice).iter().map(|column| column.name.as_str());
-    let outputs: Vec<Expr> =
-        sources.iter().zip(names).map(|(source, name)| output(&plan, source, name)).collect::<Result<_>>()?;
-    LogicalPlanBuilder::from(plan).project(outputs).and_then(LogicalPlanBuilder::build).map_err(failure)
 }
 
 /// The plan of a SELECT whose names are those of `state`, judged and not too large.

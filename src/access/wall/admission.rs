@@ -1,17 +1,17 @@
 //! New rows before the policies of their table: WITH CHECK, asked with the writer's own eyes.
+//!
+//! Each batch is a small table of its own to the plan that judges it: a policy with a sub-query that leans on the row reads
+//! the rows more than once, and rows that stream in can be read once.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::SchemaRef;
-use datafusion::catalog::Session;
-use datafusion::catalog::streaming::StreamingTable;
+use datafusion::catalog::MemTable;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::context::SessionState;
+use datafusion::physical_plan::collect;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::sql::sqlparser::ast;
 use futures::StreamExt;
 
@@ -21,18 +21,19 @@ use super::super::model::inquiry::RowSecurity;
 use super::super::model::policy::PolicyCommand;
 use super::super::principal::RowSecuritySetting;
 use super::environment::{PolicyChain, external};
-use super::expression::{column, for_caller, truth};
+use super::expression::{for_caller, truth};
 use super::secured_table::SecuredTable;
 
-/// The column behind those of the table: whether the policies take the row.
+/// Whether the policies take the row.
 const VERDICT: &str = "henna verdict";
 
-/// New rows on their way in.
-pub enum Admission {
-    /// No policy binds the writer.
-    Free(SendableRecordBatchStream),
-    /// A plan over the rows; what it gives goes through [`Verdict::apply`].
-    Judged(Arc<dyn ExecutionPlan>, Verdict),
+/// What new rows of a table must satisfy.
+pub struct Admission {
+    table: SecuredTable,
+    policy: ast::Expr,
+    /// The writer's: it lends memory, and the moment that `now()` is.
+    state: SessionState,
+    chain: PolicyChain,
 }
 
 impl SecuredTable {
@@ -48,30 +49,13 @@ impl SecuredTable {
         Err(AccessError::Denied { kind: "table", name: self.id.table.clone() }.into())
     }
 
-    /// Holds `rows`, whose columns are those of the table, against the policies for INSERT.
-    pub async fn admission(&self, state: &dyn Session, rows: SendableRecordBatchStream) -> Result<Admission> {
-        let Some(policy) = self.insert_policy().map_err(external)? else { return Ok(Admission::Free(rows)) };
+    /// What new rows must satisfy; None where every row may come.
+    pub fn admission(&self, state: &SessionState) -> Result<Option<Admission>> {
+        let Some(policy) = self.insert_policy().map_err(external)? else { return Ok(None) };
         let chain = PolicyChain::extended(state, &self.id)?;
-        let fault = Fault::default();
-        let schema = rows.schema();
-        let incoming = Incoming { schema: Arc::clone(&schema), rows: Mutex::new(Some(rows)), fault: fault.clone() };
-        let base = Arc::new(StreamingTable::try_new(
-            Arc::clone(&schema),
-            vec![Arc::new(incoming) as Arc<dyn PartitionStream>],
-        )?);
-        let inner = self.environment.state_of_checks(state, base, Arc::clone(&self.resolver), chain);
-        let mut items: Vec<_> =
-            schema.fields().iter().map(|field| (field.name().clone(), column(field.name()))).collect();
-        items.push((VERDICT.to_string(), ast::Expr::IsTrue(Box::new(ast::Expr::Nested(Box::new(policy))))));
-        let planned = async {
-            let plan = self.plan_query(&inner, items, None).await?;
-            inner.create_physical_plan(&plan).await
-        };
-        let plan = planned.await.map_err(|error| self.conceal_plan_error(error))?;
-        Ok(Admission::Judged(plan, Verdict { table: self.id.table.clone(), schema, fault }))
+        Ok(Some(Admission { table: self.clone(), policy, state: state.clone(), chain }))
     }
 
-    /// What a new row must satisfy; None where every row may come.
     fn insert_policy(&self) -> Result<Option<ast::Expr>, AccessError> {
         let (snapshot, principal) = (self.security.snapshot(), self.principal.get());
         snapshot.ensure_sound()?;
@@ -87,90 +71,53 @@ impl SecuredTable {
     }
 }
 
-/// The first error of the rows themselves. It is the writer's own, unlike one of a policy.
-#[derive(Debug, Clone, Default)]
-struct Fault(Arc<Mutex<Option<Arc<DataFusionError>>>>);
-
-impl Fault {
-    fn note(&self, error: DataFusionError) -> DataFusionError {
-        let error = Arc::new(error);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(Arc::clone(&error));
-        DataFusionError::Shared(error)
-    }
-
-    fn found(&self) -> Option<DataFusionError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone().map(DataFusionError::Shared)
-    }
-}
-
-/// The rows as the plan's one source; they come once.
-struct Incoming {
-    schema: SchemaRef,
-    rows: Mutex<Option<SendableRecordBatchStream>>,
-    fault: Fault,
-}
-
-impl fmt::Debug for Incoming {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Incoming")
-    }
-}
-
-impl PartitionStream for Incoming {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let taken = self.rows.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let fault = self.fault.clone();
-        let rows: futures::stream::BoxStream<'static, Result<RecordBatch>> = match taken {
-            Some(rows) => rows.map(move |batch| batch.map_err(|error| fault.note(error))).boxed(),
-            None => {
-                let twice = DataFusionError::Internal("new rows were asked for twice".to_string());
-                futures::stream::iter([Err(twice)]).boxed()
+impl Admission {
+    /// The same rows, whose columns are those of the table; the first that is not taken ends the stream with an error.
+    pub fn admit(self, rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
+        let (schema, judge) = (rows.schema(), Arc::new(self));
+        let admitted = rows.then(move |batch| {
+            let judge = Arc::clone(&judge);
+            async move {
+                let batch = batch?;
+                judge.judge(&batch).await?;
+                Ok(batch)
             }
+        });
+        Box::pin(RecordBatchStreamAdapter::new(schema, admitted))
+    }
+
+    async fn judge(&self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let verdicts = self.verdicts(batch).await.map_err(|error| self.conceal(error))?;
+        let taken = |verdicts: &RecordBatch| match verdicts.column(0).as_boolean_opt() {
+            Some(verdicts) if verdicts.null_count() == 0 => verdicts.true_count(),
+            _ => 0,
         };
-        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows))
-    }
-}
-
-/// What becomes of judged rows.
-#[derive(Debug)]
-pub struct Verdict {
-    table: String,
-    schema: SchemaRef,
-    fault: Fault,
-}
-
-impl Verdict {
-    /// The rows without their verdicts; the first that is not taken ends the stream with an error.
-    pub fn apply(self, judged: SendableRecordBatchStream) -> SendableRecordBatchStream {
-        let schema = Arc::clone(&self.schema);
-        let rows = judged.map(move |batch| self.pass(batch));
-        Box::pin(RecordBatchStreamAdapter::new(schema, rows))
-    }
-
-    fn pass(&self, batch: Result<RecordBatch>) -> Result<RecordBatch> {
-        let batch = batch.map_err(|error| self.told(&error))?;
-        let last = batch.num_columns().saturating_sub(1);
-        let verdicts = batch.columns().last().and_then(|column| column.as_boolean_opt());
-        let taken = verdicts.is_some_and(|verdicts| verdicts.null_count() == 0 && verdicts.false_count() == 0);
-        if !taken {
-            return Err(external(AccessError::RowRefused(self.table.clone())));
+        // Every row has its own verdict, and it is that it may come.
+        if verdicts.iter().map(taken).sum::<usize>() == batch.num_rows() {
+            return Ok(());
         }
-        Ok(RecordBatch::try_new(Arc::clone(&self.schema), batch.columns()[..last].to_vec())?)
+        Err(external(AccessError::RowRefused(self.table.id.table.clone())))
     }
 
-    /// An error of the writer's own rows as it is; one of a policy may quote what the writer must not see.
-    fn told(&self, error: &DataFusionError) -> DataFusionError {
-        if let Some(own) = self.fault.found() {
-            return own;
+    /// One boolean a row, in any order.
+    async fn verdicts(&self, batch: &RecordBatch) -> Result<Vec<RecordBatch>> {
+        let base = Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch.clone()]])?);
+        let table = &self.table;
+        let (resolver, chain) = (Arc::clone(&table.resolver), self.chain.clone());
+        let state = table.environment.state_of_checks(&self.state, base, resolver, chain);
+        let holds = ast::Expr::IsTrue(Box::new(ast::Expr::Nested(Box::new(self.policy.clone()))));
+        let plan = table.plan_query(&state, vec![(VERDICT.to_string(), holds)], None).await?;
+        collect(state.create_physical_plan(&plan).await?, state.task_ctx()).await
+    }
+
+    /// A policy that fails may quote what the writer must not see.
+    fn conceal(&self, error: DataFusionError) -> DataFusionError {
+        match error.find_root() {
+            DataFusionError::ResourcesExhausted(_) => external(AccessError::OutOfMemory(self.table.id.table.clone())),
+            _ => self.table.conceal_plan_error(error),
         }
-        tracing::warn!(table = self.table, "a policy on new rows failed");
-        external(match error.find_root() {
-            DataFusionError::ResourcesExhausted(_) => AccessError::OutOfMemory(self.table.clone()),
-            _ => AccessError::PolicyFailed(self.table.clone()),
-        })
     }
 }

@@ -16,7 +16,7 @@ mod secure_scan;
 mod secured_table;
 mod walled_view;
 
-pub use admission::{Admission, Verdict};
+pub use admission::Admission;
 pub use environment::{TableResolver, WallEnvironment};
 pub use secure_scan::SecureScanExec;
 pub use secured_table::SecuredTable;

@@ -16,6 +16,7 @@ use datafusion::execution::context::SessionState;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::super::error::AccessError;
 use super::super::model::object::TableId;
@@ -90,8 +91,9 @@ impl WalledView {
         }
         let columns = schema.fields().iter().map(|field| Expr::Column(Column::new_unqualified(field.name())));
         let plan = plan.project(columns.collect::<Vec<_>>())?.build()?;
-        let plan = state.create_physical_plan(&plan).await?;
-        SecureScanExec::try_new(self.id.clone(), plan, schema, state.config().clone())
+        let config = state.config().clone();
+        let plan = on_a_stack_of_its_own(async move { state.create_physical_plan(&plan).await }).await?;
+        SecureScanExec::try_new(self.id.clone(), plan, schema, config)
     }
 
     /// The inside of the view is not the reader's business: an error tells that it failed, and what the reader may know.
@@ -108,6 +110,19 @@ impl WalledView {
                 external(AccessError::ViewFailed(self.id.table.clone()))
             }
         }
+    }
+}
+
+/// Runs `planning` as a task: views within views would pile up on one stack.
+async fn on_a_stack_of_its_own<T: Send + 'static>(
+    planning: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => match AbortOnDropHandle::new(runtime.spawn(planning)).await {
+            Ok(planned) => planned,
+            Err(fault) => Err(DataFusionError::Internal(format!("planning a view failed: {fault}"))),
+        },
+        Err(_) => planning.await,
     }
 }
 

@@ -21,7 +21,7 @@ use crate::dataset::{Column, Contract, DatasetError};
 use crate::error::{Error, Reason, Result};
 use crate::ingest::{RowCheck, table_spec};
 use crate::lake::{Store, TableName};
-use crate::query::incoming;
+use crate::query::insert::incoming;
 use crate::query::session::Session;
 
 impl Session {

@@ -15,12 +15,12 @@ use crate::dataset::Column;
 use crate::error::{Error, Reason, Result};
 use crate::query::failure::failure;
 use crate::query::session::Session;
-use crate::query::viewpoint::{Viewpoint, select_plan};
+use crate::query::viewpoint::{BareNames, Viewpoint, select_plan};
 
 impl Session {
     pub(super) async fn create_view(&self, create: &CreateView) -> Result<()> {
         let id = self.new_name(&create.name)?;
-        let (view, columns) = self.view_definition(create).await?;
+        let (view, columns) = self.view_definition(&id, create).await?;
         let (lake, principal) = (self.lake().clone(), self.principal().get());
         let made = lake.security().author(&principal, "CREATE VIEW", |security| {
             lake.at_place(security, &principal, |place| {
@@ -49,12 +49,13 @@ impl Session {
     }
 
     /// What is to be kept of the view, and its columns.
-    async fn view_definition(&self, create: &CreateView) -> Result<(ViewDefinition, Vec<Column>)> {
+    async fn view_definition(&self, id: &TableId, create: &CreateView) -> Result<(ViewDefinition, Vec<Column>)> {
         let mut query = create.query.clone();
         let reads = give_full_names(&mut query, &|schema, name| self.names().locate(schema, name))?;
         let select = query.to_string();
         // From the text, so that what is kept is what was planned.
-        let state = self.names().state_at(Viewpoint::of_full_names(self.principal().clone()))?;
+        let (own, principal) = (Viewpoint::of(self.principal().clone()), self.principal().clone());
+        let state = self.names().state_at(own.inside(id, principal, BareNames::None)?)?;
         let text = select.clone();
         let plan = self.lake().pool().run(async move { select_plan(&state, &text).await }).await?;
         refuse_parameters(&plan)?;

@@ -8,33 +8,37 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::StreamExt;
 
-use super::failure::failure;
-use super::session::Session;
-use crate::access::{Admission, SecuredTable};
+use crate::access::SecuredTable;
 use crate::dataset::Contract;
 use crate::error::{Error, Reason, Result};
 use crate::ingest::RowCheck;
 use crate::lake::{Commit, TableName, WriteRequest};
+use crate::query::failure::failure;
+use crate::query::session::Session;
 
 /// Where rows come from; their columns are those of the table, in order, in the types of the session.
-pub(super) enum Source {
+pub(in crate::query) enum Source {
     Plan(Arc<dyn ExecutionPlan>),
     Rows(SendableRecordBatchStream),
 }
 
 /// The rows of a plan as the policies of a table let them in.
-pub(super) async fn admitted(session: &Session, table: &SecuredTable, plan: Arc<dyn ExecutionPlan>) -> Result<Source> {
+pub(in crate::query) fn admitted(
+    session: &Session,
+    table: &SecuredTable,
+    plan: Arc<dyn ExecutionPlan>,
+) -> Result<Source> {
     let context = session.context();
+    let admission = table.admission(&context.state()).map_err(failure)?;
     let rows = session.lake().pool().stream(plan, context.task_ctx());
-    let admission = table.admission(&context.state(), rows).await.map_err(failure)?;
     Ok(Source::Rows(match admission {
-        Admission::Free(rows) => rows,
-        Admission::Judged(plan, verdict) => verdict.apply(session.lake().pool().stream(plan, context.task_ctx())),
+        None => rows,
+        Some(admission) => admission.admit(rows),
     }))
 }
 
 /// Writes all of the rows in one durable commit, or none. Runs on the query threads.
-pub(super) async fn write(
+pub(in crate::query) async fn write(
     session: &Session,
     source: Source,
     contract: Arc<Contract>,
