@@ -27,5 +27,5 @@ mod tests;
 pub use error::IngestError;
 pub use load::{Loader, PUBLIC};
 pub use request::{LoadReport, LoadRequest, OnReject, Phase, Progress, ProgressSink, REJECT_SHARE_MAX};
-pub use row_check::RowCheck;
+pub use row_check::{RowCheck, literal};
 pub use system::table_spec;

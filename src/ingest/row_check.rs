@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 
-use super::cell::{CellFault, RowFaults};
+use super::cell::zone::ZoneClock;
+use super::cell::{CellFault, FaultMap, Faults, RowFaults, column};
 use super::check::{Checker, Mapping};
 use super::reader::{Chunk, Rows};
 use crate::dataset::{Contract, SqlType};
@@ -60,6 +61,18 @@ impl RowCheck {
     }
 }
 
+/// The value of a literal text as a column's input form reads it, in the stored type: one element. `zone` is that of times
+/// without one.
+pub fn literal(sql_type: &SqlType, text: &str, zone: &str) -> Result<ArrayRef> {
+    let mut found = FaultMap::new();
+    let mut clock = ZoneClock::new(zone.parse().unwrap_or(chrono_tz::UTC));
+    let value = column(sql_type, &mut clock, &StringArray::from(vec![text]), &mut Faults::new(&mut found, 0));
+    match found.into_values().next() {
+        None => Ok(value),
+        Some(fault) => Err(Error::new(reason(&fault.reason), fault.reason.to_string())),
+    }
+}
+
 fn reason(fault: &CellFault) -> Reason {
     match fault {
         CellFault::Syntax { sql_type, .. } => match sql_type {
@@ -79,7 +92,7 @@ fn reason(fault: &CellFault) -> Reason {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
-    use arrow::array::{ArrayRef, Int32Array, StringViewArray};
+    use arrow::array::{Int32Array, StringViewArray};
 
     use super::*;
 

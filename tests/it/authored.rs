@@ -1,9 +1,13 @@
 //! What users made is there again when the lake is opened, and what a cut left does no harm.
 
 use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use henna::lake::{TableName, TableSpec};
 use henna::query::Lake;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 use super::support::{folder, henna, ran};
 
@@ -61,4 +65,55 @@ fn a_table_without_a_name_is_told_and_does_no_harm() {
     let told = ran(henna(&lake).arg("check"));
     assert_eq!(told.code, 1);
     assert!(told.out.contains("its name leads to a table that is not there"), "{}", told.out);
+}
+
+const ROUNDS: u32 = 6;
+const ROWS: u32 = 200_000;
+
+/// kill -9 at random moments: a statement is done or not done, and nothing of it is half. HENNA_TEST_SEED repeats a run.
+#[test]
+fn a_killed_statement_is_done_or_not_done() {
+    let given = std::env::var("HENNA_TEST_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = given.unwrap_or_else(|| rand::rng().random());
+    println!("HENNA_TEST_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let folder = folder();
+    let lake = folder.path().join("lake");
+    ran(henna(&lake).arg("init")).ok();
+    sql(&lake, "CREATE SCHEMA lena; CREATE TABLE lena.t (a bigint NOT NULL, b text)");
+    let rows = format!("SELECT n AS a, 'row ' || n AS b FROM generate_series(1, {ROWS}) AS g (n)");
+    let began = Instant::now();
+    sql(&lake, &format!("INSERT INTO lena.t {rows}"));
+    let whole = began.elapsed();
+    let count = |sql_text: &str| sql(&lake, sql_text).lines().nth(1).unwrap().parse::<u32>().unwrap();
+    let mut inserted = ROWS;
+    for round in 0..ROUNDS {
+        let made = format!("lena.made_{round}");
+        let statements = [format!("CREATE TABLE {made} AS {rows}"), format!("INSERT INTO lena.t {rows}")];
+        for statement in &statements {
+            let mut child = henna(&lake)
+                .args(["sql", "-c", statement])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            let deadline = Instant::now() + whole.mul_f64(random.random_range(0.2..1.2));
+            while Instant::now() < deadline && child.try_wait().unwrap().is_none() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let told = ran(henna(&lake).arg("check"));
+        assert_eq!(told.code, 0, "round {round}: {}{}", told.out, told.err);
+        let there = count(&format!("SELECT count(*) FROM pg_tables WHERE tablename = 'made_{round}'"));
+        if there == 1 {
+            assert_eq!(count(&format!("SELECT count(*) FROM {made}")), ROWS, "round {round}");
+        }
+        let now = count("SELECT count(*) FROM lena.t");
+        assert!([inserted, inserted + ROWS].contains(&now), "round {round}: {now} rows, before {inserted}");
+        inserted = now;
+        // Whatever was left, the name is free or taken, and the statement can be given again.
+        sql(&lake, &format!("DROP TABLE IF EXISTS {made}; CREATE TABLE {made} AS {rows}"));
+    }
 }

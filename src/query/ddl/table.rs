@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -21,6 +23,7 @@ use crate::dataset::{Column, Contract, DatasetError};
 use crate::error::{Error, Reason, Result};
 use crate::ingest::{RowCheck, table_spec};
 use crate::lake::{Store, TableName};
+use crate::query::failure::failure;
 use crate::query::insert::incoming;
 use crate::query::session::Session;
 
@@ -38,7 +41,7 @@ impl Session {
         match &create.query {
             None => {
                 let sql = plain(&id.table, &create.columns, &create.constraints)?;
-                let contract = self.checked_contract(&id, &sql)?;
+                let contract = self.checked_contract(&id, &sql).await?;
                 let unnamed = Unnamed::create(self.lake().store(), &id, &contract).await?;
                 self.name_table(&id, sql, unnamed).await?;
                 Ok("CREATE TABLE".to_owned())
@@ -46,7 +49,7 @@ impl Session {
             Some(query) => {
                 let (rows, columns) = self.rows_of_query(query).await?;
                 let sql = create_table(&id.table, &columns);
-                let contract = self.checked_contract(&id, &sql)?;
+                let contract = self.checked_contract(&id, &sql).await?;
                 let unnamed = Unnamed::create(self.lake().store(), &id, &contract).await?;
                 let commit = incoming::write(self, rows, Arc::new(contract), &unnamed.folder).await?;
                 self.name_table(&id, sql, unnamed).await?;
@@ -61,15 +64,19 @@ impl Session {
     }
 
     /// What the text promises, once its rules are known to plan.
-    fn checked_contract(&self, id: &TableId, sql: &str) -> Result<Contract> {
+    async fn checked_contract(&self, id: &TableId, sql: &str) -> Result<Contract> {
         let contract = crate::dataset::contract("", &id.table, sql).map_err(told)?;
         if let Some(key) = contract.foreign_keys.first() {
             let text = format!("REFERENCES {} is not supported: nothing would keep it", key.table);
             return Err(Error::new(Reason::Unsupported, text));
         }
+        let schema = DFSchema::try_from(contract.schema(&self.time_zone())).map_err(failure)?;
+        for check in &contract.checks {
+            self.context().state().create_logical_expr(&check.condition, &schema).map_err(failure)?;
+        }
         RowCheck::new(Arc::new(contract.clone()), &self.time_zone())
             .map_err(|error| Error::new(Reason::InvalidDefinition, error.to_string()))?;
-        self.defaults_of(&contract)?;
+        self.prove_defaults(&contract).await?;
         Ok(contract)
     }
 
@@ -77,7 +84,7 @@ impl Session {
         let plan = self.query_plan(&ast::Statement::Query(Box::new(query.clone()))).await?;
         refuse_parameters(&plan)?;
         let fields = plan.schema().fields();
-        let column = |field: &Arc<arrow::datatypes::Field>| Column {
+        let column = |field: &Arc<Field>| Column {
             name: shown_name(field.name()).to_owned(),
             sql_type: sql_type_of(field),
             nullable: true,
@@ -86,6 +93,11 @@ impl Session {
         };
         let columns: Vec<Column> = fields.iter().map(column).collect();
         refuse_equal_names(columns.iter().map(|column| column.name.as_str()))?;
+        let span = |field: &&Arc<Field>| matches!(field.data_type(), DataType::Interval(_) | DataType::Duration(_));
+        if let Some(field) = fields.iter().find(span) {
+            let text = format!("column \"{}\" is an interval, which a table cannot hold", shown_name(field.name()));
+            return Err(Error::new(Reason::Unsupported, text));
+        }
         Ok((incoming::Source::Plan(self.physical(plan).await?), columns))
     }
 

@@ -20,6 +20,7 @@ use crate::query::failure::failure;
 use crate::query::session::Session;
 
 /// Which columns the statement gives values for, by their positions in the table.
+#[derive(Debug, Clone)]
 pub struct Columns {
     positions: Vec<usize>,
     /// The statement names them; otherwise those at the end may be left out.
@@ -53,9 +54,19 @@ impl Columns {
         Ok(Self { positions, are_named: true })
     }
 
+    /// None of them: each gets its default.
+    pub fn none() -> Self {
+        Self { positions: Vec::new(), are_named: true }
+    }
+
     /// The names of those that get values.
-    pub fn given<'a>(&self, contract: &'a Contract) -> Vec<&'a str> {
-        self.positions.iter().map(|position| contract.columns[*position].name.as_str()).collect()
+    pub fn given<'a>(&'a self, contract: &'a Contract) -> Vec<&'a str> {
+        self.of(&contract.columns).map(|column| column.name.as_str()).collect()
+    }
+
+    /// Those of the table's columns that get values, in the order of the values.
+    pub fn of<'a, T>(&'a self, columns: &'a [T]) -> impl Iterator<Item = &'a T> {
+        self.positions.iter().filter_map(|position| columns.get(*position))
     }
 
     /// Fits them to rows of `width` values.
