@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use henna::lake::{TableName, TableSpec};
 use henna::query::Lake;
@@ -99,7 +99,7 @@ fn a_killed_statement_is_done_or_not_done() {
                 .unwrap();
             let deadline = Instant::now() + whole.mul_f64(random.random_range(0.2..1.2));
             while Instant::now() < deadline && child.try_wait().unwrap().is_none() {
-                std::thread::sleep(Duration::from_millis(1));
+                std::thread::yield_now();
             }
             child.kill().unwrap();
             child.wait().unwrap();

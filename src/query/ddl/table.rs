@@ -51,9 +51,16 @@ impl Session {
                 let sql = create_table(&id.table, &columns);
                 let contract = self.checked_contract(&id, &sql).await?;
                 let unnamed = Unnamed::create(self.lake().store(), &id, &contract).await?;
-                let commit = incoming::write(self, rows, Arc::new(contract), &unnamed.folder).await?;
-                self.name_table(&id, sql, unnamed).await?;
-                Ok(format!("SELECT {}", commit.rows_added))
+                match incoming::write(self, rows, Arc::new(contract), &unnamed.folder).await {
+                    Ok(commit) => {
+                        self.name_table(&id, sql, unnamed).await?;
+                        Ok(format!("SELECT {}", commit.rows_added))
+                    }
+                    Err(error) => {
+                        unnamed.discard().await;
+                        Err(error)
+                    }
+                }
             }
         }
     }
@@ -123,9 +130,8 @@ impl Session {
             });
             let named = named.await;
             // Refused is not written; what failed to be stored may be there all the same.
-            let refused = named.as_ref().err().is_some_and(|error| error.reason() != Reason::Io);
-            if refused && let Err(error) = lake.store().drop_table(&folder).await {
-                tracing::warn!(table = %folder, %error, "the folder of a table that got no name stays");
+            if named.as_ref().err().is_some_and(|error| error.reason() != Reason::Io) {
+                discard(lake.store(), &folder).await;
             }
             named
         });
@@ -152,6 +158,18 @@ impl Unnamed {
         self.keep = true;
         self.folder.clone()
     }
+
+    async fn discard(mut self) {
+        self.keep = true;
+        discard(&self.store, &self.folder).await;
+    }
+}
+
+/// Takes a table away that got no name. Where that fails its folder stays, and `check` tells of it.
+async fn discard(store: &Store, folder: &TableName) {
+    if let Err(error) = store.drop_table(folder).await {
+        tracing::warn!(table = %folder, %error, "the folder of a table that got no name stays");
+    }
 }
 
 impl Drop for Unnamed {
@@ -160,13 +178,9 @@ impl Drop for Unnamed {
             return;
         }
         let (store, folder) = (self.store.clone(), self.folder.clone());
-        // Without a runtime the folder stays, and `check` tells of it.
+        // The statement was cut off. Without a runtime the folder stays.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(error) = store.drop_table(&folder).await {
-                    tracing::warn!(table = %folder, %error, "the folder of a table that got no name stays");
-                }
-            });
+            runtime.spawn(async move { discard(&store, &folder).await });
         }
     }
 }
