@@ -47,17 +47,26 @@ pub enum Reason {
     DuplicateObject,
     DuplicateTable,
     DuplicateSchema,
+    DuplicateColumn,
     DuplicateStatement,
     DuplicateCursor,
     DependentObjects,
     DatatypeMismatch,
     CannotCoerce,
     Grouping,
+    /// An object that cannot be as it is defined: it reads itself.
+    InvalidDefinition,
+    /// A table or view whose columns cannot be as they are defined.
+    InvalidColumns,
+    /// It exists, and is another kind of thing.
+    WrongKind,
+    ReservedName,
     InvalidText,
     InvalidDatetime,
     InvalidParameter,
     InvalidBinary,
     OutOfRange,
+    TooLong,
     DivisionByZero,
     Cardinality,
     NotNull,
@@ -101,7 +110,8 @@ impl Reason {
         use Reason::*;
         match self {
             Syntax | AmbiguousColumn | AmbiguousFunction | DatatypeMismatch | CannotCoerce | Grouping | InvalidText
-            | InvalidDatetime | InvalidParameter | InvalidBinary | OutOfRange | DivisionByZero | Cardinality
+            | InvalidDatetime | InvalidParameter | InvalidBinary | OutOfRange | TooLong | DivisionByZero
+            | Cardinality | InvalidDefinition | InvalidColumns | WrongKind | ReservedName | DuplicateColumn
             | NotNull | Check | InvalidRow | Unsupported | TransactionFailed | TransactionActive | NoTransaction
             | CursorState | ReadOnly | ReadOnlySetting | FileInvalid | Configuration | Protocol
             | UndefinedParameter => Kind::Invalid,

@@ -48,6 +48,11 @@ pub enum AccessError {
     /// The one text for whatever fails behind the wall: the cause may quote hidden rows.
     #[error("row policy of table {0} failed")]
     PolicyFailed(String),
+    /// The same for what fails within a view that is read with its owner's rights.
+    #[error("view {0} failed")]
+    ViewFailed(String),
+    #[error("new row violates row-level security policy for table \"{0}\"")]
+    RowRefused(String),
     #[error("infinite recursion detected in policy for relation \"{0}\"")]
     PolicyRecursion(String),
     #[error("out of memory while reading table {0}")]
@@ -76,9 +81,9 @@ impl AccessError {
             ColumnMissing { .. } => Reason::UndefinedColumn,
             RoleReserved(_) | MembershipCycle { .. } | NotATable(_) | InvalidName { .. } => Reason::InvalidParameter,
             InvalidStatement(_) => Reason::Syntax,
-            Denied { .. } | NotOwner { .. } | Forbidden { .. } | RowSecurityOff(_) => Reason::Privilege,
+            Denied { .. } | NotOwner { .. } | Forbidden { .. } | RowSecurityOff(_) | RowRefused(_) => Reason::Privilege,
             LoginDenied(_) => Reason::Authentication,
-            PolicyFailed(_) | PolicyRecursion(_) => Reason::Configuration,
+            PolicyFailed(_) | ViewFailed(_) | PolicyRecursion(_) => Reason::Configuration,
             OutOfMemory(_) => Reason::MemoryExhausted,
             WriteUnsupported { .. } => Reason::Unsupported,
             Damaged(_) => Reason::Corrupt,

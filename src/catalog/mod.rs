@@ -1,6 +1,7 @@
 //! What exists, and what a principal can see of it.
 
 mod correlated;
+pub mod definition;
 mod functions;
 mod information;
 pub mod inventory;
@@ -21,6 +22,7 @@ pub use parameters::infer_parameters;
 pub use pg::SystemSchema;
 pub use rewrite::{rewrite, shown_name};
 pub use session::{CatalogHandle, CatalogSession, SettingScope};
+pub use snapshot::quote_ident;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]

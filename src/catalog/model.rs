@@ -6,6 +6,8 @@ use crate::dataset::{Check, Column, ForeignKey};
 #[derive(Debug, Clone, Default)]
 pub struct VisibleCatalog {
     pub database: String,
+    /// The privileges on it as aclitem texts.
+    pub database_acl: Vec<String>,
     /// The principal of the session, and the role that SET ROLE gave it.
     pub session_user: String,
     pub current_user: String,
@@ -51,6 +53,8 @@ pub struct RelationEntry {
     pub foreign_keys: Vec<ForeignKey>,
     /// The SELECT of a view.
     pub definition: Option<String>,
+    /// `name=value` texts of WITH (...).
+    pub options: Vec<String>,
     pub row_security: bool,
     pub row_security_forced: bool,
     pub acl: Vec<String>,

@@ -1,6 +1,6 @@
 //! The part of the inventory that one principal may know of.
 
-use super::inventory::{Body, Inventory, Relation};
+use super::inventory::{Body, Inventory, Relation, ViewRights, ViewTerms};
 use super::model::{
     FunctionEntry, MembershipEntry, PolicyEntry, RelationEntry, RelationKind, RoleEntry, SchemaEntry, VisibleCatalog,
 };
@@ -16,6 +16,7 @@ pub fn visible(
     let seen = Visible::new(security, principal);
     VisibleCatalog {
         database: "henna".to_owned(),
+        database_acl: seen.database_acl(),
         session_user: principal.session_user_name(security),
         current_user: principal.current_user_name(security),
         schemas: schemas(inventory, &seen),
@@ -31,11 +32,11 @@ pub fn visible(
 fn schemas(inventory: &Inventory, seen: &Visible<'_>) -> Vec<SchemaEntry> {
     let usable = inventory.schemas().filter(|(name, _)| seen.may_use_schema(name));
     usable
-        .map(|(name, oid)| SchemaEntry {
-            oid,
+        .map(|(name, schema)| SchemaEntry {
+            oid: schema.oid,
             name: name.to_owned(),
             owner: seen.schema_owner(name).unwrap_or_default(),
-            comment: None,
+            comment: schema.comment.clone(),
             acl: seen.schema_acl(name),
         })
         .collect()
@@ -68,15 +69,28 @@ fn relation_entry(relation: &Relation, id: &TableId, security: &SecuritySnapshot
         checks: contract.map(|contract| contract.checks.clone()).unwrap_or_default(),
         foreign_keys: contract.map(|contract| contract.foreign_keys.clone()).unwrap_or_default(),
         definition: match &relation.body {
+            // What a view reads with its owner's rights may be hidden from those who read the view.
+            Body::View { terms: ViewTerms::Authored { rights: ViewRights::Owner, .. }, .. } if !seen.owns(id) => None,
             Body::View { file, .. } => Some(file.sql.clone()),
             Body::Table(_) | Body::Virtual(_) => None,
         },
+        options: options(relation),
         row_security: rules.is_some_and(|rules| rules.row_security),
         row_security_forced: rules.is_some_and(|rules| rules.row_security_forced),
         acl: seen.relation_acl(id),
         privileges: seen.privileges(id).into_iter().map(str::to_owned).collect(),
         rows: None,
         bytes: None,
+    }
+}
+
+/// As `reloptions` has them.
+fn options(relation: &Relation) -> Vec<String> {
+    match &relation.body {
+        Body::View { terms: ViewTerms::Authored { rights, .. }, .. } => {
+            vec![format!("security_invoker={}", *rights == ViewRights::Caller)]
+        }
+        _ => Vec::new(),
     }
 }
 

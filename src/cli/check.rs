@@ -11,7 +11,9 @@ use crate::query::Lake;
 pub async fn run(config: &Config) -> Result<ExitCode> {
     let lake = Lake::open_with(&config.lake, super::limits(config)).await?;
     let mut faults = 0;
-    for finding in lake.store().check().await? {
+    let mut findings = lake.store().check().await?;
+    findings.extend(lake.check_objects().await?);
+    for finding in findings {
         let word = match finding.severity {
             Severity::Info => "note",
             Severity::Fault => {

@@ -32,6 +32,8 @@ pub enum LakeError {
     RowsMismatch { table: String, difference: String },
     #[error("one write to table \"{table}\" may hold {limit} keys at most")]
     KeysExceeded { table: String, limit: usize },
+    #[error("a row has a key that table \"{table}\" holds, or that another row of the statement has")]
+    KeyTaken { table: String },
     #[error("\"{path}\" lies among the tables; only commits write there")]
     PathReserved { path: String },
     #[error("another process has been writing to the lake at \"{root}\" for {waited:?}")]
@@ -82,6 +84,7 @@ impl LakeError {
             Self::TableExists { .. } => Reason::DuplicateTable,
             Self::RowsMismatch { .. } => Reason::DatatypeMismatch,
             Self::KeysExceeded { .. } => Reason::LimitExceeded,
+            Self::KeyTaken { .. } => Reason::Unique,
             Self::PathReserved { .. } => Reason::InvalidParameter,
             Self::Locked { .. } => Reason::Locked,
             Self::Contended { .. } | Self::Moved { .. } => Reason::Serialization,

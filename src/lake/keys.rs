@@ -197,6 +197,11 @@ impl Keys {
         self.winners.get_mut(key)
     }
 
+    /// Whether no key stands twice in the load, nor in the table.
+    pub fn are_new(&self) -> bool {
+        self.beaten() == 0 && self.winners.values().all(|winner| winner.fate == Fate::New)
+    }
+
     /// How many rows of the load share each fate, and how many lost to another row of the load.
     pub fn count(&self, fate: Fate) -> u64 {
         self.winners.values().filter(|winner| winner.fate == fate).count() as u64

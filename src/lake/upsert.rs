@@ -24,7 +24,7 @@ use super::snapshot::{FileEntry, Snapshot};
 use super::store::Store;
 use super::stored::{Rows, chained, key_schema, read, remove, without};
 use super::table::TableName;
-use super::write::{ATTEMPTS_MAX, Commit, Load, Outcome, sized};
+use super::write::{ATTEMPTS_MAX, Commit, Load, Outcome, TakenKey, sized};
 
 /// A stored file and the positions of its rows that go, ascending.
 struct Met {
@@ -39,6 +39,7 @@ impl Store {
         layout: &Layout,
         rows: SendableRecordBatchStream,
         load: &Load<'_>,
+        taken_key: TakenKey,
     ) -> Result<Commit, LakeError> {
         let (mut rows, mut settled, mut turn) = (rows, Commit::default(), None);
         for _ in 0..ATTEMPTS_MAX {
@@ -55,6 +56,9 @@ impl Store {
             }
             load.ensure_unmoved(&snapshot)?;
             let met = self.met(&snapshot, layout, &keys).await?;
+            if taken_key == TakenKey::Refuse && !keys.lock().are_new() {
+                return Err(LakeError::KeyTaken { table: name.to_string() });
+            }
             let added = self.write_kept(layout, first, sorted, &keys).await?;
             let (mut files, mut actions) = (added.clone(), Vec::new());
             for met in met.iter().filter(|met| !met.doomed.is_empty()) {

@@ -53,6 +53,14 @@ pub struct Commit {
     pub bytes: u64,
 }
 
+/// What becomes of a row whose key is in the table, or stands twice among the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TakenKey {
+    /// The newer row stays.
+    Supersede,
+    Refuse,
+}
+
 /// What became of an attempt to commit.
 pub(super) enum Outcome {
     Committed(u64),
@@ -65,19 +73,26 @@ impl Store {
     ///
     /// After an error the table is as before or holds the whole load; repeating the load with the same id settles it.
     pub async fn write(&self, name: &TableName, request: WriteRequest) -> Result<Commit> {
-        Ok(self.write_rows(name, request, None).await?)
+        Ok(self.write_rows(name, request, TakenKey::Supersede, None).await?)
     }
 
     /// Writes rows that were worked out from version `seen` of the table: as [`Store::write`] where that is still the newest
     /// one, else nothing is written.
     pub async fn write_onto(&self, name: &TableName, seen: u64, request: WriteRequest) -> Result<Commit> {
-        Ok(self.write_rows(name, request, Some(seen)).await?)
+        Ok(self.write_rows(name, request, TakenKey::Supersede, Some(seen)).await?)
+    }
+
+    /// As [`Store::write`], for rows whose keys must be new: one that is taken, or stands twice among them, is an error,
+    /// and the table stays as it was.
+    pub async fn insert(&self, name: &TableName, request: WriteRequest) -> Result<Commit> {
+        Ok(self.write_rows(name, request, TakenKey::Refuse, None).await?)
     }
 
     async fn write_rows(
         &self,
         name: &TableName,
         request: WriteRequest,
+        taken: TakenKey,
         onto: Option<u64>,
     ) -> Result<Commit, LakeError> {
         let WriteRequest { load_id, rows, notes } = request;
@@ -91,7 +106,7 @@ impl Store {
         if layout.spec.key.is_empty() {
             self.append(name, &layout, rows, &load).await
         } else {
-            self.upsert(name, &layout, rows, &load).await
+            self.upsert(name, &layout, rows, &load, taken).await
         }
     }
 

@@ -21,7 +21,7 @@ use crate::access::{
     WallEnvironment, quoted,
 };
 use crate::catalog::inventory::Inventory;
-use crate::dataset::{Contract, Dataset};
+use crate::dataset::{Contract, Dataset, SqlType};
 use crate::error::{Error, Result};
 use crate::ingest::identity::merges;
 use crate::lake::{Remap, Snapshot, Store};
@@ -58,7 +58,10 @@ struct Shared {
     store: Store,
     dataset: Arc<Dataset>,
     security: Arc<SecurityStore>,
-    inventory: Inventory,
+    /// What the dataset and the house brought.
+    founded: Inventory,
+    /// With what users made, at the change that last concerned it.
+    inventory: Mutex<Option<(u64, Arc<Inventory>)>>,
     activity: Arc<Activity>,
     started_us: i64,
     /// Functions, optimizer and runtime of every session; each session gets a catalog and settings of its own.
@@ -100,7 +103,7 @@ impl Lake {
         let (security, dataset) = (Arc::new(security), Arc::new(dataset));
         let pool = Pool::new(limits.threads)?;
         let base = base_state(&store, limits)?;
-        let inventory = Inventory::of(&dataset, crate::ingest::system::contracts()?, system::contracts());
+        let founded = Inventory::of(&dataset, crate::ingest::system::contracts()?, system::contracts());
         let activity = Arc::default();
         let started_us = chrono::Utc::now().timestamp_micros();
         let wall = Arc::new(WallEnvironment::new(&base));
@@ -108,7 +111,8 @@ impl Lake {
             store,
             dataset,
             security,
-            inventory,
+            founded,
+            inventory: Mutex::default(),
             activity,
             started_us,
             base,
@@ -173,8 +177,26 @@ impl Lake {
         &self.shared.wall
     }
 
-    pub(super) fn inventory(&self) -> &Inventory {
-        &self.shared.inventory
+    /// What exists now.
+    pub(super) fn inventory(&self) -> Arc<Inventory> {
+        self.inventory_at(&self.shared.security.snapshot())
+    }
+
+    /// What exists as the snapshot knows it.
+    pub(super) fn inventory_at(&self, security: &SecuritySnapshot) -> Arc<Inventory> {
+        let defined_at = security.defined_at();
+        if let Some((at, inventory)) = lock(&self.shared.inventory).as_ref()
+            && *at == defined_at
+        {
+            return Arc::clone(inventory);
+        }
+        let inventory = Arc::new(self.shared.founded.with_authored(security));
+        let mut newest = lock(&self.shared.inventory);
+        // A reader that is late must not put an older one in the place of a newer one.
+        if newest.as_ref().is_none_or(|(at, _)| *at < defined_at) {
+            *newest = Some((defined_at, Arc::clone(&inventory)));
+        }
+        inventory
     }
 
     pub(super) fn activity(&self) -> &Arc<Activity> {
@@ -219,7 +241,7 @@ impl Lake {
 
     /// How merged identities read in a table that names people.
     pub(super) async fn remap_of(&self, contract: &Contract, names: &Names) -> Result<Option<Remap>> {
-        if contract.column(PERSON).is_none() {
+        if contract.column(PERSON).is_none_or(|column| column.sql_type != SqlType::BigInt) {
             return Ok(None);
         }
         let survivors = names.survivors().await?;
@@ -245,7 +267,7 @@ impl Lake {
             return Ok(());
         }
         let session = self.session(self.shared.security.bootstrap_principal()).await?;
-        for relation in self.shared.inventory.relations().filter(|relation| relation.is_view()) {
+        for relation in self.shared.founded.relations().filter(|relation| relation.is_view()) {
             let (schema, name) = (quoted(&relation.schema), quoted(&relation.name));
             let [statement] = &session.parse(&format!("SELECT * FROM {schema}.{name}"))?[..] else { continue };
             session.plan_only(statement).await.map_err(|error| {

@@ -122,6 +122,7 @@ fn type_name(arrow: &str) -> &str {
         "Float32" => "real",
         "Float64" => "double precision",
         "Boolean" => "boolean",
+        "Date32" => "date",
         other if other.starts_with("Decimal") => "numeric",
         other => other,
     }

@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProviderList, SchemaProvider, TableProvider,
 };
-use datafusion::datasource::ViewTable;
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionContext;
@@ -20,20 +20,21 @@ use super::guard::Canceller;
 use super::role_attribute::RoleAttribute;
 use super::session::State;
 use super::system;
-use crate::access::{PrincipalHandle, RowSecuritySetting, SecuredTable, TableId, TableResolver, Visible};
+use super::viewpoint::{BareNames, Viewpoint};
+use crate::access::{ObjectId, PrincipalHandle, RowSecuritySetting, SecuredTable, TableId, TableResolver, Visible};
 use crate::catalog::inventory::{Body, PUBLIC, Relation};
 use crate::catalog::model::ActivityEntry;
 use crate::catalog::{CatalogHandle, SystemSchema};
-use crate::dataset::{Contract, ViewFile};
+use crate::dataset::Contract;
 use crate::error::{Error, Reason, Result};
 use crate::ingest::identity::{IDENTITIES, keeps_identities};
 use crate::lake::{Snapshot, TableName};
 
 pub const CATALOG: &str = "henna";
-/// The schema of bare names: it finds them by the session's search path.
+/// The schema of bare names: which they are, the viewpoint says.
 pub const SEARCH_PATH: &str = "$search_path";
-/// The schema of bare names within a view: those of its dataset, whatever the caller's search path is.
-const VIEW_PATH: &str = "$view_path";
+/// The schema that holds the table that a statement writes to, while it is planned.
+pub const TARGET: &str = "$target";
 const PG_CATALOG: &str = "pg_catalog";
 const INFORMATION_SCHEMA: &str = "information_schema";
 
@@ -46,6 +47,8 @@ pub struct Names {
     engine: OnceLock<Box<dyn Fn() -> Option<SessionState> + Send + Sync>>,
     /// The version of each table that the running statement reads: the same wherever it names the table.
     pinned: Mutex<HashMap<TableName, Arc<Snapshot>>>,
+    /// Whether a view whose inside is hidden asks for `as_of()` in the running statement.
+    as_of_asked: AtomicBool,
     pub(super) about: About,
 }
 
@@ -89,15 +92,15 @@ impl Names {
             state: Arc::new(Mutex::new(state)),
             engine: OnceLock::new(),
             pinned: Mutex::default(),
+            as_of_asked: AtomicBool::new(false),
             about,
         })
     }
 
     /// The context of the session: the shared functions and runtime, and this catalog alone.
     pub(super) fn context(self: &Arc<Self>, base: &SessionState) -> Result<SessionContext> {
-        let list = MemoryCatalogProviderList::new();
-        list.register_catalog(CATALOG.to_owned(), Arc::new(SessionCatalog(Arc::clone(self))));
-        let builder = SessionStateBuilder::new_from_existing(base.clone()).with_catalog_list(Arc::new(list));
+        let own = Viewpoint::of(self.principal.clone());
+        let builder = SessionStateBuilder::new_from_existing(base.clone()).with_catalog_list(self.catalogs(own));
         let context = SessionContext::new_with_state(builder.build());
         let handle: CatalogHandle = Arc::clone(self) as CatalogHandle;
         for function in crate::catalog::functions(&handle) {
@@ -108,6 +111,21 @@ impl Names {
         let state = context.state_weak_ref();
         let _ = self.engine.set(Box::new(move || state.upgrade().map(|state| state.read().clone())));
         Ok(context)
+    }
+
+    /// The session's catalog as it is from `at`.
+    pub(super) fn catalogs(self: &Arc<Self>, at: Viewpoint) -> Arc<dyn CatalogProviderList> {
+        let list = MemoryCatalogProviderList::new();
+        list.register_catalog(CATALOG.to_owned(), Arc::new(SessionCatalog { names: Arc::clone(self), at }));
+        Arc::new(list)
+    }
+
+    /// The session's state with the names that `at` gives.
+    pub(super) fn state_at(self: &Arc<Self>, at: Viewpoint) -> Result<SessionState> {
+        let Some(state) = self.engine.get().and_then(|state| state()) else {
+            return Err(Error::new(Reason::Internal, "a session that has ended planned a statement"));
+        };
+        Ok(SessionStateBuilder::new_from_existing(state).with_catalog_list(self.catalogs(at)).build())
     }
 
     pub(super) fn state(&self) -> Arc<Mutex<State>> {
@@ -125,7 +143,16 @@ impl Names {
     /// Lets the next statement see what was committed since the last.
     pub(super) fn begin_statement(&self) {
         lock(&self.pinned).clear();
+        self.as_of_asked.store(false, Ordering::Relaxed);
         *lock(&self.about.visible) = None;
+    }
+
+    pub(super) fn ask_for_as_of(&self) {
+        self.as_of_asked.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_as_of_asked(&self) -> bool {
+        self.as_of_asked.load(Ordering::Relaxed)
     }
 
     /// The version of a table that the running statement reads.
@@ -159,107 +186,156 @@ impl Names {
     }
 
     pub(super) fn search_path_schemas(&self) -> Vec<String> {
-        lock(&self.state).settings.search_path()
+        let own = self.schema_of_user();
+        lock(&self.state).settings.search_path(own.as_deref())
     }
 
-    async fn resolve_name(self: &Arc<Self>, schema: &str, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>> {
+    /// The schema of the current user's name, where it is the user's or a superuser's: whoever else made it would have the
+    /// user's bare names mean what he likes.
+    fn schema_of_user(&self) -> Option<String> {
+        let security = self.lake.security().snapshot();
+        let principal = self.principal.get();
+        let name = principal.current_user_name(&security);
+        let owner = security.owner(&ObjectId::Schema(name.clone()))?;
+        let trusted = security.has_privileges_of(principal.current_role(), owner) || security.is_superuser(owner);
+        trusted.then_some(name)
+    }
+
+    async fn resolve_name(
+        self: &Arc<Self>,
+        at: &Viewpoint,
+        schema: &str,
+        name: &str,
+    ) -> DfResult<Option<Arc<dyn TableProvider>>> {
         let handle = || Arc::clone(self) as CatalogHandle;
         match schema {
-            SEARCH_PATH => self.search(self.search_path_schemas(), name).await,
-            VIEW_PATH => self.search(vec!["public".to_owned()], name).await,
+            SEARCH_PATH => {
+                for schema in self.path(at) {
+                    if let Some(found) = Box::pin(self.resolve_name(at, &schema, name)).await? {
+                        return Ok(Some(found));
+                    }
+                }
+                Ok(None)
+            }
+            TARGET => Ok(at.target.clone().filter(|(target, _)| target == name).map(|(_, provider)| provider)),
             PG_CATALOG => SystemSchema::pg_catalog(handle()).table(name).await,
             INFORMATION_SCHEMA => SystemSchema::information_schema(handle()).table(name).await,
-            _ => self.relation(schema, name).await.map_err(outward),
+            _ => self.relation(at, schema, name).await.map_err(outward),
         }
     }
 
-    /// As PostgreSQL: `pg_catalog` first unless the path names it, then the path.
-    async fn search(self: &Arc<Self>, mut path: Vec<String>, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>> {
+    /// The schemas that a bare name is looked for in. As PostgreSQL: `pg_catalog` first unless the path names it.
+    fn path(&self, at: &Viewpoint) -> Vec<String> {
+        let mut path = match at.bare {
+            BareNames::SearchPath => self.search_path_schemas(),
+            BareNames::Dataset => vec![PUBLIC.to_owned()],
+            BareNames::None => return Vec::new(),
+        };
+        path.retain(|schema| schema != SEARCH_PATH && schema != TARGET);
         if !path.iter().any(|schema| schema == PG_CATALOG) {
             path.insert(0, PG_CATALOG.to_owned());
         }
-        for schema in path {
-            if schema != SEARCH_PATH
-                && schema != VIEW_PATH
-                && let Some(found) = Box::pin(self.resolve_name(&schema, name)).await?
-            {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
+        path
     }
 
-    /// A table or view that the principal may name; `None` hides the rest.
-    async fn relation(self: &Arc<Self>, schema: &str, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let inventory = self.lake.inventory();
-        let Some(relation) = inventory.find(schema, name) else { return Ok(None) };
-        let id = TableId::new(schema, name);
+    /// The full name of the relation that a name means to the session; `None` is hidden or missing.
+    pub(super) fn locate(self: &Arc<Self>, schema: Option<&str>, name: &str) -> Option<TableId> {
+        let own = Viewpoint::of(self.principal.clone());
+        let path = schema.map_or_else(|| self.path(&own), |schema| vec![schema.to_owned()]);
+        let handle = || Arc::clone(self) as CatalogHandle;
+        let exists = |schema: &String| match schema.as_str() {
+            PG_CATALOG => SystemSchema::pg_catalog(handle()).table_exist(name),
+            INFORMATION_SCHEMA => SystemSchema::information_schema(handle()).table_exist(name),
+            schema => self.known(schema, name).is_some(),
+        };
+        path.into_iter().find(exists).map(|schema| TableId::new(schema, name))
+    }
+
+    /// A table or view that the session may name.
+    pub(super) fn known(&self, schema: &str, name: &str) -> Option<Arc<Relation>> {
+        let security = self.lake.security().snapshot();
+        let relation = self.lake.inventory_at(&security).find(schema, name).cloned()?;
+        Visible::new(&security, &self.principal.get()).may_see(&relation.id()).then_some(relation)
+    }
+
+    /// A table or view that the principal of `at` may name; `None` hides the rest.
+    async fn relation(
+        self: &Arc<Self>,
+        at: &Viewpoint,
+        schema: &str,
+        name: &str,
+    ) -> Result<Option<Arc<dyn TableProvider>>> {
         let security = self.lake.security().snapshot();
         security.ensure_sound()?;
-        let principal = self.principal.get();
+        let inventory = self.lake.inventory_at(&security);
+        let Some(relation) = inventory.find(schema, name) else { return Ok(None) };
+        let id = relation.id();
+        let principal = at.principal.get();
         if !Visible::new(&security, &principal).may_see(&id) {
             return Ok(None);
         }
         match &relation.body {
-            Body::Table(contract) => self.table(id, contract).await.map(Some),
-            Body::Virtual(contract) => self.system_table(id, contract).await.map(Some),
-            Body::View { file, .. } => {
+            Body::Table(contract) => self.table(at, relation, contract).await.map(Some),
+            Body::Virtual(contract) => self.system_table(at, id, contract).await.map(Some),
+            Body::View { file, terms, .. } => {
                 if !Visible::new(&security, &principal).may_select(&id) {
                     let text = format!("permission denied for view {name}");
                     return Err(Error::new(Reason::Privilege, text));
                 }
-                self.view(relation, file).await.map(Some)
+                self.view(at, relation, file, terms).await.map(Some)
             }
         }
     }
 
-    async fn table(self: &Arc<Self>, id: TableId, contract: &Contract) -> Result<Arc<dyn TableProvider>> {
-        let name = TableName::new(&id.schema, &id.table);
-        let snapshot = self.snapshot(&name).await?;
+    async fn table(
+        self: &Arc<Self>,
+        at: &Viewpoint,
+        relation: &Relation,
+        contract: &Contract,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let snapshot = self.snapshot(&relation.folder).await?;
         let remap = self.lake.remap_of(contract, self).await?;
         let raw = snapshot.provider(contract.schema(&self.time_zone()), remap);
-        Ok(self.secured(id, raw))
+        Ok(Arc::new(self.secured(at, relation.id(), raw)))
     }
 
-    async fn system_table(self: &Arc<Self>, id: TableId, contract: &Contract) -> Result<Arc<dyn TableProvider>> {
+    async fn system_table(
+        self: &Arc<Self>,
+        at: &Viewpoint,
+        id: TableId,
+        contract: &Contract,
+    ) -> Result<Arc<dyn TableProvider>> {
         let raw = system::table(self, contract).await?;
-        Ok(self.secured(id, raw))
+        Ok(Arc::new(self.secured(at, id, raw)))
     }
 
-    fn secured(self: &Arc<Self>, id: TableId, raw: Arc<dyn TableProvider>) -> Arc<dyn TableProvider> {
-        let resolver = Arc::new(CallersTables(Arc::clone(self)));
+    pub(super) fn secured(self: &Arc<Self>, at: &Viewpoint, id: TableId, raw: Arc<dyn TableProvider>) -> SecuredTable {
+        let resolver = Arc::new(CallersTables { names: Arc::clone(self), at: at.clone() });
         let security = Arc::clone(self.lake.security());
         let environment = Arc::clone(self.lake.wall());
-        Arc::new(SecuredTable::new(raw, id, security, self.principal.clone(), resolver, environment))
-    }
-
-    /// A view, planned as the caller: its tables are the caller's.
-    async fn view(self: &Arc<Self>, relation: &Relation, file: &ViewFile) -> Result<Arc<dyn TableProvider>> {
-        let Some(state) = self.engine.get().and_then(|state| state()) else {
-            return Err(Error::new(Reason::Internal, "a session that has ended planned a view"));
-        };
-        let mut config = state.config().clone();
-        config.options_mut().catalog.default_schema = VIEW_PATH.to_owned();
-        let state = SessionStateBuilder::new_from_existing(state).with_config(config).build();
-        let plan = Box::pin(state.create_logical_plan(&file.sql)).await.map_err(super::failure::failure)?;
-        relation.set_view_columns(plan.schema().fields().iter().map(AsRef::as_ref));
-        Ok(Arc::new(ViewTable::new(plan, None)))
+        SecuredTable::new(raw, id, security, at.principal.clone(), resolver, environment)
     }
 }
 
-/// The caller's own tables, for the sub-queries of policies.
+/// The tables of whoever reads, for the sub-queries of policies.
 #[derive(Debug)]
-struct CallersTables(Arc<Names>);
+struct CallersTables {
+    names: Arc<Names>,
+    at: Viewpoint,
+}
 
 #[async_trait]
 impl TableResolver for CallersTables {
     async fn table(&self, id: &TableId) -> DfResult<Option<Arc<dyn TableProvider>>> {
-        self.0.resolve_name(&id.schema, &id.table).await
+        self.names.resolve_name(&self.at, &id.schema, &id.table).await
     }
 }
 
 #[derive(Debug)]
-struct SessionCatalog(Arc<Names>);
+struct SessionCatalog {
+    names: Arc<Names>,
+    at: Viewpoint,
+}
 
 impl CatalogProvider for SessionCatalog {
     fn schema_names(&self) -> Vec<String> {
@@ -267,13 +343,15 @@ impl CatalogProvider for SessionCatalog {
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        Some(Arc::new(SessionSchema { names: Arc::clone(&self.0), schema: name.to_owned() }))
+        let (names, at) = (Arc::clone(&self.names), self.at.clone());
+        Some(Arc::new(SessionSchema { names, at, schema: name.to_owned() }))
     }
 }
 
 #[derive(Debug)]
 struct SessionSchema {
     names: Arc<Names>,
+    at: Viewpoint,
     schema: String,
 }
 
@@ -285,7 +363,7 @@ impl SchemaProvider for SessionSchema {
     }
 
     async fn table(&self, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>> {
-        self.names.resolve_name(&self.schema, name).await
+        self.names.resolve_name(&self.at, &self.schema, name).await
     }
 
     fn table_exist(&self, _: &str) -> bool {

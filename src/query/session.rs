@@ -182,8 +182,22 @@ impl Session {
     pub(super) async fn plan_only(&self, statement: &Statement) -> Result<()> {
         match &statement.kind {
             StatementKind::Sql(sql) => self.plan(sql).await.map(|_| ()),
-            StatementKind::Access(_) | StatementKind::Cursor(_) => Err(Error::new(Reason::Syntax, "not an expression")),
+            StatementKind::Access(_) | StatementKind::Cursor(_) | StatementKind::Ddl(_) => {
+                Err(Error::new(Reason::Syntax, "not an expression"))
+            }
         }
+    }
+
+    pub(super) fn names(&self) -> &Arc<Names> {
+        &self.names
+    }
+
+    pub(super) fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    pub(super) fn time_zone(&self) -> String {
+        self.names.time_zone()
     }
 
     pub(super) fn lake(&self) -> &Lake {
@@ -210,11 +224,14 @@ impl Session {
     async fn describe(&self, statement: &Statement, types: &[Option<DataType>]) -> Result<Prepared> {
         self.refuse_in_failed_transaction(statement)?;
         let (parameters, columns) = match &statement.kind {
-            StatementKind::Access(_) => (Vec::new(), None),
+            StatementKind::Access(_) | StatementKind::Ddl(_) => (Vec::new(), None),
             StatementKind::Cursor(cursor) => self.describe_cursor(cursor, types).await?,
-            StatementKind::Sql(sql) => match Utility::of(sql)? {
-                Some(utility) => (Vec::new(), self.utility_columns(&utility)?),
-                None => self.describe_query(sql, types).await?,
+            StatementKind::Sql(sql) => match (Utility::of(sql)?, sql.as_ref()) {
+                (Some(utility), _) => (Vec::new(), self.utility_columns(&utility)?),
+                (None, ast::Statement::Insert(insert)) => {
+                    (parameters(&self.plan_insert(insert).await?.rows, types)?, None)
+                }
+                (None, _) => self.describe_query(sql, types).await?,
             },
         };
         Ok(Prepared { statement: statement.clone(), parameters, columns })
@@ -262,9 +279,16 @@ impl Session {
                 let applied = guard.run(self.change_access(change)).await??;
                 return Ok(Answer::Done { tag: applied });
             }
+            StatementKind::Ddl(ddl) => {
+                let tag = guard.run(self.define(ddl)).await??;
+                return Ok(Answer::Done { tag });
+            }
         };
         if let Some(utility) = Utility::of(sql)? {
             return self.answer_utility(&utility, guard).await;
+        }
+        if let ast::Statement::Insert(insert) = sql.as_ref() {
+            return guard.run(self.insert(insert, values)).await?;
         }
         guard.run(self.answer_query(sql, values, prepared.columns.as_ref(), guard)).await?
     }
@@ -376,8 +400,16 @@ impl Session {
         })
     }
 
-    async fn physical(&self, plan: LogicalPlan) -> Result<Stoppable> {
-        if as_of::is_used(&plan).map_err(failure)? {
+    /// The logical plan of a query.
+    pub(super) async fn query_plan(&self, sql: &ast::Statement) -> Result<LogicalPlan> {
+        match self.plan(sql).await? {
+            Planned::Query(plan) => Ok(plan),
+            Planned::Explain(..) => Err(Error::new(Reason::Syntax, "EXPLAIN gives no rows to keep")),
+        }
+    }
+
+    pub(super) async fn physical(&self, plan: LogicalPlan) -> Result<Stoppable> {
+        if as_of::is_used(&plan).map_err(failure)? || self.names.is_as_of_asked() {
             self.as_of.set(self.work_out_as_of().await?);
         }
         let context = self.context.clone();
@@ -427,7 +459,7 @@ impl Session {
         }
         let ends = match &statement.kind {
             StatementKind::Sql(sql) => Utility::of(sql)?.is_some_and(|utility| utility.ends_transaction()),
-            StatementKind::Access(_) | StatementKind::Cursor(_) => false,
+            StatementKind::Access(_) | StatementKind::Cursor(_) | StatementKind::Ddl(_) => false,
         };
         if ends {
             return Ok(());
@@ -544,7 +576,7 @@ fn described(plan: &LogicalPlan, parameters: &[DataType]) -> Result<LogicalPlan>
     bind(plan.clone(), nulls.map_err(failure)?)
 }
 
-fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
+pub(super) fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
     if values.is_empty() {
         return Ok(plan);
     }

@@ -226,10 +226,11 @@ impl Settings {
         self.value(name) == "on"
     }
 
-    /// The schemas of search_path in order, `$user` left out.
-    pub fn search_path(&self) -> Vec<String> {
+    /// The schemas of search_path in order, with `own` in the place of `$user`.
+    pub fn search_path(&self, own: Option<&str>) -> Vec<String> {
         let names = self.value("search_path").split(',').map(|part| part.trim().trim_matches('"'));
-        names.filter(|name| !name.is_empty() && *name != "$user").map(str::to_owned).collect()
+        let names = names.filter_map(|name| if name == "$user" { own } else { Some(name) });
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 
     fn value(&self, name: &str) -> &str {

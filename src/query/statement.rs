@@ -1,4 +1,4 @@
-//! A text, split into statements; each is one of SQL's own or one of the access room's.
+//! A text, split into statements; each is one of SQL's own, one about objects, or one of the access room's.
 
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use super::cursor::CursorStatement;
+use super::ddl::{self, Ddl};
 use super::failure::syntax;
 use crate::access::{self, AccessStatement};
 use crate::error::{Error, Reason, Result};
@@ -26,6 +27,7 @@ pub enum StatementKind {
     Sql(Box<ast::Statement>),
     Access(Box<AccessStatement>),
     Cursor(Box<CursorStatement>),
+    Ddl(Box<Ddl>),
 }
 
 /// Splits a text into its statements. An empty text gives none.
@@ -54,14 +56,20 @@ fn next(parser: &mut Parser<'_>) -> Result<Statement> {
         StatementKind::Access(Box::new(parsed.map_err(|error| syntax(&error))?))
     } else if let Some(parsed) = CursorStatement::parse(parser) {
         StatementKind::Cursor(Box::new(parsed.map_err(|error| syntax(&error))?))
+    } else if let Some(parsed) = ddl::parse(parser) {
+        StatementKind::Ddl(Box::new(parsed.map_err(|error| syntax(&error))?))
     } else {
         let mut parsed = parser.parse_statement().map_err(|error| syntax(&error))?;
         mend_precedence(&mut parsed);
-        StatementKind::Sql(Box::new(parsed))
+        match parsed {
+            ast::Statement::CreateTable(create) => StatementKind::Ddl(Box::new(Ddl::CreateTable(Box::new(create)))),
+            other => StatementKind::Sql(Box::new(other)),
+        }
     };
     let text = match &kind {
         StatementKind::Sql(statement) => statement.to_string(),
         StatementKind::Cursor(statement) => statement.to_string(),
+        StatementKind::Ddl(ddl) => ddl.tag().to_owned(),
         // May hold a password: never told again.
         StatementKind::Access(_) => String::new(),
     };

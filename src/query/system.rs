@@ -14,7 +14,6 @@ use crate::catalog::model::{ActivityEntry, SettingEntry, VisibleCatalog};
 use crate::catalog::{CatalogSession, SettingScope, visible};
 use crate::dataset::{Column, Contract, SqlType};
 use crate::error::{Error, Reason, Result};
-use crate::lake::TableName;
 
 /// What the catalog said a moment ago, and for whom.
 #[derive(Debug, Clone)]
@@ -142,14 +141,14 @@ async fn tables(names: &Arc<Names>) -> Result<Vec<ArrayRef>> {
     let principal = names.principal().get();
     let seen = Visible::new(&security, &principal);
     let (mut keys, mut facts) = (Vec::new(), Vec::new());
-    for relation in names.lake().inventory().relations() {
+    for relation in names.lake().inventory_at(&security).relations() {
         let id = TableId::new(&relation.schema, &relation.name);
         if !matches!(relation.body, Body::Table(_)) || !seen.may_select(&id) {
             continue;
         }
         let whole = !security.row_security_active(principal.checked_role(), &id)
             || names.lake().sees_every_row(&security, &principal, &id);
-        let snapshot = names.snapshot(&TableName::new(&id.schema, &id.table)).await?;
+        let snapshot = names.snapshot(&relation.folder).await?;
         keys.push(id);
         facts.push(whole.then(|| (snapshot.rows(), snapshot.files.len() as u64, snapshot.bytes(), snapshot.version)));
     }
@@ -258,7 +257,7 @@ impl CatalogSession for Names {
             return Arc::clone(&cached.catalog);
         }
         let functions = crate::query::functions::entries();
-        let mut found = visible::visible(self.lake().inventory(), functions, &security, &principal);
+        let mut found = visible::visible(&self.lake().inventory_at(&security), functions, &security, &principal);
         found.settings = self.setting_entries();
         found.activity = self.activity_entries();
         let catalog = Arc::new(found);
@@ -290,7 +289,8 @@ impl CatalogSession for Names {
     }
 
     fn search_path(&self) -> Vec<String> {
-        let exists = |name: &String| name == PUBLIC || name == HOUSE || self.lake().inventory().has_schema(name);
+        let inventory = self.lake().inventory();
+        let exists = |name: &String| name == PUBLIC || name == HOUSE || inventory.has_schema(name);
         self.search_path_schemas().into_iter().filter(exists).collect()
     }
 

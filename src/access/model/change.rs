@@ -50,7 +50,12 @@ pub enum Change {
         column: String,
         mask: Option<Mask>,
     },
-    /// Grants, policies, masks and owner go with the object: one of the same name starts without them.
+    /// What the catalog keeps of an object that a user made. This room carries it along and does not look into it.
+    Define {
+        object: ObjectId,
+        definition: String,
+    },
+    /// Grants, policies, masks, owner and definition go with the object: one of the same name starts without them.
     DropObject(ObjectId),
     RenameRelation {
         from: TableId,

@@ -1,7 +1,7 @@
 //! What a role may do: the answers of `has_table_privilege` and its family, which are also the checks of the engine.
 
 use super::grant::{Privilege, PrivilegeSet};
-use super::object::{ObjectId, TableId};
+use super::object::{ObjectId, TableId, Target};
 use super::policy::{AppliedPolicies, PolicyCommand};
 use super::role::RoleId;
 use super::snapshot::{RelationSecurity, SecuritySnapshot};
@@ -50,6 +50,14 @@ impl SecuritySnapshot {
         let columns = self.relation(id).into_iter().flat_map(|relation| relation.columns.keys());
         self.has_table_privilege(role, id, privilege)
             || columns.into_iter().any(|column| self.has_column_privilege(role, id, column, privilege))
+    }
+
+    /// CREATE is the right to make schemas.
+    pub fn has_database_privilege(&self, role: RoleId, privilege: Privilege) -> bool {
+        let roles = self.applicable(role);
+        let acl = self.acl(&Target::Database);
+        let granted = acl.is_some_and(|acl| acl.privileges(|role| roles.contains(&role)).contains(privilege));
+        self.is_sound() && (self.is_superuser(role) || granted)
     }
 
     pub fn has_schema_privilege(&self, role: RoleId, schema: &str, privilege: Privilege) -> bool {
@@ -118,7 +126,6 @@ impl SecuritySnapshot {
 mod tests {
     use super::super::change::Change;
     use super::super::grant::{Acl, AclItem};
-    use super::super::object::Target;
     use super::super::role::Role;
     use super::*;
 

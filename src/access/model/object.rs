@@ -28,15 +28,22 @@ impl fmt::Display for TableId {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
+    /// The one that the lake is.
+    Database,
     Schema(String),
     Relation(TableId),
-    Column { relation: TableId, column: String },
+    Column {
+        relation: TableId,
+        column: String,
+    },
 }
 
 /// What a role can own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectId {
+    /// Owned by the role that the lake was made with.
+    Database,
     Schema(String),
     Relation(TableId),
 }

@@ -1,6 +1,7 @@
 //! Every role, grant, policy and mask at one moment. Immutable once it is published.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::super::error::AccessError;
 use super::change::Change;
@@ -21,8 +22,12 @@ pub struct SecuritySnapshot {
     roles: BTreeMap<RoleId, Role>,
     names: BTreeMap<String, RoleId>,
     memberships: Vec<Membership>,
+    /// Who may make schemas, beside superusers.
+    database: Acl,
     schemas: BTreeMap<String, SchemaSecurity>,
     relations: BTreeMap<TableId, RelationSecurity>,
+    /// The record that last changed which definitions there are.
+    defined_at: u64,
 }
 
 /// What is known of a schema.
@@ -30,6 +35,8 @@ pub struct SecuritySnapshot {
 pub struct SchemaSecurity {
     pub owner: Option<RoleId>,
     pub acl: Acl,
+    /// What the catalog keeps of a schema that a user made.
+    pub definition: Option<Arc<str>>,
 }
 
 /// What is known of a table or view. One that is absent has no owner, no grants, no policies.
@@ -44,6 +51,8 @@ pub struct RelationSecurity {
     /// By name.
     pub policies: BTreeMap<String, Policy>,
     pub masks: BTreeMap<String, Mask>,
+    /// What the catalog keeps of a table or view that a user made.
+    pub definition: Option<Arc<str>>,
 }
 
 impl SecuritySnapshot {
@@ -113,6 +122,11 @@ impl SecuritySnapshot {
         &self.memberships
     }
 
+    /// Grows whenever an object that has a definition comes, changes or goes.
+    pub fn defined_at(&self) -> u64 {
+        self.defined_at
+    }
+
     pub fn schema(&self, name: &str) -> Option<&SchemaSecurity> {
         self.schemas.get(name)
     }
@@ -131,6 +145,7 @@ impl SecuritySnapshot {
 
     pub fn owner(&self, object: &ObjectId) -> Option<RoleId> {
         match object {
+            ObjectId::Database => Some(RoleId::BOOTSTRAP),
             ObjectId::Schema(name) => self.schema(name)?.owner,
             ObjectId::Relation(id) => self.relation(id)?.owner,
         }
@@ -138,6 +153,7 @@ impl SecuritySnapshot {
 
     pub fn acl(&self, target: &Target) -> Option<&Acl> {
         match target {
+            Target::Database => Some(&self.database),
             Target::Schema(name) => Some(&self.schema(name)?.acl),
             Target::Relation(id) => Some(&self.relation(id)?.acl),
             Target::Column { relation, column } => self.relation(relation)?.columns.get(column),
@@ -155,6 +171,8 @@ impl SecuritySnapshot {
             }
             Change::DropMembership { role, member } => self.drop_membership(*role, *member),
             Change::PutAcl { target, acl } => self.put_acl(target, acl),
+            // It has the one owner.
+            Change::SetOwner { object: ObjectId::Database, .. } => {}
             Change::SetOwner { object: ObjectId::Schema(name), owner } => {
                 self.schemas.entry(name.clone()).or_default().owner = Some(*owner);
             }
@@ -167,8 +185,10 @@ impl SecuritySnapshot {
             Change::PutPolicy { table, policy } => self.put_policy(table, policy),
             Change::DropPolicy { table, id } => self.entry(table).policies.retain(|_, policy| policy.id != *id),
             Change::SetMask { table, column, mask } => self.set_mask(table, column, mask.as_ref()),
+            Change::Define { object, definition } => self.define(object, definition),
             Change::DropObject(object) => self.drop_object(object),
             Change::RenameRelation { from, to } => {
+                self.defined_at = self.epoch + 1;
                 if let Some(relation) = self.relations.remove(from) {
                     self.relations.insert(to.clone(), relation);
                 }
@@ -206,6 +226,7 @@ impl SecuritySnapshot {
 
     fn put_acl(&mut self, target: &Target, acl: &Acl) {
         match target {
+            Target::Database => self.database = acl.clone(),
             Target::Schema(name) => self.schemas.entry(name.clone()).or_default().acl = acl.clone(),
             Target::Relation(id) => self.entry(id).acl = acl.clone(),
             Target::Column { relation, column } => {
@@ -231,8 +252,20 @@ impl SecuritySnapshot {
         };
     }
 
-    fn drop_object(&mut self, object: &ObjectId) {
+    fn define(&mut self, object: &ObjectId, definition: &str) {
+        self.defined_at = self.epoch + 1;
+        let definition = Some(Arc::from(definition));
         match object {
+            ObjectId::Database => {}
+            ObjectId::Schema(name) => self.schemas.entry(name.clone()).or_default().definition = definition,
+            ObjectId::Relation(id) => self.entry(id).definition = definition,
+        }
+    }
+
+    fn drop_object(&mut self, object: &ObjectId) {
+        self.defined_at = self.epoch + 1;
+        match object {
+            ObjectId::Database => {}
             ObjectId::Schema(name) => {
                 self.schemas.remove(name);
                 self.relations.retain(|id, _| id.schema != *name);
@@ -244,6 +277,7 @@ impl SecuritySnapshot {
     }
 
     fn rename_schema(&mut self, from: &str, to: &str) {
+        self.defined_at = self.epoch + 1;
         if let Some(schema) = self.schemas.remove(from) {
             self.schemas.insert(to.to_string(), schema);
         }
@@ -295,5 +329,19 @@ mod tests {
         snapshot.apply(&Change::SetOwner { object: ObjectId::Relation(id.clone()), owner: RoleId(7) });
         snapshot.apply(&Change::DropObject(ObjectId::Relation(id.clone())));
         assert!(snapshot.relation(&id).is_none());
+    }
+
+    #[test]
+    fn a_definition_follows_its_object_and_each_change_of_one_is_told() {
+        let (old, new) = (TableId::new("s", "old"), TableId::new("s", "new"));
+        let define = Change::Define { object: ObjectId::Relation(old.clone()), definition: "it".into() };
+        let made = SecuritySnapshot::default().advanced(&[define]);
+        let granted = made.clone().advanced(&[Change::PutAcl { target: Target::Database, acl: Acl::default() }]);
+        assert_eq!(made.defined_at(), granted.defined_at());
+        let renamed = granted.advanced(&[Change::RenameRelation { from: old.clone(), to: new.clone() }]);
+        assert!(renamed.defined_at() > made.defined_at());
+        assert_eq!(renamed.relation(&new).unwrap().definition.as_deref(), Some("it"));
+        let dropped = renamed.clone().advanced(&[Change::DropObject(ObjectId::Schema("s".into()))]);
+        assert!(dropped.defined_at() > renamed.defined_at() && dropped.relation(&new).is_none());
     }
 }

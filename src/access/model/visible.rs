@@ -2,10 +2,13 @@
 
 use super::super::principal::Principal;
 use super::grant::{Acl, AclItem, Privilege};
-use super::object::{ObjectId, TableId, quoted};
+use super::object::{ObjectId, TableId, Target, quoted};
 use super::policy::Policy;
 use super::role::{Membership, Role, RoleId};
 use super::snapshot::SecuritySnapshot;
+
+const COLUMN_PRIVILEGES: [Privilege; 4] =
+    [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::References];
 
 /// A snapshot as one principal may see it.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +29,8 @@ impl<'a> Visible<'a> {
     /// Whether the relation may be named at all: its schema is usable and some privilege on it is held.
     pub fn may_see(&self, id: &TableId) -> bool {
         let any = !self.snapshot.table_privileges(self.role, id).is_empty();
-        self.may_use_schema(&id.schema) && (any || self.may_select(id))
+        let of_column = |privilege: &Privilege| self.snapshot.has_any_column_privilege(self.role, id, *privilege);
+        self.may_use_schema(&id.schema) && (any || COLUMN_PRIVILEGES.iter().any(of_column))
     }
 
     /// Whether at least one column may be read.
@@ -36,7 +40,7 @@ impl<'a> Visible<'a> {
 
     pub fn may_see_column(&self, id: &TableId, column: &str) -> bool {
         let any = |privilege: &Privilege| self.snapshot.has_column_privilege(self.role, id, column, *privilege);
-        [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::References].iter().any(any)
+        COLUMN_PRIVILEGES.iter().any(any)
     }
 
     /// SQL words of what the principal may do with the whole relation.
@@ -66,13 +70,18 @@ impl<'a> Visible<'a> {
         visible.flat_map(|(id, relation)| relation.policies.values().map(move |policy| (id, policy)))
     }
 
+    pub fn owns(&self, id: &TableId) -> bool {
+        self.snapshot.owns(self.role, &ObjectId::Relation(id.clone()))
+    }
+
     /// USING and WITH CHECK of a policy; None for those who do not own the table: the text tells what is hidden.
     pub fn policy_text(&self, id: &TableId, policy: &'a Policy) -> (Option<&'a str>, Option<&'a str>) {
-        if self.snapshot.owns(self.role, &ObjectId::Relation(id.clone())) {
-            (policy.using.as_deref(), policy.check.as_deref())
-        } else {
-            (None, None)
-        }
+        if self.owns(id) { (policy.using.as_deref(), policy.check.as_deref()) } else { (None, None) }
+    }
+
+    /// The access list of the database as aclitem texts.
+    pub fn database_acl(&self) -> Vec<String> {
+        self.snapshot.acl(&Target::Database).map(|acl| self.acl_texts(acl)).unwrap_or_default()
     }
 
     /// The access list of a schema as aclitem texts.

@@ -21,7 +21,7 @@ pub enum GrantTargets {
     Relations(Vec<RelationName>),
     AllRelationsIn(Vec<String>),
     Schemas(Vec<String>),
-    /// Everyone may connect: accepted, and nothing to do.
+    /// Everyone may connect; CREATE is the right to make schemas.
     Database,
 }
 

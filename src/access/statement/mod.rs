@@ -4,7 +4,7 @@
 //! wrong readings (`GRANT audit TO bob`).
 
 mod grant;
-mod names;
+pub mod names;
 mod policy;
 mod relation;
 mod role;

@@ -55,7 +55,12 @@ pub fn roles(parser: &mut Parser<'_>) -> Result<Vec<RoleSpec>, ParserError> {
 
 /// `name`, `schema.name` or `database.schema.name`; the database is not looked at.
 pub fn relation(parser: &mut Parser<'_>) -> Result<RelationName, ParserError> {
-    let mut parts = parts(parser.parse_object_name(false)?)?;
+    relation_name(&parser.parse_object_name(false)?)
+}
+
+/// The same of a name that was parsed.
+pub fn relation_name(name: &ObjectName) -> Result<RelationName, ParserError> {
+    let mut parts = parts(name.clone())?;
     let name = parts.pop().ok_or_else(|| error("a relation name is expected"))?;
     match parts.len() {
         0..=2 => Ok(RelationName { schema: parts.pop(), name }),

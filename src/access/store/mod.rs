@@ -3,6 +3,7 @@
 mod authorize;
 pub mod log;
 pub mod memory;
+pub mod naming;
 pub mod objects;
 pub mod qualify;
 pub mod scram;
@@ -173,6 +174,43 @@ impl SecurityStore {
             let changes = authorize::tracked(principal.current_role(), changes);
             if changes.is_empty() || self.append(state, &by, "track", changes).await? == PutOutcome::Written {
                 return Ok(());
+            }
+        }
+        Err(AccessError::Contended.into())
+    }
+
+    /// Lets the catalog change its objects on behalf of a principal. `plan` says of the newest snapshot what changes, or
+    /// why it may not; it is asked anew where another writer was faster. One record: all of it happens, or nothing.
+    pub async fn author<T>(
+        &self,
+        principal: &Principal,
+        tag: &'static str,
+        plan: impl Fn(&SecuritySnapshot) -> Result<(Vec<ObjectChange>, T)> + Send + Sync,
+    ) -> Result<T> {
+        let by = principal.current_user_name(&self.snapshot());
+        let outcome = self.try_author(principal, &by, tag, plan).await;
+        self.tell(&by, tag, &self.snapshot(), outcome.as_ref().err());
+        outcome
+    }
+
+    async fn try_author<T>(
+        &self,
+        principal: &Principal,
+        by: &str,
+        tag: &str,
+        plan: impl Fn(&SecuritySnapshot) -> Result<(Vec<ObjectChange>, T)> + Send + Sync,
+    ) -> Result<T> {
+        let role = principal.current_role();
+        for _ in 0..ATTEMPTS_MAX {
+            let state = self.state.borrow().clone();
+            state.snapshot.ensure_sound()?;
+            if state.snapshot.role(role).is_none() {
+                return Err(AccessError::RoleMissing(state.snapshot.role_name(role)).into());
+            }
+            let (changes, outcome) = plan(&state.snapshot)?;
+            let changes = authorize::tracked(role, &changes);
+            if changes.is_empty() || self.append(state, by, tag, changes).await? == PutOutcome::Written {
+                return Ok(outcome);
             }
         }
         Err(AccessError::Contended.into())

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::super::model::object::{RelationKind, TableId};
+use super::super::model::object::{ObjectId, RelationKind, TableId};
+use super::super::model::role::RoleId;
 use crate::error::Result;
 
 /// A table or view that exists.
@@ -36,8 +37,22 @@ pub enum ObjectChange {
     SchemaCreated(String),
     /// A new table or view, owned by the author, without anything that one of its name had.
     RelationCreated(TableId),
+    /// The text by which the catalog knows the object again.
+    Defined {
+        object: ObjectId,
+        definition: String,
+    },
+    Owned {
+        object: ObjectId,
+        owner: RoleId,
+    },
+    /// The relations in it go too.
     SchemaDropped(String),
     RelationDropped(TableId),
+    PolicyDropped {
+        table: TableId,
+        id: u32,
+    },
     SchemaRenamed {
         from: String,
         to: String,

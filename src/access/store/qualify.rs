@@ -52,7 +52,7 @@ pub async fn qualified(text: &str, objects: &dyn Objects) -> Result<String> {
     Ok(expression.to_string())
 }
 
-fn relations(expression: &mut Expr) -> Vec<ObjectName> {
+pub(super) fn relations(expression: &mut Expr) -> Vec<ObjectName> {
     let mut names = Vec::new();
     let _ = visit_relations_mut(expression, |name| {
         names.push(name.clone());
@@ -78,7 +78,7 @@ fn common_tables(expression: &Expr) -> BTreeSet<String> {
     names.0
 }
 
-fn relation_name(name: &ObjectName) -> Result<RelationName, AccessError> {
+pub(super) fn relation_name(name: &ObjectName) -> Result<RelationName, AccessError> {
     let parts: Option<Vec<String>> = name.0.iter().map(|part| part.as_ident().map(folded)).collect();
     let mut parts = parts.unwrap_or_default();
     let last = parts.pop().ok_or_else(|| AccessError::RelationMissing(name.to_string()))?;

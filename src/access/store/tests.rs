@@ -11,7 +11,7 @@ use super::memory::{Fault, MemoryLog};
 use super::objects::Relation;
 use super::*;
 use crate::access::model::grant::Privilege;
-use crate::access::model::object::{RelationKind, TableId};
+use crate::access::model::object::{ObjectId, RelationKind, TableId};
 use crate::access::statement::parse;
 use crate::error::Reason;
 
@@ -344,4 +344,65 @@ async fn odd_role_names_work_as_they_are() {
 async fn a_second_bootstrap_is_refused() {
     let world = World::new().await;
     assert_eq!(world.store.bootstrap("other", "x").await.unwrap_err().reason(), Reason::DuplicateObject);
+}
+
+/// The definition that a store keeps of `lena.t`.
+fn defined(store: &SecurityStore) -> Option<String> {
+    let snapshot = store.snapshot();
+    let relation = snapshot.relation(&TableId::new("lena", "t"))?;
+    relation.definition.as_deref().map(str::to_owned)
+}
+
+/// Makes `lena.t` unless it is there.
+async fn author(store: &SecurityStore, definition: &str) -> Result<()> {
+    let id = TableId::new("lena", "t");
+    let plan = |snapshot: &SecuritySnapshot| {
+        if snapshot.relation(&id).is_some() {
+            return Err(AccessError::RoleExists("t".into()).into());
+        }
+        let object = ObjectId::Relation(id.clone());
+        let defined = ObjectChange::Defined { object, definition: definition.to_owned() };
+        Ok((vec![ObjectChange::RelationCreated(id.clone()), defined], ()))
+    };
+    store.author(&store.bootstrap_principal(), "CREATE TABLE", plan).await
+}
+
+#[tokio::test]
+async fn of_two_who_make_one_object_the_second_is_asked_anew() {
+    let world = World::new().await;
+    let other = world.reopened().await;
+    author(&world.store, "first").await.unwrap();
+    // It has not seen the other's record, and finds its place taken.
+    assert_eq!(author(&other, "second").await.unwrap_err().reason(), Reason::DuplicateObject);
+    assert_eq!(defined(&other).as_deref(), Some("first"));
+    assert_eq!(*world.reopened().await.snapshot(), *world.store.snapshot());
+}
+
+#[tokio::test]
+async fn an_object_whose_record_is_lost_is_not_there_and_one_that_was_written_is() {
+    let world = World::new().await;
+    world.log.fail_next_put(Fault::Before);
+    assert_eq!(author(&world.store, "lost").await.unwrap_err().reason(), Reason::Io);
+    assert_eq!((defined(&world.store), defined(&world.reopened().await)), (None, None));
+    world.log.fail_next_put(Fault::After);
+    assert_eq!(author(&world.store, "kept").await.unwrap_err().reason(), Reason::Io);
+    assert_eq!(defined(&world.store).as_deref(), Some("kept"));
+    assert_eq!(defined(&world.reopened().await).as_deref(), Some("kept"));
+}
+
+#[tokio::test]
+async fn create_on_the_database_is_granted_revoked_and_holds_its_role() {
+    let world = World::new().await;
+    world.admin(&["CREATE ROLE anna", "GRANT CREATE, CONNECT ON DATABASE henna TO anna"]).await;
+    let may = || {
+        let snapshot = world.store.snapshot();
+        snapshot.has_database_privilege(snapshot.require_role("anna").unwrap().id, Privilege::Create)
+    };
+    assert!(may());
+    assert_eq!(world.reason("anna", "GRANT CREATE ON DATABASE henna TO anna").await, Reason::Privilege);
+    assert_eq!(world.reason("admin", "GRANT SELECT ON DATABASE henna TO anna").await, Reason::Syntax);
+    assert_eq!(world.reason("admin", "DROP ROLE anna").await, Reason::DependentObjects);
+    world.admin(&["GRANT CONNECT ON DATABASE henna TO PUBLIC", "REVOKE ALL ON DATABASE henna FROM anna"]).await;
+    assert!(!may());
+    world.admin(&["DROP ROLE anna"]).await;
 }

@@ -8,6 +8,7 @@ use datafusion::common::config::Dialect;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::context::SessionState;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::optimizer::AnalyzerRule;
 use datafusion::prelude::SessionConfig;
 
 use super::super::error::AccessError;
@@ -24,6 +25,8 @@ pub trait TableResolver: std::fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub struct WallEnvironment {
     template: SessionState,
+    /// Those of the sessions: they make joins of sub-queries that stand in the place of a value.
+    analyzer_rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>>,
 }
 
 const CATALOG: &str = "henna";
@@ -43,7 +46,7 @@ impl WallEnvironment {
             .with_aggregate_functions(functions.aggregate_functions().values().cloned().collect())
             .with_window_functions(functions.window_functions().values().cloned().collect())
             .build();
-        Self { template }
+        Self { template, analyzer_rules: functions.analyzer().rules.clone() }
     }
 
     /// A state in which the base table is `base`, and others are what `resolver` gives.
@@ -60,6 +63,20 @@ impl WallEnvironment {
             .with_config(config)
             .with_runtime_env(Arc::clone(caller.runtime_env()))
             .with_catalog_list(Arc::new(WallCatalog { base, resolver }))
+            .build()
+    }
+
+    /// The same for a policy that is asked of each new row: its sub-queries stand where a value does.
+    pub fn state_of_checks(
+        &self,
+        caller: &dyn Session,
+        base: Arc<dyn TableProvider>,
+        resolver: Arc<dyn TableResolver>,
+        chain: PolicyChain,
+    ) -> SessionState {
+        SessionStateBuilder::new_from_existing(self.state(caller, base, resolver, chain))
+            .with_analyzer_rules(self.analyzer_rules.clone())
+            .with_execution_props(caller.execution_props().clone())
             .build()
     }
 }

@@ -4,6 +4,7 @@
 //! and metrics rise above them. So [`SecuredTable`] plans policy, masks and harmless predicates by itself, in a private state
 //! with fixed options, and hands out a [`SecureScanExec`]: a leaf that tells nothing of its inside.
 
+mod admission;
 mod compact;
 mod decision;
 mod dynamic;
@@ -13,10 +14,13 @@ mod leakproof;
 mod planned_table;
 mod secure_scan;
 mod secured_table;
+mod walled_view;
 
+pub use admission::Admission;
 pub use environment::{TableResolver, WallEnvironment};
 pub use secure_scan::SecureScanExec;
 pub use secured_table::SecuredTable;
+pub use walled_view::WalledView;
 
 #[cfg(test)]
 mod tests;

@@ -43,6 +43,8 @@ pub struct SecureScanExec {
     row_limit: Option<usize>,
     /// Columns that do not show the table's own values.
     masked: BTreeSet<String>,
+    /// What an error from below becomes.
+    failure: fn(String) -> AccessError,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -65,7 +67,8 @@ impl SecureScanExec {
         );
         let metrics = ExecutionPlanMetricsSet::new();
         let (row_limit, masked) = (None, BTreeSet::new());
-        Ok(Self { id, inner, config, row_limit, masked, properties: Arc::new(properties), metrics })
+        let failure = AccessError::PolicyFailed;
+        Ok(Self { id, inner, config, row_limit, masked, failure, properties: Arc::new(properties), metrics })
     }
 
     /// Lets each partition stop after so many rows.
@@ -78,6 +81,11 @@ impl SecureScanExec {
         Self { masked, ..self }
     }
 
+    /// Says of an error from below that a view failed.
+    pub fn of_view(self) -> Self {
+        Self { failure: AccessError::ViewFailed, ..self }
+    }
+
     fn with_inner(&self, inner: Arc<dyn ExecutionPlan>) -> Self {
         Self {
             id: self.id.clone(),
@@ -85,6 +93,7 @@ impl SecureScanExec {
             config: self.config.clone(),
             row_limit: self.row_limit,
             masked: self.masked.clone(),
+            failure: self.failure,
             properties: Arc::clone(&self.properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
@@ -152,11 +161,12 @@ impl ExecutionPlan for SecureScanExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let table = self.id.table.clone();
-        let inner = self.inner.execute(partition, self.inner_context(&context)).map_err(|e| conceal(&e, &table))?;
+        let (table, failure) = (self.id.table.clone(), self.failure);
+        let inner = self.inner.execute(partition, self.inner_context(&context));
+        let inner = inner.map_err(|error| conceal(&error, &table, failure))?;
         let schema = self.schema();
         let rows = MetricBuilder::new(&self.metrics).output_rows(partition);
-        let mut outlet = Outlet { table, schema: Arc::clone(&schema), left: self.row_limit, rows };
+        let mut outlet = Outlet { table, failure, schema: Arc::clone(&schema), left: self.row_limit, rows };
         let stream = inner
             .map(move |batch| outlet.pass(batch))
             .take_while(|batch| future::ready(!matches!(batch, Ok(None))))
@@ -207,6 +217,7 @@ impl SecureScanExec {
 /// What leaves one partition.
 struct Outlet {
     table: String,
+    failure: fn(String) -> AccessError,
     schema: SchemaRef,
     left: Option<usize>,
     rows: Count,
@@ -218,18 +229,18 @@ impl Outlet {
         if self.left == Some(0) {
             return Ok(None);
         }
-        let batch = batch.map_err(|error| conceal(&error, &self.table))?;
+        let batch = batch.map_err(|error| conceal(&error, &self.table, self.failure))?;
         let length = self.left.map_or(batch.num_rows(), |left| left.min(batch.num_rows()));
         self.left = self.left.map(|left| left - length);
         let batch = batch.slice(0, length);
-        let batch = compact(&batch, &self.schema).map_err(|error| conceal(&error.into(), &self.table))?;
+        let batch = compact(&batch, &self.schema).map_err(|error| conceal(&error.into(), &self.table, self.failure))?;
         self.rows.add(batch.num_rows());
         Ok(Some(batch))
     }
 }
 
 /// An error from behind the wall without its text, which may quote hidden rows.
-fn conceal(error: &DataFusionError, table: &str) -> DataFusionError {
+fn conceal(error: &DataFusionError, table: &str, failure: fn(String) -> AccessError) -> DataFusionError {
     let table = table.to_string();
     let root = error.find_root();
     tracing::warn!(table, kind = kind(root), "a secured scan ended early");
@@ -238,7 +249,7 @@ fn conceal(error: &DataFusionError, table: &str) -> DataFusionError {
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) | DataFusionError::ParquetError(_) => {
             AccessError::ReadFailed(table)
         }
-        _ => AccessError::PolicyFailed(table),
+        _ => failure(table),
     })
 }
 

@@ -38,11 +38,11 @@ use crate::error::Reason;
 #[derive(Clone)]
 pub struct SecuredTable {
     raw: Arc<dyn TableProvider>,
-    id: TableId,
-    security: Arc<SecurityStore>,
-    principal: PrincipalHandle,
-    resolver: Arc<dyn TableResolver>,
-    environment: Arc<WallEnvironment>,
+    pub(super) id: TableId,
+    pub(super) security: Arc<SecurityStore>,
+    pub(super) principal: PrincipalHandle,
+    pub(super) resolver: Arc<dyn TableResolver>,
+    pub(super) environment: Arc<WallEnvironment>,
     schema: SchemaRef,
     /// The last decision and what it was made from.
     decision: Arc<Mutex<Option<Decided>>>,
@@ -217,7 +217,7 @@ impl SecuredTable {
         state.create_physical_plan(&LogicalPlanBuilder::from(plan).project(casts)?.build()?).await
     }
 
-    async fn plan_query(
+    pub(super) async fn plan_query(
         &self,
         state: &SessionState,
         items: Vec<(String, ast::Expr)>,
@@ -234,7 +234,7 @@ impl SecuredTable {
     }
 
     /// Planning reads no rows, but its errors quote the policy. What the caller may know passes.
-    fn conceal_plan_error(&self, error: DataFusionError) -> DataFusionError {
+    pub(super) fn conceal_plan_error(&self, error: DataFusionError) -> DataFusionError {
         if let DataFusionError::External(cause) = error.find_root()
             && let Some(known) = cause.downcast_ref::<crate::Error>()
             && matches!(known.reason(), Reason::Corrupt | Reason::Configuration | Reason::Io | Reason::MemoryExhausted)
@@ -279,7 +279,7 @@ fn shown_schema(raw: &SchemaRef, security: &SecurityStore, id: &TableId) -> Sche
     Arc::new(Schema::new_with_metadata(fields, raw.metadata().clone()))
 }
 
-fn unqualified(expr: Expr) -> Result<Expr> {
+pub(super) fn unqualified(expr: Expr) -> Result<Expr> {
     use datafusion::common::tree_node::{Transformed, TreeNode};
     let bare = |expr| match expr {
         Expr::Column(column) => Ok(Transformed::yes(Expr::Column(Column::new_unqualified(column.name)))),

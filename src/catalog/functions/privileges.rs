@@ -121,18 +121,23 @@ fn on_schema(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
     let missing = || Error::new(Reason::UndefinedSchema, format!("schema \"{name}\" does not exist"));
     let schema = snapshot.visible.schemas.iter().find(|schema| schema.name == name).ok_or_else(missing)?;
     let held = held_roles(snapshot, &role);
-    let granted = schema.acl.iter().filter_map(|item| item.rsplit_once('=')).any(|(grantee, rest)| {
+    let create = held.contains(&schema.owner) || is_superuser(snapshot, &role) || may_create(&schema.acl, &held);
+    Ok((asks(arguments, "USAGE") || asks(arguments, "CREATE") && create).into())
+}
+
+/// Whether an access list lets one of the roles create.
+fn may_create(acl: &[String], held: &[String]) -> bool {
+    acl.iter().filter_map(|item| item.rsplit_once('=')).any(|(grantee, rest)| {
         let letters = rest.split('/').next().unwrap_or_default();
         (grantee.is_empty() || held.iter().any(|role| role == grantee.trim_matches('"'))) && letters.contains('C')
-    });
-    let create = held.contains(&schema.owner) || is_superuser(snapshot, &role) || granted;
-    Ok((asks(arguments, "USAGE") || asks(arguments, "CREATE") && create).into())
+    })
 }
 
 fn on_database(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
     let role = role(snapshot, arguments, 3)?;
-    let create = asks(arguments, "CREATE") && is_superuser(snapshot, &role);
-    Ok((asks(arguments, "CONNECT") || create).into())
+    let may =
+        || is_superuser(snapshot, &role) || may_create(&snapshot.visible.database_acl, &held_roles(snapshot, &role));
+    Ok((asks(arguments, "CONNECT") || asks(arguments, "CREATE") && may()).into())
 }
 
 fn has_role(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {

@@ -35,6 +35,7 @@ pub fn pg_database(snapshot: &Snapshot, rows: &mut Rows) {
         ("dattablespace", DEFAULT_TABLESPACE.into()),
         ("datcollate", "C.UTF-8".into()),
         ("datctype", "C.UTF-8".into()),
+        ("datacl", acl(&snapshot.visible.database_acl)),
     ]);
 }
 

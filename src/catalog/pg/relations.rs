@@ -64,6 +64,7 @@ fn push_user(snapshot: &Snapshot, rows: &mut Rows, entry: &RelationEntry, has_tr
         ("relispopulated", true.into()),
         ("relreplident", if is_table { 'd' } else { 'n' }.into()),
         ("relacl", acl(&entry.acl)),
+        ("reloptions", acl(&entry.options)),
     ]);
 }
 

@@ -44,6 +44,7 @@ fn table(oid: u32, name: &str, columns: Vec<Column>, primary_key: &[&str]) -> Re
         checks: Vec::new(),
         foreign_keys: Vec::new(),
         definition: None,
+        options: Vec::new(),
         row_security: false,
         row_security_forced: false,
         acl: vec!["admin=arwd/admin".into(), "analyst=r/admin".into()],
@@ -154,6 +155,7 @@ fn policy(oid: u32, name: &str, command: &str, roles: &[&str]) -> PolicyEntry {
 pub fn shop() -> VisibleCatalog {
     VisibleCatalog {
         database: "henna".into(),
+        database_acl: Vec::new(),
         session_user: "analyst".into(),
         current_user: "analyst".into(),
         schemas: vec![SchemaEntry {

@@ -56,6 +56,19 @@ impl Checker {
         mapping: &Mapping,
         persons: Option<Int64Array>,
     ) -> Result<Checked, IngestError> {
+        let (kept, faults) = self.split(file, chunk, mapping, persons)?;
+        let rejects = faults.into_iter().map(|(row, found)| self.reject(file, chunk, mapping, row, found)).collect();
+        Ok(Checked { kept, rejects })
+    }
+
+    /// The rows of a batch that keep the contract, in the stored schema, and what is wrong with the others.
+    pub fn split(
+        &mut self,
+        file: &Arc<str>,
+        chunk: &Chunk,
+        mapping: &Mapping,
+        persons: Option<Int64Array>,
+    ) -> Result<(RecordBatch, FaultMap), IngestError> {
         let mut faults = row_faults(&chunk.rows);
         let mut columns = self.columns(file, chunk, mapping, persons, &mut faults)?;
         self.rules.fill(&mut columns, mapping, &mut faults)?;
@@ -73,8 +86,7 @@ impl Checker {
             filter_record_batch(&loose, &keep)?
         };
         let kept = RecordBatch::try_new(Arc::clone(&self.schema), loose.columns().to_vec())?;
-        let rejects = faults.into_iter().map(|(row, found)| self.reject(file, chunk, mapping, row, found)).collect();
-        Ok(Checked { kept, rejects })
+        Ok((kept, faults))
     }
 
     fn columns(

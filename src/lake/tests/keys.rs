@@ -166,3 +166,18 @@ async fn rows_worked_out_from_an_old_version_are_not_written() {
         assert_eq!(store.snapshot(&name()).await.unwrap().rows(), 1);
     }
 }
+
+#[tokio::test]
+async fn an_insert_of_a_key_that_is_taken_changes_nothing() {
+    let (_folder, store) = keyed().await;
+    written(&store, "1", &THREE).await;
+    let before = store.snapshot(&name()).await.unwrap();
+    let (taken, twice) = ([("a", "2026-01-01T00:00:00Z", 1, 1, 9)], ("z", "2026-01-01T00:00:00Z", 1, 1, 1));
+    for orders in [&taken[..], &[twice, twice]] {
+        let refused = store.insert(&name(), load("2", orders)).await.unwrap_err();
+        assert_eq!(refused.reason(), crate::Reason::Unique);
+    }
+    let after = store.snapshot(&name()).await.unwrap();
+    assert_eq!((after.version, &after.files), (before.version, &before.files));
+    assert_eq!(store.insert(&name(), load("3", &[twice])).await.unwrap().rows_added, 1);
+}

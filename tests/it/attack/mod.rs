@@ -3,6 +3,7 @@
 //! Two lakes answer each question: the walled one, where policies hide rows and masks hide columns, and the bare one, which
 //! holds only what `wecom` may see and has no row security. Value, error text and SQLSTATE must be equal.
 
+mod authored;
 mod differential;
 mod refused;
 mod sessions;

@@ -159,6 +159,9 @@ pub fn tracked(author: RoleId, changes: &[ObjectChange]) -> Vec<Change> {
     let one = |change: &ObjectChange| match change.clone() {
         ObjectChange::SchemaCreated(name) => created(ObjectId::Schema(name)),
         ObjectChange::RelationCreated(id) => created(ObjectId::Relation(id)),
+        ObjectChange::Defined { object, definition } => vec![Change::Define { object, definition }],
+        ObjectChange::Owned { object, owner } => vec![Change::SetOwner { object, owner }],
+        ObjectChange::PolicyDropped { table, id } => vec![Change::DropPolicy { table, id }],
         ObjectChange::SchemaDropped(name) => vec![Change::DropObject(ObjectId::Schema(name))],
         ObjectChange::RelationDropped(id) => vec![Change::DropObject(ObjectId::Relation(id))],
         ObjectChange::SchemaRenamed { from, to } => vec![Change::RenameSchema { from, to }],

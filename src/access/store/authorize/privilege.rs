@@ -16,7 +16,7 @@ use crate::error::Result;
 struct Item {
     target: Target,
     object: ObjectId,
-    /// For messages: `table`, `view` or `schema`, and its name.
+    /// For messages: `table`, `view`, `schema` or `database`, and its name.
     kind: &'static str,
     name: String,
     privileges: PrivilegeSet,
@@ -115,7 +115,7 @@ impl Planner<'_> {
     async fn items(&self, words: &PrivilegeWords, targets: &GrantTargets) -> Result<Vec<Item>> {
         let mut items = Vec::new();
         match targets {
-            GrantTargets::Database => {}
+            GrantTargets::Database => items.extend(database_item(words)?),
             GrantTargets::Relations(names) => {
                 for name in names {
                     relation_items(&self.relation(name).await?, words, &mut items)?;
@@ -208,6 +208,20 @@ fn schema_item(schema: &str, words: &PrivilegeWords) -> Result<Item, AccessError
     require_fitting(privileges, PrivilegeSet::all_of_schema(), "schema")?;
     let (target, object) = (Target::Schema(schema.to_string()), ObjectId::Schema(schema.to_string()));
     Ok(Item { target, object, kind: "schema", name: schema.to_string(), privileges })
+}
+
+/// Everyone may connect, so CREATE alone is there to be granted; of the others nothing is kept.
+fn database_item(words: &PrivilegeWords) -> Result<Option<Item>, AccessError> {
+    let privileges = match words {
+        PrivilegeWords::All { .. } => PrivilegeSet::of(&[Privilege::Create]),
+        PrivilegeWords::Some(list) => PrivilegeSet::of(&list.iter().map(|(word, _)| *word).collect::<Vec<_>>()),
+    };
+    // CONNECT and TEMPORARY are read as USAGE.
+    require_fitting(privileges, PrivilegeSet::all_of_schema(), "database")?;
+    let privileges = privileges.intersection(PrivilegeSet::of(&[Privilege::Create]));
+    let (target, object) = (Target::Database, ObjectId::Database);
+    let item = Item { target, object, kind: "database", name: "henna".to_string(), privileges };
+    Ok((!item.privileges.is_empty()).then_some(item))
 }
 
 fn require_fitting(privileges: PrivilegeSet, fitting: PrivilegeSet, kind: &str) -> Result<(), AccessError> {

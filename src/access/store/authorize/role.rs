@@ -3,7 +3,7 @@
 use super::Planner;
 use crate::access::error::AccessError;
 use crate::access::model::change::Change;
-use crate::access::model::object::TableId;
+use crate::access::model::object::{TableId, Target};
 use crate::access::model::role::{Membership, Role, RoleId, parse_time};
 use crate::access::statement::{MembershipOptions, PasswordChange, RoleAlteration, RoleOptions, RoleSpec};
 use crate::access::store::scram::Verifier;
@@ -201,6 +201,9 @@ impl Planner<'_> {
     /// What would be left hanging if the role were dropped.
     fn uses(&self, role: RoleId) -> Vec<String> {
         let mut uses = Vec::new();
+        let mut items = self.state.acl(&Target::Database).into_iter().flat_map(|acl| &acl.0);
+        let granted = items.any(|item| item.grantee == role || item.grantor == role);
+        note(&mut uses, granted, || "privileges for the database".to_string());
         for (name, schema) in self.state.schemas() {
             note(&mut uses, schema.owner == Some(role), || format!("owner of schema {name}"));
             let granted = schema.acl.0.iter().any(|item| item.grantee == role || item.grantor == role);

@@ -1,0 +1,168 @@
+//! A view that hides something from its reader: to the reader's plan it is a leaf, as a walled table is.
+//!
+//! The WHERE of a view that is read with its owner's rights may be all that keeps the reader from the owner's other rows, and
+//! a filter node keeps nobody: predicates of the reader would run beneath it. So its plan is made apart, and of the reader
+//! only what is leak-proof goes into it. The same leaf keeps a reader to the columns that were granted.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{Column, DFSchema};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::context::SessionState;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::super::error::AccessError;
+use super::super::model::object::TableId;
+use super::super::principal::PrincipalHandle;
+use super::super::store::SecurityStore;
+use super::decision::require_select;
+use super::environment::{PolicyChain, external};
+use super::leakproof::LeakProof;
+use super::secure_scan::SecureScanExec;
+use super::secured_table::unqualified;
+use crate::error::Reason;
+
+/// One reader's door to such a view.
+pub struct WalledView {
+    id: TableId,
+    /// Over the tables as those see them whose rights count.
+    plan: LogicalPlan,
+    /// Plans what is inside.
+    state: SessionState,
+    security: Arc<SecurityStore>,
+    caller: PrincipalHandle,
+    schema: SchemaRef,
+}
+
+impl WalledView {
+    /// `plan` was made in `state`, whose names are those of whoever's rights count; the caller needs SELECT on the columns.
+    pub fn new(
+        id: TableId,
+        plan: LogicalPlan,
+        state: SessionState,
+        security: Arc<SecurityStore>,
+        caller: PrincipalHandle,
+    ) -> Self {
+        let fields = plan.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        Self { id, plan, state, security, caller, schema }
+    }
+
+    fn require_select(&self, wanted: &[usize], filters: &[Expr]) -> Result<()> {
+        let fields = self.schema.fields();
+        let wanted = wanted.iter().filter_map(|index| fields.get(*index)).map(|field| field.name().as_str());
+        let filtered: Vec<&Column> = filters.iter().flat_map(Expr::column_refs).collect();
+        let columns = wanted.chain(filtered.iter().map(|column| column.name.as_str()));
+        let snapshot = self.security.snapshot();
+        require_select(&snapshot, &self.caller.get(), &self.id, columns).map_err(|error| match error {
+            AccessError::Denied { .. } => self.denied(),
+            other => external(other),
+        })
+    }
+
+    fn denied(&self) -> DataFusionError {
+        external(AccessError::Denied { kind: "view", name: self.id.table.clone() })
+    }
+
+    fn is_leak_proof(&self, filter: &Expr) -> bool {
+        let Ok(schema) = DFSchema::try_from(self.schema.as_ref().clone()) else { return false };
+        let Ok(filter) = unqualified(filter.clone()) else { return false };
+        LeakProof { schema: &schema, plain: &|_| true }.accepts(&filter)
+    }
+
+    async fn inside(&self, caller: &dyn Session, wanted: &[usize], filters: &[Expr]) -> Result<SecureScanExec> {
+        let chain = PolicyChain::extended(caller, &self.id)?;
+        let config = self.state.config().clone().with_extension(Arc::new(chain));
+        let state = SessionStateBuilder::new_from_existing(self.state.clone())
+            .with_config(config)
+            .with_execution_props(caller.execution_props().clone())
+            .build();
+        let schema = Arc::new(self.schema.project(wanted)?);
+        let mut plan = LogicalPlanBuilder::from(self.plan.clone());
+        for filter in filters.iter().filter(|filter| self.is_leak_proof(filter)) {
+            plan = plan.filter(unqualified(filter.clone())?)?;
+        }
+        let columns = schema.fields().iter().map(|field| Expr::Column(Column::new_unqualified(field.name())));
+        let plan = plan.project(columns.collect::<Vec<_>>())?.build()?;
+        let config = state.config().clone();
+        let plan = on_a_stack_of_its_own(async move { state.create_physical_plan(&plan).await }).await?;
+        SecureScanExec::try_new(self.id.clone(), plan, schema, config)
+    }
+
+    /// The inside of the view is not the reader's business: an error tells that it failed, and what the reader may know.
+    fn conceal(&self, error: DataFusionError) -> DataFusionError {
+        let known = match error.find_root() {
+            DataFusionError::External(cause) => cause.downcast_ref::<crate::Error>().map(crate::Error::reason),
+            _ => None,
+        };
+        match known {
+            Some(Reason::Privilege) => self.denied(),
+            Some(Reason::Corrupt | Reason::Configuration | Reason::Io | Reason::MemoryExhausted) => error,
+            _ => {
+                tracing::warn!(view = %self.id, cause = %error, "a walled view cannot be planned");
+                external(AccessError::ViewFailed(self.id.table.clone()))
+            }
+        }
+    }
+}
+
+/// Runs `planning` as a task: views within views would pile up on one stack.
+async fn on_a_stack_of_its_own<T: Send + 'static>(
+    planning: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => match AbortOnDropHandle::new(runtime.spawn(planning)).await {
+            Ok(planned) => planned,
+            Err(fault) => Err(DataFusionError::Internal(format!("planning a view failed: {fault}"))),
+        },
+        Err(_) => planning.await,
+    }
+}
+
+impl fmt::Debug for WalledView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WalledView({})", self.id)
+    }
+}
+
+#[async_trait]
+impl TableProvider for WalledView {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let wanted: Vec<usize> = match projection {
+            Some(indices) => indices.clone(),
+            None => (0..self.schema.fields().len()).collect(),
+        };
+        self.require_select(&wanted, filters)?;
+        let scan = self.inside(state, &wanted, filters).await.map_err(|error| self.conceal(error))?;
+        Ok(Arc::new(scan.of_view().with_row_limit(limit)))
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let judge = |filter: &&Expr| match self.is_leak_proof(filter) {
+            true => TableProviderFilterPushDown::Inexact,
+            false => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(judge).collect())
+    }
+}

@@ -1,0 +1,241 @@
+//! CREATE TABLE and CREATE TABLE AS: a Delta table of the lake, with a contract as a dataset's table has.
+//!
+//! The folder is made and filled first and gets its name last: a cut before that leaves a folder that nobody can name.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::DFSchema;
+use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+
+use super::place::shown;
+use super::view::{refuse_equal_names, refuse_parameters};
+use crate::access::statement::RelationName;
+use crate::access::statement::names::relation_name;
+use crate::access::{ObjectChange, ObjectId, TableId};
+use crate::catalog::definition::{Comments, Definition, TableDefinition, create_table};
+use crate::catalog::inventory::sql_type_of;
+use crate::catalog::shown_name;
+use crate::dataset::error::SqlFault;
+use crate::dataset::{Column, Contract, DatasetError};
+use crate::error::{Error, Reason, Result};
+use crate::ingest::{RowCheck, table_spec};
+use crate::lake::{Store, TableName};
+use crate::query::failure::failure;
+use crate::query::insert::incoming;
+use crate::query::session::Session;
+
+impl Session {
+    /// Gives the command tag.
+    pub(super) async fn create_table(&self, create: &ast::CreateTable) -> Result<String> {
+        let name = relation_name(&create.name).map_err(|error| Error::new(Reason::Syntax, error.to_string()))?;
+        let id = self.new_name(&name)?;
+        if create.if_not_exists && self.names().known(&id.schema, &id.table).is_some() {
+            self.tell(format!("relation \"{}\" already exists, skipping", id.table));
+            return Ok("CREATE TABLE".to_owned());
+        }
+        self.require_free(&id)?;
+        refuse_other_clauses(create)?;
+        match &create.query {
+            None => {
+                let sql = plain(&id.table, &create.columns, &create.constraints)?;
+                let contract = self.checked_contract(&id, &sql).await?;
+                let unnamed = Unnamed::create(self.lake().store(), &id, &contract).await?;
+                self.name_table(&id, sql, unnamed).await?;
+                Ok("CREATE TABLE".to_owned())
+            }
+            Some(query) => {
+                let (rows, columns) = self.rows_of_query(query).await?;
+                let sql = create_table(&id.table, &columns);
+                let contract = self.checked_contract(&id, &sql).await?;
+                let unnamed = Unnamed::create(self.lake().store(), &id, &contract).await?;
+                match incoming::write(self, rows, Arc::new(contract), &unnamed.folder).await {
+                    Ok(commit) => {
+                        self.name_table(&id, sql, unnamed).await?;
+                        Ok(format!("SELECT {}", commit.rows_added))
+                    }
+                    Err(error) => {
+                        unnamed.discard().await;
+                        Err(error)
+                    }
+                }
+            }
+        }
+    }
+
+    fn require_free(&self, id: &TableId) -> Result<()> {
+        let principal = self.principal().get();
+        self.lake().at_place(&self.lake().security().snapshot(), &principal, |place| place.require_free(id))
+    }
+
+    /// What the text promises, once its rules are known to plan.
+    async fn checked_contract(&self, id: &TableId, sql: &str) -> Result<Contract> {
+        let contract = crate::dataset::contract("", &id.table, sql).map_err(told)?;
+        if let Some(key) = contract.foreign_keys.first() {
+            let text = format!("REFERENCES {} is not supported: nothing would keep it", key.table);
+            return Err(Error::new(Reason::Unsupported, text));
+        }
+        let schema = DFSchema::try_from(contract.schema(&self.time_zone())).map_err(failure)?;
+        for check in &contract.checks {
+            self.context().state().create_logical_expr(&check.condition, &schema).map_err(failure)?;
+        }
+        RowCheck::new(Arc::new(contract.clone()), &self.time_zone())
+            .map_err(|error| Error::new(Reason::InvalidDefinition, error.to_string()))?;
+        self.prove_defaults(&contract).await?;
+        Ok(contract)
+    }
+
+    async fn rows_of_query(&self, query: &ast::Query) -> Result<(incoming::Source, Vec<Column>)> {
+        let plan = self.query_plan(&ast::Statement::Query(Box::new(query.clone()))).await?;
+        refuse_parameters(&plan)?;
+        let fields = plan.schema().fields();
+        let column = |field: &Arc<Field>| Column {
+            name: shown_name(field.name()).to_owned(),
+            sql_type: sql_type_of(field),
+            nullable: true,
+            default: None,
+            comment: None,
+        };
+        let columns: Vec<Column> = fields.iter().map(column).collect();
+        refuse_equal_names(columns.iter().map(|column| column.name.as_str()))?;
+        let span = |field: &&Arc<Field>| matches!(field.data_type(), DataType::Interval(_) | DataType::Duration(_));
+        if let Some(field) = fields.iter().find(span) {
+            let text = format!("column \"{}\" is an interval, which a table cannot hold", shown_name(field.name()));
+            return Err(Error::new(Reason::Unsupported, text));
+        }
+        Ok((incoming::Source::Plan(self.physical(plan).await?), columns))
+    }
+
+    /// Gives a table that lies in the lake its name.
+    async fn name_table(&self, id: &TableId, sql: String, unnamed: Unnamed) -> Result<()> {
+        let folder = TableId::new(&unnamed.folder.schema, &unnamed.folder.table);
+        let table = TableDefinition { sql, name: id.table.clone(), folder, comments: Comments::default() };
+        let definition = Definition::Table(table).text()?;
+        let (lake, principal, id) = (self.lake().clone(), self.principal().get(), id.clone());
+        // Whoever is cut off from here on may have made the table: its folder must stay.
+        let folder = unnamed.keep();
+        // Not to be dropped half way, so on a task of its own.
+        let naming = tokio::spawn(async move {
+            let named = lake.security().author(&principal, "CREATE TABLE", |security| {
+                lake.at_place(security, &principal, |place| {
+                    place.require_free(&id)?;
+                    let object = ObjectId::Relation(id.clone());
+                    let definition = definition.clone();
+                    let changes =
+                        [ObjectChange::RelationCreated(id.clone()), ObjectChange::Defined { object, definition }];
+                    Ok((changes.to_vec(), ()))
+                })
+            });
+            let named = named.await;
+            // Refused is not written; what failed to be stored may be there all the same.
+            if named.as_ref().err().is_some_and(|error| error.reason() != Reason::Io) {
+                discard(lake.store(), &folder).await;
+            }
+            named
+        });
+        naming.await.map_err(|fault| Error::new(Reason::Internal, format!("naming a table failed: {fault}")))?
+    }
+}
+
+/// A table in the lake that has no name yet. Dropped without one, it goes.
+struct Unnamed {
+    store: Store,
+    folder: TableName,
+    keep: bool,
+}
+
+impl Unnamed {
+    /// Makes the folder: one that no table ever had, so that nothing of an older one can show.
+    async fn create(store: &Store, id: &TableId, contract: &Contract) -> Result<Self> {
+        let folder = TableName::new(&id.schema, format!("{}-{}", id.table, uuid::Uuid::new_v4().simple()));
+        store.create_table(&folder, &table_spec(contract)).await?;
+        Ok(Self { store: store.clone(), folder, keep: false })
+    }
+
+    fn keep(mut self) -> TableName {
+        self.keep = true;
+        self.folder.clone()
+    }
+
+    async fn discard(mut self) {
+        self.keep = true;
+        discard(&self.store, &self.folder).await;
+    }
+}
+
+/// Takes a table away that got no name. Where that fails its folder stays, and `check` tells of it.
+async fn discard(store: &Store, folder: &TableName) {
+    if let Err(error) = store.drop_table(folder).await {
+        tracing::warn!(table = %folder, %error, "the folder of a table that got no name stays");
+    }
+}
+
+impl Drop for Unnamed {
+    fn drop(&mut self) {
+        if self.keep {
+            return;
+        }
+        let (store, folder) = (self.store.clone(), self.folder.clone());
+        // The statement was cut off. Without a runtime the folder stays.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { discard(&store, &folder).await });
+        }
+    }
+}
+
+/// `CREATE TABLE "name" (...)` with these and nothing else.
+fn plain(name: &str, columns: &[ast::ColumnDef], constraints: &[ast::TableConstraint]) -> Result<String> {
+    let mut create = skeleton(name)?;
+    create.columns = columns.to_vec();
+    create.constraints = constraints.to_vec();
+    Ok(create.to_string())
+}
+
+fn skeleton(name: &str) -> Result<ast::CreateTable> {
+    let failed = || Error::new(Reason::Internal, "an empty CREATE TABLE does not parse");
+    let text = create_table(name, &[]);
+    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(&text).map_err(|_| failed())?;
+    match parser.parse_statement() {
+        Ok(ast::Statement::CreateTable(create)) => Ok(create),
+        _ => Err(failed()),
+    }
+}
+
+/// Columns, constraints and AS are what there is; of what else the parser knows nothing may be lost in silence.
+fn refuse_other_clauses(create: &ast::CreateTable) -> Result<()> {
+    let given = ast::CreateTable {
+        name: skeleton("t")?.name,
+        columns: Vec::new(),
+        constraints: Vec::new(),
+        query: None,
+        if_not_exists: false,
+        ..create.clone()
+    };
+    if create.query.is_some() && !(create.columns.is_empty() && create.constraints.is_empty()) {
+        let text = "CREATE TABLE AS with a list of columns is not supported: name them in the SELECT";
+        return Err(Error::new(Reason::Unsupported, text));
+    }
+    if given == skeleton("t")? {
+        return Ok(());
+    }
+    let name = RelationName { schema: None, name: create.name.to_string() };
+    let text = format!("CREATE TABLE {} has a clause that is not supported", shown(&name));
+    Err(Error::new(Reason::Unsupported, text)
+        .with_hint("a table has columns, NOT NULL, DEFAULT, CHECK and PRIMARY KEY"))
+}
+
+/// What is wrong with the columns, without the file and line that a dataset has.
+fn told(error: DatasetError) -> Error {
+    let DatasetError::Sql { fault, .. } = error else { return error.into() };
+    let reason = match &fault {
+        SqlFault::Syntax { .. } => Reason::Syntax,
+        SqlFault::ColumnTwice { .. } => Reason::DuplicateColumn,
+        SqlFault::ColumnUnknown { .. } => Reason::UndefinedColumn,
+        SqlFault::KeyTwice => Reason::InvalidColumns,
+        SqlFault::Precision { .. } => Reason::InvalidParameter,
+        _ => Reason::Unsupported,
+    };
+    Error::new(reason, fault.to_string())
+}

@@ -1,0 +1,91 @@
+//! Rows on their way into a table of the lake: checked batch by batch, written while they come, visible in one commit.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::error::DataFusionError;
+use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::StreamExt;
+
+use crate::access::SecuredTable;
+use crate::dataset::Contract;
+use crate::error::{Error, Reason, Result};
+use crate::ingest::RowCheck;
+use crate::lake::{Commit, TableName, WriteRequest};
+use crate::query::failure::failure;
+use crate::query::session::Session;
+use crate::query::stoppable::Stoppable;
+
+/// Where rows come from; their columns are those of the table, in order, in the types of the session.
+pub(in crate::query) enum Source {
+    Plan(Stoppable),
+    Rows(SendableRecordBatchStream),
+}
+
+/// The rows of a plan as the policies of a table let them in.
+pub(in crate::query) fn admitted(session: &Session, table: &SecuredTable, plan: Stoppable) -> Result<Source> {
+    let context = session.context();
+    let admission = table.admission(&context.state()).map_err(failure)?;
+    let rows = session.lake().pool().stream(&plan, context.task_ctx());
+    Ok(Source::Rows(match admission {
+        None => rows,
+        Some(admission) => admission.admit(rows),
+    }))
+}
+
+/// Writes all of the rows in one durable commit, or none. Runs on the query threads.
+pub(in crate::query) async fn write(
+    session: &Session,
+    source: Source,
+    contract: Arc<Contract>,
+    folder: &TableName,
+) -> Result<Commit> {
+    let rows = match source {
+        Source::Rows(rows) => rows,
+        Source::Plan(plan) => session.lake().pool().stream(&plan, session.context().task_ctx()),
+    };
+    let fault = Fault::default();
+    let request = WriteRequest {
+        load_id: format!("sql-{}", uuid::Uuid::new_v4().simple()),
+        rows: checked(rows, &contract, &session.time_zone(), fault.clone())?,
+        notes: BTreeMap::new(),
+    };
+    let (store, folder) = (session.lake().store().clone(), folder.clone());
+    let written = session.lake().pool().run(async move { store.insert(&folder, request).await }).await;
+    let failed = match written {
+        Ok(commit) => return Ok(commit),
+        Err(error) => error,
+    };
+    // A sort on the way may have put the rows' own error into another.
+    let own = fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Err(match own {
+        Some(own) => own,
+        None if failed.reason() == Reason::Unique => {
+            let text = format!("duplicate key value violates unique constraint \"{}_pkey\"", contract.name);
+            Error::new(Reason::Unique, text)
+        }
+        None => failed,
+    })
+}
+
+/// The first error of the rows themselves.
+type Fault = Arc<Mutex<Option<Error>>>;
+
+/// The rows in the table's stored types; the first that breaks its contract ends the stream with an error.
+fn checked(
+    rows: SendableRecordBatchStream,
+    contract: &Arc<Contract>,
+    zone: &str,
+    fault: Fault,
+) -> Result<SendableRecordBatchStream> {
+    let mut check = RowCheck::new(Arc::clone(contract), zone)?;
+    let stored = rows.map(move |batch| {
+        batch.map_err(failure).and_then(|batch| check.check(batch)).map_err(|error| {
+            let told = DataFusionError::External(Box::new(Error::new(error.reason(), error.to_string())));
+            fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            told
+        })
+    });
+    Ok(Box::pin(RecordBatchStreamAdapter::new(contract.stored_schema(), stored)))
+}
