@@ -50,6 +50,12 @@ pub enum Reason {
     DuplicateStatement,
     DuplicateCursor,
     DependentObjects,
+    /// It is in use by a session: that one must end first.
+    ObjectInUse,
+    ReservedName,
+    /// What an object says of itself makes no sense, for example a policy that needs itself.
+    InvalidDefinition,
+    InvalidGrant,
     DatatypeMismatch,
     CannotCoerce,
     Grouping,
@@ -71,6 +77,7 @@ pub enum Reason {
     TransactionFailed,
     TransactionActive,
     NoTransaction,
+    UndefinedSavepoint,
     ReadOnly,
     ReadOnlySetting,
     CursorUnknown,
@@ -101,12 +108,13 @@ impl Reason {
             Syntax | AmbiguousColumn | AmbiguousFunction | DatatypeMismatch | CannotCoerce | Grouping | InvalidText
             | InvalidDatetime | InvalidParameter | InvalidBinary | OutOfRange | DivisionByZero | Cardinality
             | NotNull | Check | InvalidRow | Unsupported | TransactionFailed | TransactionActive | NoTransaction
-            | ReadOnly | ReadOnlySetting | FileInvalid | Configuration | Protocol | UndefinedParameter => Kind::Invalid,
+            | ReadOnly | ReadOnlySetting | FileInvalid | Configuration | Protocol | UndefinedParameter
+            | ReservedName | InvalidDefinition | InvalidGrant => Kind::Invalid,
             Privilege | Authentication => Kind::Denied,
             UndefinedTable | UndefinedColumn | UndefinedFunction | UndefinedSchema | UndefinedDatabase
-            | UndefinedObject | CursorUnknown | StatementUnknown | FileMissing => Kind::Missing,
+            | UndefinedObject | UndefinedSavepoint | CursorUnknown | StatementUnknown | FileMissing => Kind::Missing,
             DuplicateObject | DuplicateTable | DuplicateSchema | DuplicateStatement | DuplicateCursor
-            | DependentObjects | Unique | Serialization | PlanChanged => Kind::Conflict,
+            | DependentObjects | ObjectInUse | Unique | Serialization | PlanChanged => Kind::Conflict,
             ConnectionsExhausted | MemoryExhausted | DiskFull | LimitExceeded => Kind::Exhausted,
             Locked | Shutdown | Io => Kind::Unavailable,
             Cancelled | TimedOut => Kind::Cancelled,

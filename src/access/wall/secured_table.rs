@@ -237,7 +237,14 @@ impl SecuredTable {
     fn conceal_plan_error(&self, error: DataFusionError) -> DataFusionError {
         if let DataFusionError::External(cause) = error.find_root()
             && let Some(known) = cause.downcast_ref::<crate::Error>()
-            && matches!(known.reason(), Reason::Corrupt | Reason::Configuration | Reason::Io | Reason::MemoryExhausted)
+            && matches!(
+                known.reason(),
+                Reason::Corrupt
+                    | Reason::Configuration
+                    | Reason::InvalidDefinition
+                    | Reason::Io
+                    | Reason::MemoryExhausted
+            )
         {
             return error;
         }
