@@ -25,7 +25,7 @@ use super::failure::failure;
 use super::guard::{Canceller, StatementGuard};
 use super::judge::judge;
 use super::names::Names;
-use super::settings::Settings;
+use super::settings::{Mark, Settings};
 use super::statement::{self, Statement, StatementKind, without_literals};
 use super::utility::Utility;
 use crate::access::{Principal, PrincipalHandle};
@@ -65,6 +65,17 @@ pub(super) struct State {
     pub principal_before: Option<Principal>,
     /// The principal that the end of the transaction brings back after SET LOCAL ROLE.
     pub principal_local: Option<Principal>,
+    /// Of the transaction, the oldest first.
+    pub savepoints: Vec<Savepoint>,
+}
+
+/// What ROLLBACK TO brings back: reads never conflict, so it is all about the session itself.
+#[derive(Debug, Clone)]
+pub(super) struct Savepoint {
+    pub name: String,
+    pub settings: Mark,
+    pub principal: Principal,
+    pub principal_local: Option<Principal>,
 }
 
 impl State {
@@ -75,6 +86,7 @@ impl State {
             notices: Vec::new(),
             principal_before: None,
             principal_local: None,
+            savepoints: Vec::new(),
         }
     }
 }
