@@ -8,6 +8,7 @@ mod activity;
 mod answer;
 mod as_of;
 mod authoring;
+mod columns;
 mod dataset_now;
 mod engine;
 mod explain;

@@ -19,6 +19,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::answer::{Answer, Notice, TransactionStatus};
 use super::as_of::{self, AsOf, AsOfCell};
+use super::columns::require_columns;
 use super::engine::Lake;
 use super::explain::{self, Analyze};
 use super::failure::failure;
@@ -298,6 +299,7 @@ impl Session {
         let planning = async move { context.state().statement_to_plan(parsed).await.map_err(failure) };
         let plan = self.lake.pool().run(planning).await?;
         judge(&plan)?;
+        require_columns(&plan)?;
         Ok(match analyze {
             None => Planned::Query(plan),
             Some(analyze) => Planned::Explain(plan, analyze),

@@ -66,6 +66,12 @@ impl SecuredTable {
         &self.id
     }
 
+    /// An error unless the principal may read every one of `columns`.
+    pub fn require_columns<'a>(&self, columns: impl Iterator<Item = &'a str>) -> Result<()> {
+        let principal = self.principal.get();
+        require_select(&self.security.snapshot(), &principal, &self.id, columns).map_err(external)
+    }
+
     fn decide(&self) -> Result<(Principal, Arc<Decision>)> {
         let principal = self.principal.get();
         // The fingerprint first: a change in between makes the cached decision look old, never new.
