@@ -25,6 +25,8 @@ mod session;
 mod settings;
 mod statement;
 mod system;
+#[cfg(test)]
+mod tests;
 mod utility;
 
 pub use answer::{Answer, Notice, TransactionStatus};

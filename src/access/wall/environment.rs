@@ -24,6 +24,8 @@ pub trait TableResolver: std::fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub struct WallEnvironment {
     template: SessionState,
+    #[cfg(test)]
+    pub breached: super::breach::Breached,
 }
 
 const CATALOG: &str = "henna";
@@ -43,7 +45,11 @@ impl WallEnvironment {
             .with_aggregate_functions(functions.aggregate_functions().values().cloned().collect())
             .with_window_functions(functions.window_functions().values().cloned().collect())
             .build();
-        Self { template }
+        Self {
+            template,
+            #[cfg(test)]
+            breached: super::breach::Breached::default(),
+        }
     }
 
     /// A state in which the base table is `base`, and others are what `resolver` gives.

@@ -4,6 +4,8 @@
 //! and metrics rise above them. So [`SecuredTable`] plans policy, masks and harmless predicates by itself, in a private state
 //! with fixed options, and hands out a [`SecureScanExec`]: a leaf that tells nothing of its inside.
 
+#[cfg(test)]
+mod breach;
 mod compact;
 mod decision;
 mod dynamic;
@@ -14,6 +16,8 @@ mod planned_table;
 mod secure_scan;
 mod secured_table;
 
+#[cfg(test)]
+pub use breach::Breach;
 pub use environment::{TableResolver, WallEnvironment};
 pub use secure_scan::SecureScanExec;
 pub use secured_table::SecuredTable;

@@ -236,6 +236,10 @@ impl SecuredTable {
     fn is_leak_proof(&self, decision: &Decision, filter: &Expr) -> bool {
         let Ok(schema) = DFSchema::try_from(self.schema.as_ref().clone()) else { return false };
         let Ok(filter) = unqualified(filter.clone()) else { return false };
+        #[cfg(test)]
+        if let Some(passes) = self.environment.breached.lets_pass(&schema, &filter) {
+            return passes;
+        }
         LeakProof { schema: &schema, plain: &|name| !decision.masks.contains_key(name) }.accepts(&filter)
     }
 
