@@ -51,16 +51,19 @@ pub enum Reason {
     DuplicateStatement,
     DuplicateCursor,
     DependentObjects,
+    /// It is in use by a session: that one must end first.
+    ObjectInUse,
+    ReservedName,
+    /// What an object says of itself makes no sense, for example a policy that needs itself.
+    InvalidDefinition,
+    InvalidGrant,
     DatatypeMismatch,
     CannotCoerce,
     Grouping,
-    /// An object that cannot be as it is defined: it reads itself.
-    InvalidDefinition,
     /// A table or view whose columns cannot be as they are defined.
     InvalidColumns,
     /// It exists, and is another kind of thing.
     WrongKind,
-    ReservedName,
     InvalidText,
     InvalidDatetime,
     InvalidParameter,
@@ -80,6 +83,7 @@ pub enum Reason {
     TransactionFailed,
     TransactionActive,
     NoTransaction,
+    UndefinedSavepoint,
     ReadOnly,
     ReadOnlySetting,
     CursorUnknown,
@@ -114,12 +118,12 @@ impl Reason {
             | Cardinality | InvalidDefinition | InvalidColumns | WrongKind | ReservedName | DuplicateColumn
             | NotNull | Check | InvalidRow | Unsupported | TransactionFailed | TransactionActive | NoTransaction
             | CursorState | ReadOnly | ReadOnlySetting | FileInvalid | Configuration | Protocol
-            | UndefinedParameter => Kind::Invalid,
+            | UndefinedParameter | InvalidGrant => Kind::Invalid,
             Privilege | Authentication => Kind::Denied,
             UndefinedTable | UndefinedColumn | UndefinedFunction | UndefinedSchema | UndefinedDatabase
-            | UndefinedObject | CursorUnknown | StatementUnknown | FileMissing => Kind::Missing,
+            | UndefinedObject | UndefinedSavepoint | CursorUnknown | StatementUnknown | FileMissing => Kind::Missing,
             DuplicateObject | DuplicateTable | DuplicateSchema | DuplicateStatement | DuplicateCursor
-            | DependentObjects | Unique | Serialization | PlanChanged => Kind::Conflict,
+            | DependentObjects | ObjectInUse | Unique | Serialization | PlanChanged => Kind::Conflict,
             ConnectionsExhausted | MemoryExhausted | DiskFull | LimitExceeded => Kind::Exhausted,
             Locked | Shutdown | Io => Kind::Unavailable,
             Cancelled | TimedOut => Kind::Cancelled,

@@ -6,12 +6,17 @@ use crate::error::{Error, Reason};
 pub enum AccessError {
     #[error("role \"{0}\" does not exist")]
     RoleMissing(String),
+    /// The value of a setting: SET ROLE and SET SESSION AUTHORIZATION.
+    #[error("role \"{0}\" does not exist")]
+    RoleInvalid(String),
     #[error("role \"{0}\" already exists")]
     RoleExists(String),
     #[error("role name \"{0}\" is reserved")]
     RoleReserved(String),
     #[error("role \"{role}\" cannot be dropped because some objects depend on it")]
     RoleInUse { role: String, uses: Vec<String> },
+    #[error("role \"{role}\" owns {object}")]
+    OwnsObjects { role: String, object: String },
     #[error("{0} cannot be dropped")]
     RoleInSession(&'static str),
     #[error("role \"{role}\" is a member of role \"{member}\"")]
@@ -41,6 +46,12 @@ pub enum AccessError {
     DependentPrivileges,
     #[error("{0}")]
     InvalidStatement(String),
+    #[error("{0}")]
+    InvalidGrant(String),
+    #[error("invalid connection limit: {0}")]
+    ConnectionLimit(i32),
+    #[error("invalid input syntax for type timestamp with time zone: \"{0}\"")]
+    InvalidMoment(String),
     #[error("unrecognized {what} \"{value}\"")]
     InvalidName { what: &'static str, value: String },
     #[error("query would be affected by row-level security policy for table \"{0}\"")]
@@ -75,15 +86,20 @@ impl AccessError {
         match self {
             RoleMissing(_) | PolicyMissing { .. } => Reason::UndefinedObject,
             RoleExists(_) | PolicyExists { .. } => Reason::DuplicateObject,
-            RoleInUse { .. } | DependentPrivileges | RoleInSession(_) => Reason::DependentObjects,
+            RoleInUse { .. } | DependentPrivileges | OwnsObjects { .. } => Reason::DependentObjects,
+            RoleInSession(_) => Reason::ObjectInUse,
+            RoleReserved(_) => Reason::ReservedName,
+            MembershipCycle { .. } | InvalidGrant(_) => Reason::InvalidGrant,
             SchemaMissing(_) => Reason::UndefinedSchema,
             RelationMissing(_) => Reason::UndefinedTable,
             ColumnMissing { .. } => Reason::UndefinedColumn,
-            RoleReserved(_) | MembershipCycle { .. } | NotATable(_) | InvalidName { .. } => Reason::InvalidParameter,
+            NotATable(_) | InvalidName { .. } | RoleInvalid(_) | ConnectionLimit(_) => Reason::InvalidParameter,
+            InvalidMoment(_) => Reason::InvalidDatetime,
             InvalidStatement(_) => Reason::Syntax,
             Denied { .. } | NotOwner { .. } | Forbidden { .. } | RowSecurityOff(_) | RowRefused(_) => Reason::Privilege,
             LoginDenied(_) => Reason::Authentication,
-            PolicyFailed(_) | ViewFailed(_) | PolicyRecursion(_) => Reason::Configuration,
+            PolicyFailed(_) | ViewFailed(_) => Reason::Configuration,
+            PolicyRecursion(_) => Reason::InvalidDefinition,
             OutOfMemory(_) => Reason::MemoryExhausted,
             WriteUnsupported { .. } => Reason::Unsupported,
             Damaged(_) => Reason::Corrupt,
@@ -100,6 +116,9 @@ impl From<AccessError> for Error {
             AccessError::RoleInUse { uses, .. } => {
                 let detail = uses.join("\n");
                 Error::of(reason, error).with_detail(detail)
+            }
+            AccessError::OwnsObjects { .. } => {
+                Error::of(reason, error).with_hint("give them to another role by REASSIGN OWNED first")
             }
             AccessError::Damaged(_) => {
                 Error::of(reason, error).with_hint("every table stays locked until the log is restored from a backup")

@@ -81,7 +81,7 @@ impl Principal {
             self.reset_role();
             return Ok(());
         }
-        let target = snapshot.require_role(name)?.id;
+        let target = role_of_setting(snapshot, name)?;
         if !snapshot.may_set_role(self.session_user, target) {
             return Err(AccessError::Forbidden { action: format!("set role \"{name}\"") }.into());
         }
@@ -95,13 +95,18 @@ impl Principal {
 
     /// SET SESSION AUTHORIZATION: for those who logged in as superuser, and back to oneself.
     pub fn set_session_authorization(&mut self, snapshot: &SecuritySnapshot, name: &str) -> Result<()> {
-        let target = snapshot.require_role(name)?.id;
+        let target = role_of_setting(snapshot, name)?;
         if target != self.authenticated_user && !snapshot.is_superuser(self.authenticated_user) {
             return Err(AccessError::Forbidden { action: format!("set session authorization \"{name}\"") }.into());
         }
         self.session_user = target;
         self.current_role = target;
         Ok(())
+    }
+
+    /// This principal with the current role of another of the same session.
+    pub fn in_role_of(self, other: &Self) -> Self {
+        Self { current_role: other.current_role, ..self }
     }
 
     pub fn reset_session_authorization(&mut self) {
@@ -128,6 +133,12 @@ impl Principal {
         let of = |id: RoleId| snapshot.role(id).and_then(|role: &Role| role.settings.get(setting));
         of(self.current_role).or_else(|| of(self.session_user)).map(String::as_str)
     }
+}
+
+/// To PostgreSQL the role is the value of a setting here, and an unknown one a wrong value.
+fn role_of_setting(snapshot: &SecuritySnapshot, name: &str) -> Result<RoleId> {
+    let found = snapshot.role_named(name).map(|role| role.id);
+    Ok(found.ok_or_else(|| AccessError::RoleInvalid(name.to_string()))?)
 }
 
 /// One session's principal, shared with the tables that it can name. A change shows at the next scan.
@@ -200,7 +211,7 @@ mod tests {
         principal.set_role(&world, "guide").unwrap();
         assert_eq!(principal.current_user_name(&world), "guide");
         assert_eq!(principal.set_role(&world, "other").unwrap_err().reason(), Reason::Privilege);
-        assert_eq!(principal.set_role(&world, "nobody").unwrap_err().reason(), Reason::UndefinedObject);
+        assert_eq!(principal.set_role(&world, "nobody").unwrap_err().reason(), Reason::InvalidParameter);
         principal.set_role(&world, "none").unwrap();
         assert_eq!(principal.current_user_name(&world), "g017");
     }

@@ -1,5 +1,9 @@
 //! The visible catalog of one principal as plain values: what pg_catalog and information_schema are made from.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::access::SecuritySnapshot;
 use crate::dataset::{Check, Column, ForeignKey};
 
 /// Everything that one principal may learn of what exists. What is hidden is not in it.
@@ -19,6 +23,8 @@ pub struct VisibleCatalog {
     pub functions: Vec<FunctionEntry>,
     pub settings: Vec<SettingEntry>,
     pub activity: Vec<ActivityEntry>,
+    /// For questions about rights on what the lists above name.
+    pub security: Arc<SecuritySnapshot>,
 }
 
 #[derive(Debug, Clone)]
@@ -58,6 +64,8 @@ pub struct RelationEntry {
     pub row_security: bool,
     pub row_security_forced: bool,
     pub acl: Vec<String>,
+    /// Those of columns, by the name of the column.
+    pub column_acls: BTreeMap<String, Vec<String>>,
     /// What the session's user may do with it: SELECT, INSERT, UPDATE, DELETE, ... in upper case.
     pub privileges: Vec<String>,
     /// Rows in the table as its newest version counts them; `None` where unknown or where the count would tell of hidden rows.
@@ -75,10 +83,12 @@ pub struct RoleEntry {
     pub create_role: bool,
     pub create_db: bool,
     pub login: bool,
+    pub replication: bool,
     pub bypass_rls: bool,
     /// -1 is no limit.
     pub connection_limit: i32,
-    pub valid_until: Option<String>,
+    /// In microseconds since 1970 UTC; `None` never ends.
+    pub valid_until_us: Option<i64>,
     pub comment: Option<String>,
     /// `name=value` texts of ALTER ROLE ... SET; filled only for those whom the principal may see.
     pub settings: Vec<String>,

@@ -49,6 +49,7 @@ pub struct Attribute<'a> {
     pub not_null: bool,
     pub default: Option<&'a str>,
     pub comment: Option<&'a str>,
+    pub acl: &'a [String],
 }
 
 /// The index that stands for a primary key.
@@ -140,6 +141,7 @@ fn user_attributes(entry: &RelationEntry) -> Vec<Attribute<'_>> {
             not_null: !column.nullable || entry.primary_key.contains(&column.name),
             default: column.default.as_deref(),
             comment: column.comment.as_deref(),
+            acl: entry.column_acls.get(&column.name).map(Vec::as_slice).unwrap_or_default(),
         }
     };
     (1..).zip(&entry.columns).map(attribute).collect()
@@ -156,6 +158,7 @@ fn system_attributes(relation: &'static SystemRelation) -> Vec<Attribute<'static
             not_null: !column.nullable,
             default: None,
             comment: None,
+            acl: &[],
         }
     };
     (1..).zip(&relation.columns).map(attribute).collect()

@@ -1,5 +1,8 @@
 //! The part of the inventory that one principal may know of.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::inventory::{Body, Inventory, Relation, ViewRights, ViewTerms};
 use super::model::{
     FunctionEntry, MembershipEntry, PolicyEntry, RelationEntry, RelationKind, RoleEntry, SchemaEntry, VisibleCatalog,
@@ -10,7 +13,7 @@ use crate::access::{Principal, Role, RoleId, SecuritySnapshot, TableId, Visible}
 pub fn visible(
     inventory: &Inventory,
     functions: &[FunctionEntry],
-    security: &SecuritySnapshot,
+    security: &Arc<SecuritySnapshot>,
     principal: &Principal,
 ) -> VisibleCatalog {
     let seen = Visible::new(security, principal);
@@ -25,6 +28,7 @@ pub fn visible(
         memberships: memberships(security, &seen),
         policies: policies(security, seen),
         functions: functions.to_vec(),
+        security: Arc::clone(security),
         ..VisibleCatalog::default()
     }
 }
@@ -78,6 +82,7 @@ fn relation_entry(relation: &Relation, id: &TableId, security: &SecuritySnapshot
         row_security: rules.is_some_and(|rules| rules.row_security),
         row_security_forced: rules.is_some_and(|rules| rules.row_security_forced),
         acl: seen.relation_acl(id),
+        column_acls: column_acls(relation, id, seen),
         privileges: seen.privileges(id).into_iter().map(str::to_owned).collect(),
         rows: None,
         bytes: None,
@@ -94,6 +99,12 @@ fn options(relation: &Relation) -> Vec<String> {
     }
 }
 
+fn column_acls(relation: &Relation, id: &TableId, seen: &Visible<'_>) -> BTreeMap<String, Vec<String>> {
+    let names = relation.columns().iter().map(|column| &column.name).filter(|name| seen.may_see_column(id, name));
+    let acls = names.map(|name| (name.clone(), seen.column_acl(id, name)));
+    acls.filter(|(_, acl)| !acl.is_empty()).collect()
+}
+
 fn role_entry(role: &Role, seen: &Visible<'_>) -> RoleEntry {
     RoleEntry {
         oid: role.id.0,
@@ -103,9 +114,10 @@ fn role_entry(role: &Role, seen: &Visible<'_>) -> RoleEntry {
         create_role: role.create_role,
         create_db: role.create_db,
         login: role.login,
+        replication: role.replication,
         bypass_rls: role.bypass_rls,
         connection_limit: role.connection_limit,
-        valid_until: role.valid_until.clone(),
+        valid_until_us: role.ends().map(|moment| moment.timestamp_micros()),
         comment: role.comment.clone(),
         settings: seen.role_settings(role),
     }

@@ -178,6 +178,23 @@ impl Backend for LakeBackend {
             pid: Some(startup.pid),
             statement_timeout: self.statement_timeout,
         };
-        self.lake.session_with(principal, opening).await
+        let session = self.lake.session_with(principal, opening).await?;
+        self.require_place(user)?;
+        Ok(session)
+    }
+}
+
+impl LakeBackend {
+    /// The limit of a role that is no superuser. The new session is counted: of two that come at once, none slips through.
+    fn require_place(&self, user: &str) -> Result<()> {
+        let security = self.lake.security().snapshot();
+        let Some(role) = security.role_named(user).filter(|role| !role.superuser) else { return Ok(()) };
+        match usize::try_from(role.connection_limit) {
+            Ok(limit) if self.lake.session_count_of(user) > limit => {
+                let text = format!("too many connections for role \"{user}\"");
+                Err(Error::new(Reason::ConnectionsExhausted, text))
+            }
+            _ => Ok(()),
+        }
     }
 }

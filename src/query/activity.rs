@@ -52,6 +52,10 @@ impl Activity {
         lock(&self.sessions).len()
     }
 
+    pub fn count_of(&self, user: &str) -> usize {
+        lock(&self.sessions).values().filter(|entry| lock(entry).row.user == user).count()
+    }
+
     /// The user of a session.
     pub fn user(&self, pid: i32) -> Option<String> {
         lock(&self.sessions).get(&pid).map(|entry| lock(entry).row.user.clone())

@@ -4,7 +4,10 @@ use async_trait::async_trait;
 
 use super::answer::{Notice, TransactionStatus};
 use super::session::{Session, State};
-use crate::access::{AccessStatement, Objects, Relation, RelationKind, TableId, Visible};
+use super::settings::Settings;
+use crate::access::{
+    AccessStatement, Objects, Relation, RelationKind, RoleAlteration, RoleId, SecuritySnapshot, TableId, Visible,
+};
 use crate::catalog::inventory;
 use crate::error::{Error, Reason, Result};
 
@@ -15,6 +18,7 @@ impl Session {
             let text = format!("{} cannot run inside a transaction block", statement.tag());
             return Err(Error::new(Reason::TransactionActive, text).with_hint("it is durable at once, alone"));
         }
+        require_setting(statement)?;
         let principal = self.principal().get();
         let objects = AuthorObjects { session: self };
         let applied = self.lake().security().apply(&principal, statement.clone(), &objects).await?;
@@ -40,29 +44,38 @@ impl Session {
             }
             state.principal_local.get_or_insert(before);
         } else {
-            state.principal_local = None;
+            // What SET LOCAL SESSION AUTHORIZATION will bring back keeps the role that is set for longer.
+            state.principal_local = state.principal_local.take().map(|local| local.in_role_of(&principal));
         }
         self.principal().set(principal);
         Ok(())
     }
 
     /// SET SESSION AUTHORIZATION; `None` is DEFAULT.
-    pub(super) fn set_session_authorization(&self, state: &mut State, name: Option<&str>) -> Result<()> {
+    pub(super) fn set_session_authorization(&self, state: &mut State, name: Option<&str>, local: bool) -> Result<()> {
         let security = self.lake().security().snapshot();
-        let mut principal = self.principal().get();
+        let before = self.principal().get();
+        let mut principal = before.clone();
         match name {
             Some(name) => principal.set_session_authorization(&security, name)?,
             None => principal.reset_session_authorization(),
         }
-        state.principal_local = None;
+        match (local, state.transaction) {
+            (true, TransactionStatus::Idle) => return Ok(()),
+            (true, _) => {
+                state.principal_local.get_or_insert(before);
+            }
+            (false, _) => state.principal_local = None,
+        }
         self.principal().set(principal);
         Ok(())
     }
 
-    /// What an administrator pinned to the role stays as it is.
+    /// What an administrator pinned to the role stays as it is. Other settings of a role are only where it begins.
     pub(super) fn refuse_pinned(&self, name: &str) -> Result<()> {
         let security = self.lake().security().snapshot();
-        match self.principal().get().pinned(&security, &name.to_ascii_lowercase()) {
+        let name = name.to_ascii_lowercase();
+        match self.principal().get().pinned(&security, &name).filter(|_| name.starts_with(ATTRIBUTE)) {
             Some(_) => Err(Error::new(Reason::Privilege, format!("permission denied to set parameter \"{name}\""))
                 .with_hint("it is pinned to your role by ALTER ROLE ... SET")),
             None => Ok(()),
@@ -76,7 +89,7 @@ impl Session {
             for (name, value) in options {
                 match name.to_ascii_lowercase().as_str() {
                     "role" => self.set_role(&mut state, Some(value), false)?,
-                    "session_authorization" => self.set_session_authorization(&mut state, Some(value))?,
+                    "session_authorization" => self.set_session_authorization(&mut state, Some(value), false)?,
                     _ => {
                         self.refuse_pinned(name)?;
                         state.settings.start_with_option(name, value)?;
@@ -85,6 +98,36 @@ impl Session {
             }
         }
         self.follow_settings().await
+    }
+}
+
+/// What begins so is an attribute of a user, for policies to read.
+const ATTRIBUTE: &str = "henna.";
+
+/// Begins with what ALTER ROLE gave to the session's user. One that no longer fits is told to the log and left out.
+pub(super) fn start_as_role(settings: &mut Settings, security: &SecuritySnapshot, user: RoleId) {
+    let Some(role) = security.role(user) else { return };
+    for (name, value) in role.settings.iter().filter(|(name, _)| !is_attribute(name)) {
+        if let Err(error) = settings.start_with_option(name, value) {
+            tracing::warn!(role = role.name, setting = name, %error, "a setting of the role is left out");
+        }
+    }
+}
+
+/// Whether a role's setting is no setting of sessions.
+fn is_attribute(name: &str) -> bool {
+    name.starts_with(ATTRIBUTE) && Settings::new().show(name).is_err()
+}
+
+/// A setting that ALTER ROLE gives must be one, and its value must fit.
+fn require_setting(statement: &AccessStatement) -> Result<()> {
+    match statement {
+        AccessStatement::AlterRole { alteration: RoleAlteration::Setting { name, value: Some(value) }, .. }
+            if !is_attribute(name) =>
+        {
+            Settings::new().start_with_option(name, value)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -10,6 +10,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::activity::Activity;
+use super::authoring::start_as_role;
 use super::failure::failure;
 use super::names::{Names, lock};
 use super::pool::Pool;
@@ -138,11 +139,12 @@ impl Lake {
     pub async fn session_with(&self, principal: Principal, opening: Opening) -> Result<Session> {
         let mut settings = Settings::new();
         settings.start_with("TimeZone", &self.shared.dataset.time_zone)?;
-        if let Some(name) = &opening.application_name {
-            settings.start_with("application_name", name)?;
-        }
         if let Some(span) = opening.statement_timeout {
             settings.start_with("statement_timeout", &format!("{}ms", span.as_millis()))?;
+        }
+        start_as_role(&mut settings, &self.shared.security.snapshot(), principal.session_user());
+        if let Some(name) = &opening.application_name {
+            settings.start_with("application_name", name)?;
         }
         let principal = PrincipalHandle::new(principal);
         let names = Names::new(self.clone(), principal, State::new(settings), &opening);
@@ -167,6 +169,11 @@ impl Lake {
     /// Open sessions, of all doors.
     pub fn session_count(&self) -> usize {
         self.shared.activity.count()
+    }
+
+    /// Open sessions of a user, of all doors.
+    pub fn session_count_of(&self, user: &str) -> usize {
+        self.shared.activity.count_of(user)
     }
 
     pub(super) fn pool(&self) -> &Pool {

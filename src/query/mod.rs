@@ -8,6 +8,7 @@ mod activity;
 mod answer;
 mod as_of;
 mod authoring;
+mod columns;
 mod cursor;
 mod dataset_now;
 mod ddl;
@@ -30,6 +31,8 @@ mod settings;
 mod statement;
 mod stoppable;
 mod system;
+#[cfg(test)]
+mod tests;
 mod utility;
 mod viewpoint;
 

@@ -19,6 +19,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::answer::{Answer, Notice, TransactionStatus};
 use super::as_of::{self, AsOf, AsOfCell};
+use super::columns::require_columns;
 use super::cursor::{CursorStatement, Cursors};
 use super::engine::Lake;
 use super::explain::{self, Analyze};
@@ -26,7 +27,7 @@ use super::failure::failure;
 use super::guard::{Canceller, StatementGuard};
 use super::judge::judge;
 use super::names::Names;
-use super::settings::Settings;
+use super::settings::{Mark, Settings};
 use super::statement::{self, Statement, StatementKind, without_literals};
 use super::stoppable::Stoppable;
 use super::utility::Utility;
@@ -68,6 +69,17 @@ pub(super) struct State {
     pub principal_before: Option<Principal>,
     /// The principal that the end of the transaction brings back after SET LOCAL ROLE.
     pub principal_local: Option<Principal>,
+    /// Of the transaction, the oldest first.
+    pub savepoints: Vec<Savepoint>,
+}
+
+/// What ROLLBACK TO brings back: reads never conflict, so it is all about the session itself.
+#[derive(Debug, Clone)]
+pub(super) struct Savepoint {
+    pub name: String,
+    pub settings: Mark,
+    pub principal: Principal,
+    pub principal_local: Option<Principal>,
 }
 
 impl State {
@@ -78,6 +90,7 @@ impl State {
             notices: Vec::new(),
             principal_before: None,
             principal_local: None,
+            savepoints: Vec::new(),
         }
     }
 }
@@ -394,6 +407,7 @@ impl Session {
         let planning = async move { context.state().statement_to_plan(parsed).await.map_err(failure) };
         let plan = self.lake.pool().run(planning).await?;
         judge(&plan)?;
+        require_columns(&plan)?;
         Ok(match analyze {
             None => Planned::Query(plan),
             Some(analyze) => Planned::Explain(plan, analyze),

@@ -111,6 +111,13 @@ pub struct Settings {
     changed: Vec<&'static str>,
 }
 
+/// Values at one moment, for a savepoint.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    current: BTreeMap<&'static str, String>,
+    local: BTreeMap<&'static str, String>,
+}
+
 impl Settings {
     /// All settings at their shipped values, each reported setting due to be told.
     pub fn new() -> Self {
@@ -199,6 +206,17 @@ impl Settings {
         }
     }
 
+    pub fn mark(&self) -> Mark {
+        Mark { current: self.current.clone(), local: self.local.clone() }
+    }
+
+    pub fn go_back_to(&mut self, mark: Mark) {
+        for (name, value) in mark.current {
+            self.restore(name, value);
+        }
+        self.local = mark.local;
+    }
+
     /// Reported settings whose value the client has not been told yet.
     pub fn take_changes(&mut self) -> Vec<(String, String)> {
         let names = std::mem::take(&mut self.changed);
@@ -269,8 +287,13 @@ fn fixed(entry: &Definition) -> Error {
 }
 
 fn accept(entry: &Definition, value: &str) -> Result<String> {
-    let refused =
-        || Error::new(Reason::InvalidParameter, format!("invalid value for parameter \"{}\": \"{value}\"", entry.name));
+    let refused = || {
+        let text = match entry.rule {
+            SWITCH => format!("parameter \"{}\" requires a Boolean value", entry.name),
+            _ => format!("invalid value for parameter \"{}\": \"{value}\"", entry.name),
+        };
+        Error::new(Reason::InvalidParameter, text)
+    };
     match entry.rule {
         Rule::Text => Ok(value.to_owned()),
         Rule::Fixed => Err(fixed(entry)),
@@ -339,6 +362,19 @@ mod tests {
         settings.set("statement_timeout", "7s").unwrap();
         settings.roll_back();
         assert_eq!(settings.statement_timeout(), None);
+    }
+
+    #[test]
+    fn a_mark_brings_back_values_and_what_was_local() {
+        let mut settings = Settings::new();
+        settings.begin();
+        settings.set("application_name", "outer").unwrap();
+        let mark = settings.mark();
+        settings.set_local("application_name", "inner").unwrap();
+        settings.go_back_to(mark);
+        assert_eq!(settings.show("application_name").unwrap(), "outer");
+        settings.commit();
+        assert_eq!(settings.show("application_name").unwrap(), "outer");
     }
 
     #[test]

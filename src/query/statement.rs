@@ -2,7 +2,8 @@
 
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use super::cursor::CursorStatement;
@@ -53,11 +54,13 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 
 fn next(parser: &mut Parser<'_>) -> Result<Statement> {
     let kind = if let Some(parsed) = access::parse(parser) {
-        StatementKind::Access(Box::new(parsed.map_err(|error| syntax(&error))?))
+        StatementKind::Access(Box::new(parsed.map_err(|error| refused(&error))?))
     } else if let Some(parsed) = CursorStatement::parse(parser) {
         StatementKind::Cursor(Box::new(parsed.map_err(|error| syntax(&error))?))
     } else if let Some(parsed) = ddl::parse(parser) {
         StatementKind::Ddl(Box::new(parsed.map_err(|error| syntax(&error))?))
+    } else if let Some(statement) = local_authorization(parser).or_else(|| role_as_setting(parser)) {
+        StatementKind::Sql(Box::new(statement))
     } else {
         let mut parsed = parser.parse_statement().map_err(|error| syntax(&error))?;
         mend_precedence(&mut parsed);
@@ -74,6 +77,52 @@ fn next(parser: &mut Parser<'_>) -> Result<Statement> {
         StatementKind::Access(_) => String::new(),
     };
     Ok(Statement { text, kind })
+}
+
+/// What the access room says of a statement stands by itself; where the parser stopped is a syntax error.
+fn refused(error: &ParserError) -> Error {
+    match error {
+        ParserError::ParserError(text) if !text.contains("found: ") => Error::new(Reason::Syntax, text.clone()),
+        other => syntax(other),
+    }
+}
+
+/// `SET { LOCAL | SESSION } SESSION AUTHORIZATION`, which sqlparser reads without the first of these words only.
+fn local_authorization(parser: &mut Parser<'_>) -> Option<ast::Statement> {
+    let parsed = parser.try_parse(|parser| {
+        parser.expect_keyword(Keyword::SET)?;
+        let scope = match parser.expect_one_of_keywords(&[Keyword::LOCAL, Keyword::SESSION])? {
+            Keyword::LOCAL => ast::ContextModifier::Local,
+            _ => ast::ContextModifier::Session,
+        };
+        parser.expect_keywords(&[Keyword::SESSION, Keyword::AUTHORIZATION])?;
+        let kind = match parser.parse_keyword(Keyword::DEFAULT) {
+            true => ast::SetSessionAuthorizationParamKind::Default,
+            false => ast::SetSessionAuthorizationParamKind::User(parser.parse_identifier()?),
+        };
+        Ok(ast::Set::SetSessionAuthorization(ast::SetSessionAuthorizationParam { scope, kind }))
+    });
+    parsed.ok().map(ast::Statement::Set)
+}
+
+/// `SET [LOCAL | SESSION] ROLE { TO | = } name`, in which sqlparser takes TO for the name.
+fn role_as_setting(parser: &mut Parser<'_>) -> Option<ast::Statement> {
+    let parsed = parser.try_parse(|parser| {
+        parser.expect_keyword(Keyword::SET)?;
+        let context_modifier = match parser.parse_one_of_keywords(&[Keyword::LOCAL, Keyword::SESSION]) {
+            Some(Keyword::LOCAL) => Some(ast::ContextModifier::Local),
+            Some(_) => Some(ast::ContextModifier::Session),
+            None => None,
+        };
+        parser.expect_keyword(Keyword::ROLE)?;
+        if !parser.consume_token(&Token::Eq) {
+            parser.expect_keyword(Keyword::TO)?;
+        }
+        let nobody = parser.parse_one_of_keywords(&[Keyword::NONE, Keyword::DEFAULT]).is_some();
+        let role_name = if nobody { None } else { Some(parser.parse_identifier()?) };
+        Ok(ast::Set::SetRole { context_modifier, role_name })
+    });
+    parsed.ok().map(ast::Statement::Set)
 }
 
 /// The text of a statement with a question mark for each literal: what others may be shown of it.

@@ -267,6 +267,9 @@ impl CatalogSession for Names {
     }
 
     fn setting(&self, name: &str) -> Option<String> {
+        if name == "role" {
+            return Some(self.lake().role_shown(&self.principal().get()));
+        }
         let state = self.state();
         lock(&state).settings.show(name).ok().map(str::to_owned)
     }

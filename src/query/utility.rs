@@ -7,9 +7,12 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::answer::{Notice, TransactionStatus};
-use super::session::{Session, State};
+use super::session::{Savepoint, Session, State};
 use crate::error::{Error, Reason, Result};
 use crate::sql::folded;
+
+/// Savepoints of one transaction. A client that never releases its own would fill the memory.
+const SAVEPOINTS_MAX: usize = 1_000;
 
 /// What a session statement does, before it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,7 @@ pub enum Utility {
     /// `None` is DEFAULT.
     SetSessionAuthorization {
         name: Option<String>,
+        local: bool,
     },
     SetTransaction,
     Show {
@@ -43,9 +47,15 @@ pub enum Utility {
         end: bool,
     },
     RollBack,
-    Savepoint,
-    Release,
-    RollBackTo,
+    Savepoint {
+        name: String,
+    },
+    Release {
+        name: String,
+    },
+    RollBackTo {
+        name: String,
+    },
     Discard {
         what: &'static str,
     },
@@ -68,9 +78,9 @@ impl Utility {
             S::StartTransaction { .. } => Self::Begin,
             S::Commit { end, .. } => Self::Commit { end: *end },
             S::Rollback { savepoint: None, .. } => Self::RollBack,
-            S::Rollback { savepoint: Some(_), .. } => Self::RollBackTo,
-            S::Savepoint { .. } => Self::Savepoint,
-            S::ReleaseSavepoint { .. } => Self::Release,
+            S::Rollback { savepoint: Some(name), .. } => Self::RollBackTo { name: folded(name) },
+            S::Savepoint { name } => Self::Savepoint { name: folded(name) },
+            S::ReleaseSavepoint { name } => Self::Release { name: folded(name) },
             S::Discard { object_type } => Self::Discard { what: discarded(object_type) },
             S::Deallocate { .. } => Self::Deallocate,
             S::UNLISTEN { .. } => Self::Unlisten,
@@ -88,9 +98,9 @@ impl Utility {
             Self::Show { .. } | Self::ShowAll => "SHOW",
             Self::Begin => "BEGIN",
             Self::Commit { .. } => "COMMIT",
-            Self::RollBack | Self::RollBackTo => "ROLLBACK",
-            Self::Savepoint => "SAVEPOINT",
-            Self::Release => "RELEASE",
+            Self::RollBack | Self::RollBackTo { .. } => "ROLLBACK",
+            Self::Savepoint { .. } => "SAVEPOINT",
+            Self::Release { .. } => "RELEASE",
             Self::Discard { what } => what,
             Self::Deallocate => "DEALLOCATE",
             Self::Unlisten => "UNLISTEN",
@@ -99,7 +109,7 @@ impl Utility {
 
     /// Whether a failed transaction lets it through.
     pub fn ends_transaction(&self) -> bool {
-        matches!(self, Self::Commit { .. } | Self::RollBack | Self::RollBackTo)
+        matches!(self, Self::Commit { .. } | Self::RollBack | Self::RollBackTo { .. })
     }
 }
 
@@ -128,6 +138,7 @@ fn of_set(set: &Set) -> Result<Utility> {
                 SetSessionAuthorizationParamKind::Default => None,
                 SetSessionAuthorizationParamKind::User(name) => Some(folded(name)),
             },
+            local: param.scope == ContextModifier::Local,
         }),
         Set::SetNames { charset_name, .. } => {
             Ok(Utility::Set { name: "client_encoding".into(), value: charset_name.value.clone(), local: false })
@@ -147,7 +158,7 @@ fn of_reset(name: &str) -> Utility {
     match name.to_ascii_lowercase().as_str() {
         "all" => Utility::ResetAll,
         "role" => Utility::SetRole { name: None, local: false },
-        "session_authorization" => Utility::SetSessionAuthorization { name: None },
+        "session_authorization" => Utility::SetSessionAuthorization { name: None, local: false },
         _ => Utility::Reset { name: name.to_owned() },
     }
 }
@@ -212,18 +223,27 @@ impl Session {
             Utility::Reset { name } => state.settings.reset(name)?,
             Utility::ResetAll => state.settings.reset_all(),
             Utility::SetRole { name, local } => {
-                if *local && state.transaction == TransactionStatus::Idle {
-                    state.notices.push(outside_transaction("SET LOCAL"));
-                }
+                warn_outside(&mut state, *local);
                 self.set_role(&mut state, name.as_deref(), *local)?;
             }
-            Utility::SetSessionAuthorization { name } => self.set_session_authorization(&mut state, name.as_deref())?,
+            Utility::SetSessionAuthorization { name, local } => {
+                warn_outside(&mut state, *local);
+                self.set_session_authorization(&mut state, name.as_deref(), *local)?;
+            }
             Utility::SetTransaction | Utility::Deallocate | Utility::Unlisten => return Ok(false),
             Utility::Show { .. } | Utility::ShowAll => return Ok(false),
             Utility::Begin => self.begin(&mut state),
             Utility::Commit { .. } => self.end(&mut state, End::Commit),
             Utility::RollBack => self.end(&mut state, End::RollBack),
-            Utility::Savepoint | Utility::Release | Utility::RollBackTo => savepoint(&mut state, utility)?,
+            Utility::Savepoint { name } => self.savepoint(&mut state, name)?,
+            Utility::Release { name } => {
+                let found = find_savepoint(&state, utility, name)?;
+                state.savepoints.truncate(found);
+            }
+            Utility::RollBackTo { name } => {
+                let found = find_savepoint(&state, utility, name)?;
+                self.roll_back_to(&mut state, found);
+            }
             Utility::Discard { what } => {
                 if state.transaction != TransactionStatus::Idle {
                     let text = format!("{what} cannot run inside a transaction block");
@@ -232,7 +252,7 @@ impl Session {
                 if *what == "DISCARD ALL" {
                     self.cursors.close(None)?;
                     state.settings.reset_all();
-                    self.set_session_authorization(&mut state, None)?;
+                    self.set_session_authorization(&mut state, None, false)?;
                 }
             }
         }
@@ -244,7 +264,7 @@ impl Session {
             return self.set_role(state, (!value.eq_ignore_ascii_case("none")).then_some(value), local);
         }
         if name.eq_ignore_ascii_case("session_authorization") {
-            return self.set_session_authorization(state, Some(value));
+            return self.set_session_authorization(state, Some(value), local);
         }
         self.refuse_pinned(name)?;
         if name.eq_ignore_ascii_case("henna.as_of") {
@@ -292,7 +312,33 @@ impl Session {
                 self.principal().set(principal);
             }
         }
+        state.savepoints.clear();
         state.transaction = TransactionStatus::Idle;
+    }
+
+    fn savepoint(&self, state: &mut State, name: &str) -> Result<()> {
+        if state.transaction == TransactionStatus::Idle {
+            return Err(no_transaction("SAVEPOINT"));
+        }
+        if state.savepoints.len() >= SAVEPOINTS_MAX {
+            let text = format!("a transaction can have {SAVEPOINTS_MAX} savepoints");
+            return Err(Error::new(Reason::LimitExceeded, text).with_hint("release those that are done"));
+        }
+        let (settings, principal) = (state.settings.mark(), self.principal().get());
+        let principal_local = state.principal_local.clone();
+        state.savepoints.push(Savepoint { name: name.to_owned(), settings, principal, principal_local });
+        Ok(())
+    }
+
+    /// Brings back what was so at a savepoint, which stays; those after it go.
+    fn roll_back_to(&self, state: &mut State, found: usize) {
+        state.savepoints.truncate(found + 1);
+        if let Some(savepoint) = state.savepoints.last().cloned() {
+            state.settings.go_back_to(savepoint.settings);
+            self.principal().set(savepoint.principal);
+            state.principal_local = savepoint.principal_local;
+        }
+        state.transaction = TransactionStatus::Active;
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -306,16 +352,25 @@ enum End {
     RollBack,
 }
 
-/// Reads never conflict, so a savepoint has nothing to keep but the state of the transaction.
-fn savepoint(state: &mut State, utility: &Utility) -> Result<()> {
+/// The place of the latest savepoint of that name.
+fn find_savepoint(state: &State, utility: &Utility, name: &str) -> Result<usize> {
     if state.transaction == TransactionStatus::Idle {
-        let text = format!("{} can only be used in transaction blocks", utility.tag());
-        return Err(Error::new(Reason::NoTransaction, text));
+        let what =
+            if matches!(utility, Utility::Release { .. }) { "RELEASE SAVEPOINT" } else { "ROLLBACK TO SAVEPOINT" };
+        return Err(no_transaction(what));
     }
-    if *utility == Utility::RollBackTo {
-        state.transaction = TransactionStatus::Active;
+    let found = state.savepoints.iter().rposition(|savepoint| savepoint.name == name);
+    found.ok_or_else(|| Error::new(Reason::UndefinedSavepoint, format!("savepoint \"{name}\" does not exist")))
+}
+
+fn no_transaction(what: &str) -> Error {
+    Error::new(Reason::NoTransaction, format!("{what} can only be used in transaction blocks"))
+}
+
+fn warn_outside(state: &mut State, local: bool) {
+    if local && state.transaction == TransactionStatus::Idle {
+        state.notices.push(outside_transaction("SET LOCAL"));
     }
-    Ok(())
 }
 
 fn outside_transaction(what: &str) -> Notice {

@@ -82,6 +82,7 @@ client jdbc jdbc
 # Five million rows take minutes from a debug binary.
 if [ "$what" = all ]; then
   SERVER_PID=$server PYTHON=$python client memory bash "$here/memory.sh"
+  client postgres "$python" "$here/../postgres/compare.py" --henna "$henna"
 fi
 stop
 if [ "$server_code" = 0 ]; then

@@ -58,7 +58,8 @@ fn sources() -> Vec<(String, PathBuf, String)> {
 
 /// The text without its comments and without its unit tests, which may look further.
 fn code(text: &str) -> String {
-    let body = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let body = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let body = body.split("\nmod tests {").next().unwrap_or_default();
     body.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 

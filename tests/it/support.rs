@@ -123,6 +123,21 @@ async fn demo_root() -> &'static Path {
     .await
 }
 
+/// The lake of tests/postgres/dataset, its rows loaded. Made once; every test takes a copy.
+async fn sales_root() -> &'static Path {
+    static ROOT: OnceCell<PathBuf> = OnceCell::const_new();
+    ROOT.get_or_init(|| async {
+        let (root, dataset) =
+            (SCRATCH.join("sales"), Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres/dataset"));
+        ran(henna(&root).args(["init", "--dataset"]).arg(&dataset)).ok();
+        for table in ["sales", "stores", "wages"] {
+            ran(henna(&root).args(["load", table]).arg(dataset.join(format!("rows/{table}.csv")))).ok();
+        }
+        root
+    })
+    .await
+}
+
 /// A lake and a server in front of it.
 pub struct House {
     pub lake: Lake,
@@ -146,9 +161,18 @@ impl House {
 
     /// A copy of the demo's, to be changed at will.
     pub async fn copy() -> Self {
+        Self::copy_of(demo_root().await).await
+    }
+
+    /// A copy of the small lake that PostgreSQL is compared on, to be changed at will.
+    pub async fn sales() -> Self {
+        Self::copy_of(sales_root().await).await
+    }
+
+    async fn copy_of(lake: &Path) -> Self {
         let folder = folder();
         let root = folder.path().join("lake");
-        copy_folder(demo_root().await, &root);
+        copy_folder(lake, &root);
         Self::serve(&root, Some(folder)).await
     }
 

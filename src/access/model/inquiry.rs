@@ -73,6 +73,24 @@ impl SecuritySnapshot {
         acl.is_some_and(|acl| acl.privileges(|role| roles.contains(&role)).contains(privilege))
     }
 
+    /// Whether `role` may grant a privilege on: owners may, and who holds it with grant option, on the column or its table.
+    pub fn has_grant_option(&self, role: RoleId, target: &Target, privilege: Privilege) -> bool {
+        let (object, whole) = match target {
+            Target::Schema(name) => (ObjectId::Schema(name.clone()), None),
+            Target::Relation(id) => (ObjectId::Relation(id.clone()), None),
+            Target::Column { relation, .. } => {
+                (ObjectId::Relation(relation.clone()), Some(Target::Relation(relation.clone())))
+            }
+        };
+        if !self.is_sound() {
+            return false;
+        }
+        let roles = self.applicable(role);
+        let targets = std::iter::once(target).chain(whole.as_ref());
+        let mut acls = targets.filter_map(|target| self.acl(target));
+        self.owns(role, &object) || acls.any(|acl| acl.grantable(|role| roles.contains(&role)).contains(privilege))
+    }
+
     /// Whether `role` is the owner, is in the owner's role with its rights, or is a superuser.
     pub fn owns(&self, role: RoleId, object: &ObjectId) -> bool {
         self.is_superuser(role) || self.owner(object).is_some_and(|owner| self.has_privileges_of(role, owner))
@@ -152,6 +170,19 @@ mod tests {
         assert!(world.has_column_privilege(READER, &id, "a", Privilege::Select));
         assert!(!world.has_column_privilege(READER, &id, "b", Privilege::Select));
         assert!(world.has_any_column_privilege(READER, &id, Privilege::Select));
+    }
+
+    #[test]
+    fn the_owner_may_grant_and_a_holder_only_with_the_option() {
+        let (mut world, id) = world();
+        let column = Target::Column { relation: id.clone(), column: "a".into() };
+        assert!(world.has_grant_option(OWNER, &column, Privilege::Select));
+        assert!(!world.has_grant_option(READER, &column, Privilege::Select));
+        let select = PrivilegeSet::of(&[Privilege::Select]);
+        let item = AclItem { grantee: READER, grantor: OWNER, privileges: select, grantable: select };
+        world.apply(&Change::PutAcl { target: Target::Relation(id), acl: Acl(vec![item]) });
+        assert!(world.has_grant_option(READER, &column, Privilege::Select));
+        assert!(!world.has_grant_option(READER, &column, Privilege::Update));
     }
 
     #[test]

@@ -48,6 +48,16 @@ pub enum ObjectId {
     Relation(TableId),
 }
 
+impl fmt::Display for ObjectId {
+    /// As a sentence names it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Schema(name) => write!(f, "schema {}", quoted(name)),
+            Self::Relation(id) => write!(f, "relation {id}"),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RelationKind {

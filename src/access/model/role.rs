@@ -71,6 +71,11 @@ impl Role {
         self.valid_until.as_deref().is_some_and(|text| parse_time(text).is_none_or(|until| until <= now))
     }
 
+    /// The moment of its VALID UNTIL; None where it never ends, or where the text says no moment.
+    pub fn ends(&self) -> Option<DateTime<Utc>> {
+        self.valid_until.as_deref().and_then(parse_time)
+    }
+
     /// The value that `role_attribute(name)` gives; `name` without its `henna.`.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.settings.get(&format!("henna.{name}")).map(String::as_str)

@@ -1,7 +1,7 @@
 //! What one role may learn of roles, grants and policies: rows for the system catalogs.
 
 use super::super::principal::Principal;
-use super::grant::{Acl, AclItem, Privilege};
+use super::grant::{Acl, AclItem, Privilege, PrivilegeSet};
 use super::object::{ObjectId, TableId, Target, quoted};
 use super::policy::Policy;
 use super::role::{Membership, Role, RoleId};
@@ -84,14 +84,17 @@ impl<'a> Visible<'a> {
         self.snapshot.acl(&Target::Database).map(|acl| self.acl_texts(acl)).unwrap_or_default()
     }
 
-    /// The access list of a schema as aclitem texts.
+    /// The access list of a schema as aclitem texts. As PostgreSQL shows it, the owner's rights come first, and where
+    /// nobody else has any there is no list.
     pub fn schema_acl(&self, schema: &str) -> Vec<String> {
-        self.snapshot.schema(schema).map(|schema| self.acl_texts(&schema.acl)).unwrap_or_default()
+        let Some(known) = self.snapshot.schema(schema) else { return Vec::new() };
+        self.with_owner(known.owner, PrivilegeSet::all_of_schema(), &known.acl)
     }
 
-    /// The access list of a table or view as aclitem texts.
+    /// The access list of a table or view as aclitem texts; the same goes for its owner.
     pub fn relation_acl(&self, id: &TableId) -> Vec<String> {
-        self.snapshot.relation(id).map(|relation| self.acl_texts(&relation.acl)).unwrap_or_default()
+        let Some(known) = self.snapshot.relation(id) else { return Vec::new() };
+        self.with_owner(known.owner, PrivilegeSet::all_of_relation(), &known.acl)
     }
 
     /// The access list of a column as aclitem texts.
@@ -106,6 +109,12 @@ impl<'a> Visible<'a> {
 
     pub fn relation_owner(&self, id: &TableId) -> Option<String> {
         self.snapshot.owner(&ObjectId::Relation(id.clone())).map(|id| self.snapshot.role_name(id))
+    }
+
+    fn with_owner(&self, owner: Option<RoleId>, privileges: PrivilegeSet, acl: &Acl) -> Vec<String> {
+        let Some(owner) = owner.filter(|_| !acl.0.is_empty()) else { return self.acl_texts(acl) };
+        let own = AclItem { grantee: owner, grantor: owner, privileges, grantable: PrivilegeSet::EMPTY };
+        std::iter::once(self.acl_text(&own)).chain(self.acl_texts(acl)).collect()
     }
 
     fn acl_texts(&self, acl: &Acl) -> Vec<String> {
@@ -126,7 +135,6 @@ impl<'a> Visible<'a> {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::super::change::Change;
-    use super::super::grant::PrivilegeSet;
     use super::*;
 
     #[test]

@@ -36,6 +36,14 @@ pub enum AccessStatement {
         names: Vec<RoleSpec>,
         if_exists: bool,
     },
+    /// DROP OWNED BY.
+    DropOwned {
+        roles: Vec<RoleSpec>,
+    },
+    ReassignOwned {
+        roles: Vec<RoleSpec>,
+        to: RoleSpec,
+    },
     GrantPrivileges {
         privileges: PrivilegeWords,
         targets: GrantTargets,
@@ -135,6 +143,8 @@ impl AccessStatement {
             CreateRole { .. } => "CREATE ROLE",
             AlterRole { .. } => "ALTER ROLE",
             DropRole { .. } => "DROP ROLE",
+            DropOwned { .. } => "DROP OWNED",
+            ReassignOwned { .. } => "REASSIGN OWNED",
             GrantPrivileges { .. } => "GRANT",
             RevokePrivileges { .. } => "REVOKE",
             GrantRole { .. } => "GRANT ROLE",
@@ -165,6 +175,9 @@ pub fn parse(parser: &mut Parser<'_>) -> Option<Result<AccessStatement, ParserEr
 
 fn parse_here(parser: &mut Parser<'_>) -> Option<Result<AccessStatement, ParserError>> {
     use Keyword::*;
+    if names::word(parser, "reassign") {
+        return Some(role::parse_reassign(parser));
+    }
     match parser.parse_one_of_keywords(&[CREATE, ALTER, DROP, GRANT, REVOKE, SECURITY, COMMENT])? {
         GRANT => Some(grant::parse_grant(parser)),
         REVOKE => Some(grant::parse_revoke(parser)),
@@ -181,6 +194,7 @@ fn parse_here(parser: &mut Parser<'_>) -> Option<Result<AccessStatement, ParserE
             SCHEMA => relation::parse_alter_schema(parser),
             _ => Some(role::parse_alter(parser)),
         },
+        DROP if names::word(parser, "owned") => Some(role::parse_drop_owned(parser)),
         DROP => match parser.parse_one_of_keywords(&[ROLE, USER, GROUP, POLICY])? {
             POLICY => Some(policy::parse_drop(parser)),
             _ => Some(role::parse_drop(parser)),

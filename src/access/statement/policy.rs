@@ -53,7 +53,10 @@ fn parse_kind(parser: &mut Parser<'_>) -> Result<bool, ParserError> {
     if names::word(parser, "permissive") {
         return Ok(true);
     }
-    names::expect_word(parser, "restrictive").map(|()| false)
+    match names::word(parser, "restrictive") {
+        true => Ok(false),
+        false => Err(names::error(format!("unrecognized row security option \"{}\"", names::name(parser)?))),
+    }
 }
 
 fn parse_command(parser: &mut Parser<'_>) -> Result<PolicyCommand, ParserError> {

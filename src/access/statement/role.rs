@@ -94,6 +94,23 @@ pub fn parse_drop(parser: &mut Parser<'_>) -> Result<AccessStatement, ParserErro
     Ok(AccessStatement::DropRole { names: names::roles(parser)?, if_exists })
 }
 
+/// After DROP OWNED.
+pub fn parse_drop_owned(parser: &mut Parser<'_>) -> Result<AccessStatement, ParserError> {
+    parser.expect_keyword(Keyword::BY)?;
+    let roles = names::roles(parser)?;
+    let _ = parser.parse_one_of_keywords(&[Keyword::CASCADE, Keyword::RESTRICT]);
+    Ok(AccessStatement::DropOwned { roles })
+}
+
+/// After REASSIGN.
+pub fn parse_reassign(parser: &mut Parser<'_>) -> Result<AccessStatement, ParserError> {
+    names::expect_word(parser, "owned")?;
+    parser.expect_keyword(Keyword::BY)?;
+    let roles = names::roles(parser)?;
+    parser.expect_keyword(Keyword::TO)?;
+    Ok(AccessStatement::ReassignOwned { roles, to: names::role(parser)? })
+}
+
 fn grant_group(group: RoleSpec, members: Vec<RoleSpec>) -> Result<AccessStatement, ParserError> {
     Ok(AccessStatement::GrantRole { roles: vec![plain(group)?], members, options: MembershipOptions::default() })
 }
@@ -115,7 +132,10 @@ fn parse_setting(parser: &mut Parser<'_>) -> Result<RoleAlteration, ParserError>
     if !parser.parse_keyword(Keyword::TO) && !parser.consume_token(&Token::Eq) {
         return parser.expected("TO or =", parser.peek_token());
     }
-    let value = if parser.parse_keyword(Keyword::DEFAULT) { None } else { Some(setting_value(parser)?) };
+    let value = match parser.parse_keyword(Keyword::DEFAULT) {
+        true => None,
+        false => Some(parser.parse_comma_separated(setting_value)?.join(", ")),
+    };
     Ok(RoleAlteration::Setting { name, value })
 }
 
@@ -191,7 +211,7 @@ fn parse_option(parser: &mut Parser<'_>, options: &mut RoleOptions) -> Result<bo
         "sysid" => {
             parser.parse_number_value()?;
         }
-        _ => return parser.expected("a role option", next),
+        other => return Err(names::error(format!("unrecognized role option \"{other}\""))),
     }
     Ok(true)
 }

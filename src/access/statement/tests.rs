@@ -64,7 +64,7 @@ fn a_password_is_never_shown() {
 #[test]
 fn options_given_twice_are_refused() {
     assert!(refused("CREATE ROLE a LOGIN NOLOGIN").contains("conflicting or redundant options"));
-    assert!(refused("CREATE ROLE a SELECT").contains("a role option"));
+    assert!(refused("CREATE ROLE a SELECT").contains("unrecognized role option \"select\""));
 }
 
 #[test]
@@ -83,6 +83,17 @@ fn alter_role_pins_and_resets_settings() {
     assert_eq!(role, RoleSpec::CurrentUser);
     let RoleAlteration::Options(options) = alteration else { panic!() };
     assert_eq!(options.password, Some(PasswordChange::Remove));
+}
+
+#[test]
+fn what_roles_own_is_dropped_or_reassigned() {
+    assert_eq!(
+        one("DROP OWNED BY a, CURRENT_USER CASCADE"),
+        AccessStatement::DropOwned { roles: vec![named("a"), RoleSpec::CurrentUser] }
+    );
+    let expected = AccessStatement::ReassignOwned { roles: vec![named("a")], to: named("b") };
+    assert_eq!(one("REASSIGN OWNED BY a TO b"), expected);
+    assert!(refused("REASSIGN OWNED BY a").contains("TO"));
 }
 
 #[test]

@@ -120,10 +120,12 @@ impl SecurityStore {
         })
     }
 
-    /// What to check a password of `user` against. A user that does not exist or has none gets one that nothing fits.
+    /// What to check a password of `user` against. A user that does not exist, has none or
+    /// has passed its VALID UNTIL gets one that nothing fits.
     pub fn verifier(&self, user: &str) -> Verifier {
         let snapshot = self.snapshot();
-        let known = snapshot.role_named(user).and_then(|role| role.verifier.clone());
+        let valid = snapshot.role_named(user).filter(|role| !role.expired(chrono::Utc::now()));
+        let known = valid.and_then(|role| role.verifier.clone());
         known.unwrap_or_else(|| Verifier::fake(snapshot.secret().as_bytes(), user))
     }
 

@@ -27,6 +27,8 @@ pub struct WallEnvironment {
     template: SessionState,
     /// Those of the sessions: they make joins of sub-queries that stand in the place of a value.
     analyzer_rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>>,
+    #[cfg(test)]
+    pub breached: super::breach::Breached,
 }
 
 const CATALOG: &str = "henna";
@@ -46,7 +48,12 @@ impl WallEnvironment {
             .with_aggregate_functions(functions.aggregate_functions().values().cloned().collect())
             .with_window_functions(functions.window_functions().values().cloned().collect())
             .build();
-        Self { template, analyzer_rules: functions.analyzer().rules.clone() }
+        Self {
+            template,
+            analyzer_rules: functions.analyzer().rules.clone(),
+            #[cfg(test)]
+            breached: super::breach::Breached::default(),
+        }
     }
 
     /// A state in which the base table is `base`, and others are what `resolver` gives.

@@ -5,6 +5,8 @@
 //! with fixed options, and hands out a [`SecureScanExec`]: a leaf that tells nothing of its inside.
 
 mod admission;
+#[cfg(test)]
+mod breach;
 mod compact;
 mod decision;
 mod dynamic;
@@ -17,6 +19,8 @@ mod secured_table;
 mod walled_view;
 
 pub use admission::Admission;
+#[cfg(test)]
+pub use breach::Breach;
 pub use environment::{TableResolver, WallEnvironment};
 pub use secure_scan::SecureScanExec;
 pub use secured_table::SecuredTable;

@@ -1,7 +1,7 @@
-//! Whether a role may do something. Where the answer is not known it is no.
+//! Whether a role may do something: the engine's own checks, asked by name. What is hidden from the caller does not exist.
 
 use super::function::{CatalogFunction, strict};
-use crate::catalog::information::{grants_of, held_roles};
+use crate::access::{Privilege, PrivilegeSet, RoleId, TableId, Target};
 use crate::catalog::model::RelationEntry;
 use crate::catalog::snapshot::{Relation, Snapshot, split_name};
 use crate::catalog::spec::{INFORMATION_SCHEMA, PG_CATALOG};
@@ -10,7 +10,7 @@ use crate::error::{Error, Reason};
 
 pub const FUNCTIONS: &[CatalogFunction] = &[
     strict("has_table_privilege", (2, 3), "bool", on_table),
-    strict("has_any_column_privilege", (2, 3), "bool", on_table),
+    strict("has_any_column_privilege", (2, 3), "bool", on_any_column),
     strict("has_column_privilege", (3, 4), "bool", on_column),
     strict("has_schema_privilege", (2, 3), "bool", on_schema),
     strict("has_database_privilege", (2, 3), "bool", on_database),
@@ -30,33 +30,63 @@ fn no(_: &Snapshot, _: &[Value]) -> Result<Value, Error> {
     Ok(false.into())
 }
 
-/// The privileges that the last argument names, without WITH GRANT OPTION; any of them is enough.
-fn wanted(arguments: &[Value]) -> Vec<String> {
-    let text = arguments.last().map(Value::display).unwrap_or_default().to_uppercase();
-    text.split(',').map(|item| item.trim().to_owned()).collect()
+/// A privilege that is asked about, and whether with the right to grant it on.
+#[derive(Clone, Copy)]
+struct Asked {
+    privilege: Privilege,
+    grantable: bool,
+}
+
+/// The words of the last argument; any of them is enough.
+fn words(arguments: &[Value]) -> Vec<String> {
+    let text = arguments.last().map(Value::display).unwrap_or_default();
+    text.split(',').map(|word| word.trim().to_owned()).collect()
 }
 
 fn asks(arguments: &[Value], privilege: &str) -> bool {
-    wanted(arguments).iter().any(|item| item == privilege)
+    words(arguments).iter().any(|word| word.eq_ignore_ascii_case(privilege))
+}
+
+fn unrecognized(word: &str) -> Error {
+    Error::new(Reason::InvalidParameter, format!("unrecognized privilege type: \"{word}\""))
+}
+
+/// The privileges that the last argument names; one that is none of `fitting` is an error.
+fn asked(arguments: &[Value], fitting: PrivilegeSet) -> Result<Vec<Asked>, Error> {
+    let one = |word: &String| {
+        let upper = word.to_uppercase();
+        let bare = upper.strip_suffix(" WITH GRANT OPTION");
+        let privilege = Privilege::parse(bare.unwrap_or(&upper)).filter(|privilege| fitting.contains(*privilege));
+        privilege.map(|privilege| Asked { privilege, grantable: bare.is_some() }).ok_or_else(|| unrecognized(word))
+    };
+    words(arguments).iter().map(one).collect()
 }
 
 /// The role asked about, by name or oid: the first of `full` arguments, or the current one.
-fn role(snapshot: &Snapshot, arguments: &[Value], full: usize) -> Result<String, Error> {
+fn role(snapshot: &Snapshot, arguments: &[Value], full: usize) -> Result<RoleId, Error> {
+    let security = &snapshot.visible.security;
+    let of = |name: &str| security.role_named(name).map(|role| role.id);
     if arguments.len() < full {
-        return Ok(snapshot.visible.current_user.clone());
+        return Ok(of(&snapshot.visible.current_user).unwrap_or(RoleId::PUBLIC));
     }
-    let named = arguments.first().map(Value::display).unwrap_or_default();
-    if let Some(oid) = arguments.first().and_then(Value::as_oid) {
-        return Ok(snapshot.role(oid).map_or(named, |role| role.name.clone()));
+    match arguments.first() {
+        Some(value) => match value.as_oid() {
+            Some(oid) => Ok(RoleId(oid)),
+            None if value.display() == "public" => Ok(RoleId::PUBLIC),
+            None => role_named(snapshot, &value.display()),
+        },
+        None => Ok(RoleId::PUBLIC),
     }
-    let known = named == "public"
-        || [&snapshot.visible.current_user, &snapshot.visible.session_user].contains(&&named)
-        || snapshot.visible.roles.iter().any(|role| role.name == named);
-    if known { Ok(named) } else { Err(Error::new(Reason::UndefinedObject, format!("role \"{named}\" does not exist"))) }
 }
 
-fn is_superuser(snapshot: &Snapshot, name: &str) -> bool {
-    snapshot.visible.roles.iter().any(|role| role.name == name && role.superuser)
+fn role_named(snapshot: &Snapshot, name: &str) -> Result<RoleId, Error> {
+    let found = snapshot.visible.security.role_named(name).map(|role| role.id);
+    found.ok_or_else(|| Error::new(Reason::UndefinedObject, format!("role \"{name}\" does not exist")))
+}
+
+/// The argument so many places before the last.
+fn before_last(arguments: &[Value], places: usize) -> Option<&Value> {
+    arguments.len().checked_sub(places + 1).and_then(|position| arguments.get(position))
 }
 
 fn relation<'a>(snapshot: &'a Snapshot, value: Option<&Value>) -> Result<Option<Relation<'a>>, Error> {
@@ -70,95 +100,140 @@ fn relation<'a>(snapshot: &'a Snapshot, value: Option<&Value>) -> Result<Option<
     Ok(snapshot.relation(oid))
 }
 
+fn id(entry: &RelationEntry) -> TableId {
+    TableId::new(&entry.schema, &entry.name)
+}
+
 fn on_table(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
     let role = role(snapshot, arguments, 3)?;
-    let target = relation(snapshot, arguments.get(arguments.len().saturating_sub(2)))?;
-    Ok(target.map(|target| may(snapshot, &role, &target, &wanted(arguments))).into())
+    let target = relation(snapshot, before_last(arguments, 1))?;
+    let asked = asked(arguments, PrivilegeSet::all_of_relation())?;
+    let may = |entry: &RelationEntry| asked.iter().any(|asked| may_on_table(snapshot, role, &id(entry), *asked));
+    Ok(target.map(|target| on_relation(&target, &asked, may)).into())
+}
+
+fn on_any_column(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
+    let role = role(snapshot, arguments, 3)?;
+    let target = relation(snapshot, before_last(arguments, 1))?;
+    let asked = asked(arguments, PrivilegeSet::all_of_column())?;
+    let may = |entry: &RelationEntry| {
+        let mut columns = entry.columns.iter();
+        columns.any(|column| asked.iter().any(|asked| may_on_column(snapshot, role, &id(entry), &column.name, *asked)))
+    };
+    Ok(target.map(|target| on_relation(&target, &asked, may)).into())
 }
 
 fn on_column(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
     let role = role(snapshot, arguments, 4)?;
-    let target = relation(snapshot, arguments.get(arguments.len().saturating_sub(3)))?;
-    Ok(target.map(|target| may(snapshot, &role, &target, &wanted(arguments))).into())
-}
-
-fn may(snapshot: &Snapshot, role: &str, target: &Relation<'_>, wanted: &[String]) -> bool {
-    match target {
-        Relation::System(system) => system.kind != 'x' && wanted.iter().any(|item| item == "SELECT"),
-        Relation::User(entry) => wanted.iter().any(|item| may_on_user(snapshot, role, entry, item)),
-    }
-}
-
-fn may_on_user(snapshot: &Snapshot, role: &str, entry: &RelationEntry, privilege: &str) -> bool {
-    let (privilege, with_grant) = match privilege.strip_suffix(" WITH GRANT OPTION") {
-        Some(bare) => (bare, true),
-        None => (privilege, false),
+    let target = relation(snapshot, before_last(arguments, 2))?;
+    let column = before_last(arguments, 1);
+    let asked = asked(arguments, PrivilegeSet::all_of_column())?;
+    let Some(target) = target else { return Ok(Value::Null) };
+    let attributes = target.attributes();
+    let named = match column.and_then(Value::as_int) {
+        // By number: one that is not there gives NULL.
+        Some(number) => match attributes.iter().find(|attribute| i64::from(attribute.number) == number) {
+            Some(attribute) => attribute.name.to_owned(),
+            None => return Ok(Value::Null),
+        },
+        None => column.map(Value::display).unwrap_or_default(),
     };
-    if role == snapshot.visible.current_user && !with_grant {
-        return entry.privileges.iter().any(|held| held == privilege);
+    if !attributes.iter().any(|attribute| attribute.name == named) {
+        let text = format!("column \"{named}\" of relation \"{}\" does not exist", target.name());
+        return Err(Error::new(Reason::UndefinedColumn, text));
     }
-    let held = held_roles(snapshot, role);
-    is_superuser(snapshot, role)
-        || grants_of(entry).iter().any(|grant| {
-            let fits = grant.grantee == "PUBLIC" || held.contains(&grant.grantee);
-            fits && grant.privilege == privilege && (grant.grantable || !with_grant)
-        })
+    let may = |entry: &RelationEntry| asked.iter().any(|a| may_on_column(snapshot, role, &id(entry), &named, *a));
+    Ok(on_relation(&target, &asked, may).into())
 }
 
-/// A schema that is visible may be used; to create in it takes its owner, a superuser, or a grant.
+/// Of the system's relations everyone may read what is there to be read.
+fn on_relation(target: &Relation<'_>, asked: &[Asked], may: impl Fn(&RelationEntry) -> bool) -> bool {
+    match target {
+        Relation::System(system) => {
+            system.kind != 'x' && asked.iter().any(|a| a.privilege == Privilege::Select && !a.grantable)
+        }
+        Relation::User(entry) => may(entry),
+    }
+}
+
+fn may_on_table(snapshot: &Snapshot, role: RoleId, id: &TableId, asked: Asked) -> bool {
+    let security = &snapshot.visible.security;
+    match asked.grantable {
+        false => security.has_table_privilege(role, id, asked.privilege),
+        true => security.has_grant_option(role, &Target::Relation(id.clone()), asked.privilege),
+    }
+}
+
+fn may_on_column(snapshot: &Snapshot, role: RoleId, id: &TableId, column: &str, asked: Asked) -> bool {
+    let security = &snapshot.visible.security;
+    match asked.grantable {
+        false => security.has_column_privilege(role, id, column, asked.privilege),
+        true => {
+            let target = Target::Column { relation: id.clone(), column: column.to_owned() };
+            security.has_grant_option(role, &target, asked.privilege)
+        }
+    }
+}
+
 fn on_schema(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
     let role = role(snapshot, arguments, 3)?;
-    let target = arguments.get(arguments.len().saturating_sub(2));
+    let target = before_last(arguments, 1);
+    let asked = asked(arguments, PrivilegeSet::all_of_schema())?;
     let by_oid = target.and_then(Value::as_oid).map(|oid| snapshot.namespace_name(oid).map(str::to_owned));
     let name = match by_oid {
         Some(found) => found,
         None => target.map(Value::display).and_then(|name| split_name(&name)?.pop()),
     };
     let Some(name) = name else { return Ok(Value::Null) };
+    let security = &snapshot.visible.security;
     if [PG_CATALOG, INFORMATION_SCHEMA].contains(&name.as_str()) {
-        return Ok(asks(arguments, "USAGE").into());
+        return Ok(asked.iter().any(|asked| asked.privilege == Privilege::Usage && !asked.grantable).into());
     }
-    let missing = || Error::new(Reason::UndefinedSchema, format!("schema \"{name}\" does not exist"));
-    let schema = snapshot.visible.schemas.iter().find(|schema| schema.name == name).ok_or_else(missing)?;
-    let held = held_roles(snapshot, &role);
-    let create = held.contains(&schema.owner) || is_superuser(snapshot, &role) || may_create(&schema.acl, &held);
-    Ok((asks(arguments, "USAGE") || asks(arguments, "CREATE") && create).into())
-}
-
-/// Whether an access list lets one of the roles create.
-fn may_create(acl: &[String], held: &[String]) -> bool {
-    acl.iter().filter_map(|item| item.rsplit_once('=')).any(|(grantee, rest)| {
-        let letters = rest.split('/').next().unwrap_or_default();
-        (grantee.is_empty() || held.iter().any(|role| role == grantee.trim_matches('"'))) && letters.contains('C')
-    })
+    if !snapshot.visible.schemas.iter().any(|schema| schema.name == name) {
+        return Err(Error::new(Reason::UndefinedSchema, format!("schema \"{name}\" does not exist")));
+    }
+    let may = |asked: &Asked| match asked.grantable {
+        false => security.has_schema_privilege(role, &name, asked.privilege),
+        true => security.has_grant_option(role, &Target::Schema(name.clone()), asked.privilege),
+    };
+    Ok(asked.iter().any(may).into())
 }
 
 fn on_database(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
     let role = role(snapshot, arguments, 3)?;
-    let may =
-        || is_superuser(snapshot, &role) || may_create(&snapshot.visible.database_acl, &held_roles(snapshot, &role));
-    Ok((asks(arguments, "CONNECT") || asks(arguments, "CREATE") && may()).into())
+    let known = ["CONNECT", "CREATE", "TEMPORARY", "TEMP"];
+    let bare = |word: &str| word.to_uppercase().trim_end_matches(" WITH GRANT OPTION").to_owned();
+    if let Some(wrong) = words(arguments).iter().find(|word| !known.contains(&bare(word).as_str())) {
+        return Err(unrecognized(wrong));
+    }
+    let create = asks(arguments, "CREATE") && snapshot.visible.security.has_database_privilege(role, Privilege::Create);
+    Ok((asks(arguments, "CONNECT") || create).into())
 }
 
 fn has_role(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
     let member = role(snapshot, arguments, 3)?;
-    let target = arguments.get(arguments.len().saturating_sub(2));
-    let name = match target.and_then(Value::as_oid) {
-        Some(oid) => snapshot.role(oid).map(|role| role.name.clone()),
-        None => target.map(Value::display),
+    let group = match before_last(arguments, 1) {
+        Some(value) => match value.as_oid() {
+            Some(oid) => RoleId(oid),
+            None => role_named(snapshot, &value.display())?,
+        },
+        None => return Ok(Value::Null),
     };
-    let Some(name) = name else { return Ok(false.into()) };
-    Ok((is_superuser(snapshot, &member) || held_roles(snapshot, &member).contains(&name)).into())
+    let security = &snapshot.visible.security;
+    let one = |word: &String| {
+        let upper = word.to_uppercase();
+        let bare = upper.strip_suffix(" WITH ADMIN OPTION").or_else(|| upper.strip_suffix(" WITH GRANT OPTION"));
+        let held = security.pg_has_role(member, group, bare.unwrap_or(&upper)).ok_or_else(|| unrecognized(word))?;
+        Ok(if bare.is_some() { security.is_admin(member, group) } else { held })
+    };
+    let held = words(arguments).iter().map(one).collect::<Result<Vec<bool>, Error>>()?;
+    Ok(held.contains(&true).into())
 }
 
 fn row_security_active(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
-    let is_bypassing = snapshot
-        .visible
-        .roles
-        .iter()
-        .any(|role| role.name == snapshot.visible.current_user && (role.superuser || role.bypass_rls));
+    let role = role(snapshot, arguments, 2)?;
     Ok(match relation(snapshot, arguments.first())? {
-        Some(Relation::User(entry)) => (entry.row_security && (entry.row_security_forced || !is_bypassing)).into(),
+        Some(Relation::User(entry)) => snapshot.visible.security.row_security_active(role, &id(entry)).into(),
         _ => false.into(),
     })
 }

@@ -7,7 +7,6 @@ mod relations;
 mod routines;
 
 pub use columns::TypeFacts;
-pub use privileges::{grants_of, held_roles};
 
 use super::pg::Fill;
 
@@ -29,10 +28,13 @@ pub fn fill(view: &str) -> Option<Fill> {
         "check_constraints" => keys::check_constraints,
         "routines" => routines::routines,
         "parameters" => routines::parameters,
-        "table_privileges" | "role_table_grants" => privileges::table_privileges,
-        "column_privileges" | "role_column_grants" => privileges::column_privileges,
+        "table_privileges" => privileges::table_privileges,
+        "role_table_grants" => privileges::role_table_grants,
+        "column_privileges" => privileges::column_privileges,
+        "role_column_grants" => privileges::role_column_grants,
         "enabled_roles" => privileges::enabled_roles,
-        "applicable_roles" | "administrable_role_authorizations" => privileges::applicable_roles,
+        "applicable_roles" => privileges::applicable_roles,
+        "administrable_role_authorizations" => privileges::administrable_roles,
         _ => return None,
     })
 }

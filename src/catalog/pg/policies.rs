@@ -43,7 +43,8 @@ fn command_letter(policy: &PolicyEntry) -> char {
 
 pub fn pg_policies(snapshot: &Snapshot, rows: &mut Rows) {
     for policy in &snapshot.visible.policies {
-        let roles = if policy.roles.is_empty() { vec!["public".to_owned()] } else { policy.roles.clone() };
+        let mut roles = if policy.roles.is_empty() { vec!["public".to_owned()] } else { policy.roles.clone() };
+        roles.sort();
         rows.push([
             ("schemaname", (&policy.schema).into()),
             ("tablename", (&policy.table).into()),

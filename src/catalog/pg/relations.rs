@@ -103,7 +103,7 @@ pub fn pg_attribute(snapshot: &Snapshot, rows: &mut Rows) {
         let columns = Relation::User(index.relation).attributes();
         for (number, key) in (1..).zip(&index.keys) {
             if let Some(column) = columns.iter().find(|column| column.number == *key) {
-                let attribute = Attribute { number, default: None, not_null: false, ..column.clone() };
+                let attribute = Attribute { number, default: None, not_null: false, acl: &[], ..column.clone() };
                 push_attribute(rows, index.oid, &attribute);
             }
         }
@@ -130,6 +130,7 @@ fn push_attribute(rows: &mut Rows, relation: u32, attribute: &Attribute<'_>) {
         ("atthasdef", attribute.default.is_some().into()),
         ("attislocal", true.into()),
         ("attcollation", kind.map_or(0, |kind| kind.collation).into()),
+        ("attacl", acl(attribute.acl)),
     ]);
 }
 

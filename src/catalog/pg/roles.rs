@@ -16,10 +16,10 @@ pub fn pg_roles(snapshot: &Snapshot, rows: &mut Rows) {
             ("rolcreaterole", role.create_role.into()),
             ("rolcreatedb", role.create_db.into()),
             ("rolcanlogin", role.login.into()),
-            ("rolreplication", false.into()),
+            ("rolreplication", role.replication.into()),
             ("rolconnlimit", role.connection_limit.into()),
             ("rolpassword", PASSWORD.into()),
-            ("rolvaliduntil", valid_until(role)),
+            ("rolvaliduntil", role.valid_until_us.into()),
             ("rolbypassrls", role.bypass_rls.into()),
             ("rolconfig", settings(role)),
             ("oid", role.oid.into()),
@@ -34,10 +34,10 @@ pub fn pg_user(snapshot: &Snapshot, rows: &mut Rows) {
             ("usesysid", role.oid.into()),
             ("usecreatedb", role.create_db.into()),
             ("usesuper", role.superuser.into()),
-            ("userepl", false.into()),
+            ("userepl", role.replication.into()),
             ("usebypassrls", role.bypass_rls.into()),
             ("passwd", PASSWORD.into()),
-            ("valuntil", valid_until(role)),
+            ("valuntil", role.valid_until_us.into()),
             ("useconfig", settings(role)),
         ]);
     }
@@ -85,13 +85,4 @@ fn oid(snapshot: &Snapshot, name: &str) -> Option<u32> {
 
 fn settings(role: &RoleEntry) -> Value {
     if role.settings.is_empty() { Value::Null } else { role.settings.clone().into() }
-}
-
-/// The instant in microseconds; a text that is none is no limit.
-fn valid_until(role: &RoleEntry) -> Value {
-    let text = role.valid_until.as_deref().unwrap_or_default();
-    chrono::DateTime::parse_from_rfc3339(&text.replacen(' ', "T", 1))
-        .ok()
-        .map(|instant| instant.timestamp_micros())
-        .into()
 }

@@ -92,14 +92,6 @@ async fn a_count_of_no_rows_by_the_row_is_zero() {
 }
 
 #[tokio::test]
-async fn privileges_are_told_for_the_current_role() {
-    let sql = r"SELECT has_table_privilege('orders', 'SELECT'), has_table_privilege('orders', 'INSERT'),
-        has_table_privilege('admin', 'orders', 'INSERT'), has_schema_privilege('public', 'USAGE'),
-        has_schema_privilege('public', 'CREATE'), pg_has_role('readers', 'USAGE')";
-    assert_eq!(Shop::open().lines(sql).await, ["true|false|true|true|false|true"]);
-}
-
-#[tokio::test]
 async fn a_parameter_has_the_type_of_the_cast_around_it() {
     let shop = Shop::open();
     let types =

@@ -4,6 +4,7 @@ mod drivers;
 mod psql;
 mod sweep;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::Array;
@@ -48,6 +49,7 @@ fn table(oid: u32, name: &str, columns: Vec<Column>, primary_key: &[&str]) -> Re
         row_security: false,
         row_security_forced: false,
         acl: vec!["admin=arwd/admin".into(), "analyst=r/admin".into()],
+        column_acls: BTreeMap::new(),
         privileges: vec!["SELECT".into()],
         rows: Some(1000),
         bytes: Some(16_384),
@@ -129,9 +131,10 @@ fn role(oid: u32, name: &str, superuser: bool) -> RoleEntry {
         create_role: superuser,
         create_db: superuser,
         login: true,
+        replication: false,
         bypass_rls: superuser,
         connection_limit: -1,
-        valid_until: None,
+        valid_until_us: None,
         comment: None,
         settings: Vec::new(),
     }
@@ -195,6 +198,7 @@ pub fn shop() -> VisibleCatalog {
             context: "user".into(),
         }],
         activity: Vec::new(),
+        security: Arc::default(),
     }
 }
 

@@ -180,3 +180,73 @@ fn policies_that_read_each_other_are_an_error() {
         assert!(refusal.message.contains("recursion"), "{refusal}");
     });
 }
+
+#[test]
+fn a_role_may_log_in_until_it_ends_and_as_often_as_its_limit_says() {
+    run(async {
+        let house = House::sales().await;
+        let admin = house.wire("admin").await;
+        admin.run("CREATE USER till WITH PASSWORD 'henna-demo' CONNECTION LIMIT 2").await;
+        admin.run("CREATE USER gone PASSWORD 'henna-demo' VALID UNTIL '2001-01-01'").await;
+        admin.run("CREATE USER shut PASSWORD 'henna-demo' CONNECTION LIMIT 0").await;
+        admin.run("CREATE USER boss PASSWORD 'henna-demo' SUPERUSER CONNECTION LIMIT 0").await;
+        let wrong = house.login("till", "wrong", &[]).await.err().unwrap();
+        let mut over = house.login("gone", DEMO_PASSWORD, &[]).await.err().unwrap();
+        over.message = over.message.replace("gone", "till");
+        assert_eq!(over, wrong);
+        let (first, _second) = (house.wire("till").await, house.wire("till").await);
+        let refusal = house.login("till", DEMO_PASSWORD, &[]).await.err().unwrap();
+        assert_eq!(
+            (refusal.sqlstate.as_str(), refusal.message.as_str()),
+            ("53300", "too many connections for role \"till\"")
+        );
+        assert_eq!(house.login("shut", DEMO_PASSWORD, &[]).await.err().unwrap().sqlstate, "53300");
+        // A superuser has no limit, and a place that is left is free again.
+        assert_eq!(house.wire("boss").await.value("SELECT current_user").await, "boss");
+        drop(first);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while house.login("till", DEMO_PASSWORD, &[]).await.is_err() {
+            assert!(std::time::Instant::now() < deadline, "the place of a closed connection stays taken");
+            tokio::task::yield_now().await;
+        }
+        admin.run("ALTER USER till PASSWORD 'another'").await;
+        assert_eq!(house.login("till", DEMO_PASSWORD, &[]).await.err().unwrap().sqlstate, "28P01");
+    });
+}
+
+#[test]
+fn a_session_begins_with_the_settings_of_its_role_and_may_change_them() {
+    run(async {
+        let house = House::sales().await;
+        let admin = house.wire("admin").await;
+        admin.run("CREATE USER till WITH PASSWORD 'henna-demo'").await;
+        admin.run("ALTER ROLE till SET statement_timeout = '7s'").await;
+        admin.run("ALTER ROLE till SET search_path TO mart, public").await;
+        admin.run("ALTER ROLE till SET henna.store_id = 'S1'").await;
+        let client = house.wire("till").await;
+        assert_eq!(client.value("SHOW statement_timeout").await, "7s");
+        assert_eq!(client.value("SHOW search_path").await, "mart, public");
+        client.run("SET statement_timeout = '9s'").await;
+        assert_eq!(client.value("SHOW statement_timeout").await, "9s");
+        client.run("RESET statement_timeout").await;
+        assert_eq!(client.value("SHOW statement_timeout").await, "7s");
+        let own = house.login("till", DEMO_PASSWORD, &[("statement_timeout", "5s")]).await.unwrap();
+        assert_eq!(own.value("SHOW statement_timeout").await, "5s");
+        // An attribute of the user is not the session's to change.
+        assert_eq!(client.ask("SET henna.store_id = 'S2'").await.unwrap_err().sqlstate, "42501");
+    });
+}
+
+#[test]
+fn savepoints_are_counted() {
+    run(async {
+        let client = House::shared().await.wire("wecom").await;
+        client.run("BEGIN").await;
+        for number in 0..1_000 {
+            client.run(&format!("SAVEPOINT s{number}")).await;
+        }
+        assert_eq!(client.ask("SAVEPOINT one_more").await.unwrap_err().sqlstate, "54000");
+        client.run("ROLLBACK TO s0").await;
+        client.run("SAVEPOINT one_more; ROLLBACK").await;
+    });
+}

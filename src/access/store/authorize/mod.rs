@@ -1,6 +1,7 @@
 //! The rules of change: who may do what, and which changes a statement comes down to.
 
 mod membership;
+mod owned;
 mod policy;
 mod privilege;
 mod relation;
@@ -53,6 +54,8 @@ impl Planner<'_> {
             CreateRole { name, if_not_exists, options, user } => self.create_role(name, *if_not_exists, options, *user),
             AlterRole { role, alteration } => self.alter_role(role, alteration),
             DropRole { names, if_exists } => self.drop_roles(names, *if_exists),
+            DropOwned { roles } => self.drop_owned(roles),
+            ReassignOwned { roles, to } => self.reassign_owned(roles, to),
             CommentOnRole { role, comment } => self.comment_on_role(role, comment.as_deref()),
             GrantRole { roles, members, options } => self.grant_roles(roles, members, *options),
             RevokeRole { roles, members, what } => self.revoke_roles(roles, members, *what),

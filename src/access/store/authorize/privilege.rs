@@ -3,7 +3,7 @@
 use super::Planner;
 use crate::access::error::AccessError;
 use crate::access::model::change::Change;
-use crate::access::model::grant::{AclItem, Privilege, PrivilegeSet, Revoke, RevokeBehaviour, RevokeWhat};
+use crate::access::model::grant::{Acl, AclItem, Privilege, PrivilegeSet, Revoke, RevokeBehaviour, RevokeWhat};
 use crate::access::model::inquiry::RowSecurity;
 use crate::access::model::object::{ObjectId, RelationKind, TableId, Target};
 use crate::access::model::policy::PolicyCommand;
@@ -32,11 +32,11 @@ impl Planner<'_> {
     ) -> Result<()> {
         let grantees: Vec<RoleId> = grantees.iter().map(|spec| self.grantee(spec)).collect::<Result<_, _>>()?;
         if option == Grantable::Yes && grantees.contains(&RoleId::PUBLIC) {
-            return Err(AccessError::InvalidStatement("grant options can only be granted to roles".into()).into());
+            return Err(AccessError::InvalidGrant("grant options can only be granted to roles".into()).into());
         }
         for item in self.items(words, targets).await? {
-            let (grantor, privileges) = self.authority(&item)?;
-            for grantee in &grantees {
+            let (grantor, privileges) = self.authority(&item, "were granted")?;
+            for grantee in grantees.iter().filter(|_| !privileges.is_empty()) {
                 let grantable = if option == Grantable::Yes { privileges } else { PrivilegeSet::EMPTY };
                 let mut acl = self.state.acl(&item.target).cloned().unwrap_or_default();
                 acl.grant(AclItem { grantee: *grantee, grantor, privileges, grantable });
@@ -58,7 +58,7 @@ impl Planner<'_> {
         let grantees: Vec<RoleId> = grantees.iter().map(|spec| self.grantee(spec)).collect::<Result<_, _>>()?;
         let what = if option_only { RevokeWhat::GrantOption } else { RevokeWhat::Privilege };
         for item in self.items(words, targets).await? {
-            let (grantor, privileges) = self.authority(&item)?;
+            let (grantor, privileges) = self.authority(&item, "could be revoked")?;
             let grantor = if self.state.owns(self.actor(), &item.object) { None } else { Some(grantor) };
             for target in self.with_columns(&item.target) {
                 for grantee in &grantees {
@@ -86,8 +86,9 @@ impl Planner<'_> {
         targets
     }
 
-    /// As whom the actor grants, and which of the privileges: all for owners, else those held with grant option.
-    fn authority(&mut self, item: &Item) -> Result<(RoleId, PrivilegeSet)> {
+    /// As whom the actor grants, and which of the privileges: all for owners, else those held with grant option. Who has
+    /// none of these but some privilege on the object is warned, anybody else refused.
+    fn authority(&mut self, item: &Item, done: &str) -> Result<(RoleId, PrivilegeSet)> {
         if self.state.owns(self.actor(), &item.object) {
             let owner = self.state.owner(&item.object).unwrap_or(self.actor());
             return Ok((owner, item.privileges));
@@ -104,12 +105,28 @@ impl Planner<'_> {
             .max_by_key(|(_, privileges)| privileges.iter().count())
             .filter(|(_, privileges)| !privileges.is_empty());
         let Some((grantor, privileges)) = best else {
-            return Err(AccessError::Denied { kind: item.kind, name: item.name.clone() }.into());
+            if !self.holds_something(&item.object) {
+                return Err(AccessError::Denied { kind: item.kind, name: item.name.clone() }.into());
+            }
+            self.notice("WARNING", format!("no privileges {done} for \"{}\"", item.name));
+            return Ok((self.actor(), PrivilegeSet::EMPTY));
         };
         if privileges != item.privileges {
-            self.notice("WARNING", format!("not all privileges were granted for \"{}\"", item.name));
+            self.notice("WARNING", format!("not all privileges {done} for \"{}\"", item.name));
         }
         Ok((grantor, privileges))
+    }
+
+    fn holds_something(&self, object: &ObjectId) -> bool {
+        let roles = self.state.applicable(self.actor());
+        let held = |acl: &Acl| !acl.privileges(|role| roles.contains(&role)).is_empty();
+        match object {
+            ObjectId::Schema(name) => self.state.schema(name).is_some_and(|schema| held(&schema.acl)),
+            ObjectId::Relation(id) => {
+                let relation = self.state.relation(id);
+                relation.is_some_and(|relation| held(&relation.acl) || relation.columns.values().any(held))
+            }
+        }
     }
 
     async fn items(&self, words: &PrivilegeWords, targets: &GrantTargets) -> Result<Vec<Item>> {
@@ -226,7 +243,7 @@ fn database_item(words: &PrivilegeWords) -> Result<Option<Item>, AccessError> {
 
 fn require_fitting(privileges: PrivilegeSet, fitting: PrivilegeSet, kind: &str) -> Result<(), AccessError> {
     match privileges.without(fitting).iter().next() {
-        Some(wrong) => Err(AccessError::InvalidStatement(format!("invalid privilege type {wrong} for {kind}"))),
+        Some(wrong) => Err(AccessError::InvalidGrant(format!("invalid privilege type {wrong} for {kind}"))),
         None => Ok(()),
     }
 }

@@ -161,7 +161,10 @@ impl Planner<'_> {
         for (slot, value) in plain {
             *slot = value.unwrap_or(*slot);
         }
-        role.connection_limit = options.connection_limit.unwrap_or(role.connection_limit);
+        match options.connection_limit {
+            Some(limit) if limit < -1 => return Err(AccessError::ConnectionLimit(limit).into()),
+            limit => role.connection_limit = limit.unwrap_or(role.connection_limit),
+        }
         if let Some(text) = &options.valid_until {
             role.valid_until = valid_until(text)?;
         }
@@ -256,7 +259,7 @@ fn valid_until(text: &str) -> Result<Option<String>, AccessError> {
     if text.eq_ignore_ascii_case("infinity") {
         return Ok(None);
     }
-    let invalid = || AccessError::InvalidName { what: "timestamp", value: text.to_string() };
+    let invalid = || AccessError::InvalidMoment(text.to_string());
     parse_time(text).map(|_| Some(text.to_string())).ok_or_else(invalid)
 }
 

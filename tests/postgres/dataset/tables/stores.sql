@@ -1,0 +1,5 @@
+CREATE TABLE stores (
+  store TEXT PRIMARY KEY,
+  region TEXT NOT NULL,
+  rent INTEGER
+);

@@ -1,0 +1,5 @@
+CREATE TABLE wages (
+  clerk TEXT PRIMARY KEY,
+  wage INTEGER NOT NULL,
+  iban TEXT
+);
