@@ -6,6 +6,7 @@ pub mod memory;
 pub mod objects;
 pub mod qualify;
 pub mod scram;
+pub mod seal;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
