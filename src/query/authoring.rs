@@ -75,8 +75,16 @@ impl Session {
             let mut state = self.lock();
             for (name, value) in options {
                 match name.to_ascii_lowercase().as_str() {
-                    "role" => self.set_role(&mut state, Some(value), false)?,
-                    "session_authorization" => self.set_session_authorization(&mut state, Some(value))?,
+                    "role" => {
+                        let taken = self.set_role(&mut state, Some(value), false);
+                        self.tell_role("SET ROLE", value, &taken);
+                        taken?;
+                    }
+                    "session_authorization" => {
+                        let taken = self.set_session_authorization(&mut state, Some(value));
+                        self.tell_role("SET SESSION AUTHORIZATION", value, &taken);
+                        taken?;
+                    }
                     _ => {
                         self.refuse_pinned(name)?;
                         state.settings.start_with_option(name, value)?;

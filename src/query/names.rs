@@ -15,6 +15,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionContext;
 
 use super::activity::Present;
+use super::audit::Named;
 use super::engine::{Lake, Opening};
 use super::guard::Canceller;
 use super::role_attribute::RoleAttribute;
@@ -46,6 +47,8 @@ pub struct Names {
     engine: OnceLock<Box<dyn Fn() -> Option<SessionState> + Send + Sync>>,
     /// The version of each table that the running statement reads: the same wherever it names the table.
     pinned: Mutex<HashMap<TableName, Arc<Snapshot>>>,
+    /// The relations that the running statement names.
+    named: Mutex<Arc<Named>>,
     pub(super) about: About,
 }
 
@@ -89,6 +92,7 @@ impl Names {
             state: Arc::new(Mutex::new(state)),
             engine: OnceLock::new(),
             pinned: Mutex::default(),
+            named: Mutex::default(),
             about,
         })
     }
@@ -125,7 +129,13 @@ impl Names {
     /// Lets the next statement see what was committed since the last.
     pub(super) fn begin_statement(&self) {
         lock(&self.pinned).clear();
+        *lock(&self.named) = Arc::default();
         *lock(&self.about.visible) = None;
+    }
+
+    /// The relations that the running statement names, as far as it is planned.
+    pub(super) fn named(&self) -> Arc<Named> {
+        Arc::clone(&lock(&self.named))
     }
 
     /// The version of a table that the running statement reads.
@@ -198,8 +208,10 @@ impl Names {
         security.ensure_sound()?;
         let principal = self.principal.get();
         if !Visible::new(&security, &principal).may_see(&id) {
+            self.named().hide(&id);
             return Ok(None);
         }
+        self.named().show(&id);
         match &relation.body {
             Body::Table(contract) => self.table(id, contract).await.map(Some),
             Body::Virtual(contract) => self.system_table(id, contract).await.map(Some),
