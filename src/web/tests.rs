@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::serve;
+use crate::access::AuditKind;
 use crate::dataset::{Dataset, DatasetFile};
 use crate::ingest::{LoadRequest, Loader};
 use crate::query::{Lake, Limits};
@@ -311,4 +312,29 @@ async fn the_server_tells_its_health_and_stops_when_asked() {
     server.shutdown.cancel();
     tokio::time::timeout(Duration::from_secs(5), &mut server.done).await.unwrap().unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test]
+async fn logins_of_the_web_are_recorded_with_their_address() {
+    let server = Server::start().await;
+    server.log_in("tmall", "sesame").await;
+    for _ in 0..7 {
+        server.log_in("tmall", "wrong").await;
+    }
+    server.log_in("SECRET-NAME", "wrong").await;
+    server.lake.audit().flush().await;
+    let mut reader = server.lake.audit().reader();
+    let mut told = Vec::new();
+    while let Some(entries) = reader.next().await.unwrap() {
+        for event in entries.into_iter().filter_map(|entry| Some(entry.record?.event)) {
+            if event.kind == AuditKind::Login {
+                let user = event.user.map_or(String::new(), |user| user.name);
+                told.push(format!("{user} {} {}", event.subject.unwrap(), event.sqlstate.unwrap()));
+                assert_eq!(event.client.as_deref(), Some("127.0.0.1"));
+            }
+        }
+    }
+    // Equal ones that come together are one record, so how many there are depends on the time.
+    told.dedup();
+    assert_eq!(told, ["tmall web 00000", "tmall web 28P01", "tmall web, throttled 28P01", " web 28P01"]);
 }

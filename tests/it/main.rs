@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod attack;
+mod audit;
 mod cli;
 mod crash;
 mod custom_dataset;
