@@ -37,4 +37,4 @@ pub use store::objects::{ObjectChange, Objects, Relation};
 pub use store::scram::Verifier;
 pub use store::{AccessNotice, Applied, Fingerprint, SecurityStore};
 pub use throttle::{Attempt, Throttle};
-pub use wall::{SecureScanExec, SecuredTable, TableResolver, WallEnvironment};
+pub use wall::{ScanTotals, SecureScanExec, SecuredTable, TableResolver, WallEnvironment};

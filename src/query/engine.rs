@@ -18,8 +18,8 @@ use super::session::{Session, State};
 use super::settings::Settings;
 use super::system;
 use crate::access::{
-    AuditLog, PolicyCommand, Principal, PrincipalHandle, RoleId, RowSecurity, SecuritySnapshot, SecurityStore, TableId,
-    WallEnvironment, quoted,
+    AuditLog, PolicyCommand, Principal, PrincipalHandle, RoleId, RowSecurity, ScanTotals, SecuritySnapshot,
+    SecurityStore, TableId, WallEnvironment, quoted,
 };
 use crate::catalog::inventory::Inventory;
 use crate::dataset::{Contract, Dataset};
@@ -168,6 +168,11 @@ impl Lake {
     /// What was done in this lake, and what was refused.
     pub fn audit(&self) -> &Arc<AuditLog> {
         &self.shared.audit
+    }
+
+    /// What scans under row policies have read and left out: for the program that embeds the lake; no statement can ask.
+    pub fn secured_scans(&self) -> ScanTotals {
+        self.shared.wall.totals()
     }
 
     /// Open sessions, of all doors.

@@ -4,6 +4,7 @@
 mod attack;
 mod audit;
 mod cli;
+mod cost;
 mod crash;
 mod custom_dataset;
 mod map;

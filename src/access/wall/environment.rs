@@ -12,6 +12,7 @@ use datafusion::prelude::SessionConfig;
 
 use super::super::error::AccessError;
 use super::super::model::object::TableId;
+use super::totals::{ScanCounters, ScanTotals};
 
 /// How a policy's sub-queries find other tables.
 #[async_trait]
@@ -24,6 +25,7 @@ pub trait TableResolver: std::fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub struct WallEnvironment {
     template: SessionState,
+    counters: Arc<ScanCounters>,
 }
 
 const CATALOG: &str = "henna";
@@ -43,7 +45,16 @@ impl WallEnvironment {
             .with_aggregate_functions(functions.aggregate_functions().values().cloned().collect())
             .with_window_functions(functions.window_functions().values().cloned().collect())
             .build();
-        Self { template }
+        Self { template, counters: Arc::default() }
+    }
+
+    /// What the scans behind the wall have read and left out.
+    pub fn totals(&self) -> ScanTotals {
+        self.counters.totals()
+    }
+
+    pub(super) fn counters(&self) -> Arc<ScanCounters> {
+        Arc::clone(&self.counters)
     }
 
     /// A state in which the base table is `base`, and others are what `resolver` gives.

@@ -13,10 +13,12 @@ mod leakproof;
 mod planned_table;
 mod secure_scan;
 mod secured_table;
+mod totals;
 
 pub use environment::{TableResolver, WallEnvironment};
 pub use secure_scan::SecureScanExec;
 pub use secured_table::SecuredTable;
+pub use totals::ScanTotals;
 
 #[cfg(test)]
 mod tests;
