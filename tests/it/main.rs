@@ -3,6 +3,7 @@
 
 mod attack;
 mod audit;
+mod chapter;
 mod cli;
 mod cost;
 mod crash;
