@@ -24,7 +24,7 @@ use super::failure::reason_of;
 use super::guard::StatementGuard;
 use super::names::lock;
 use super::session::Session;
-use super::statement::{Statement, StatementKind};
+use super::statement::{Statement, StatementKind, without_literals};
 use super::utility::Utility;
 use crate::access::store::seal;
 use crate::access::{AuditEvent, AuditKind, AuditLog, AuditUser, RoleId, SecuritySnapshot, SecurityStore, TableId};
@@ -54,8 +54,15 @@ impl Lake {
 }
 
 impl Session {
-    /// Begins to watch a statement; `shown` is its text without literals.
-    pub(super) fn watch(&self, statement: &Statement, shown: &str, guard: Option<&StatementGuard>) -> Watch {
+    /// Begins to watch the running statement; `shown` is its text without literals.
+    pub(super) fn watch(&self, statement: &Statement, shown: &str, guard: &StatementGuard) -> Watch {
+        let mut watch = self.unplanned(statement, shown);
+        (watch.guard, watch.named) = (Some(guard.clone()), self.names().named());
+        watch
+    }
+
+    /// A statement of which no name was resolved yet.
+    fn unplanned(&self, statement: &Statement, shown: &str) -> Watch {
         let security = self.lake().security().snapshot();
         let what = What::of(statement, &security);
         let statement = (!shown.is_empty()).then(|| seal::hash(shown.as_bytes()));
@@ -70,8 +77,8 @@ impl Session {
             store: Arc::clone(self.lake().security()),
             role: self.principal().get().checked_role(),
             security,
-            named: self.names().named(),
-            guard: guard.cloned(),
+            named: Arc::default(),
+            guard: None,
             begun: Instant::now(),
             rows: None,
             is_quiet: what.is_quiet,
@@ -82,7 +89,7 @@ impl Session {
 
     /// Takes note of a statement that a door has refused before it came to the session.
     pub fn tell_refused(&self, statement: &Statement, error: &Error) {
-        self.watch(statement, &super::statement::without_literals(&statement.text), None).fail(error);
+        self.unplanned(statement, &without_literals(&statement.text)).fail(error);
     }
 
     /// Takes note of a text that is no statement. It may be anything, so nothing of it is kept.

@@ -131,7 +131,7 @@ impl PartitionStream for AuditRows {
         };
         let batches = futures::stream::try_unfold(reading, |mut reading| async move {
             let batch = reading.next().await?;
-            Ok(batch.map(|batch| (batch, reading)))
+            Ok::<_, DataFusionError>(batch.map(|batch| (batch, reading)))
         });
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
     }

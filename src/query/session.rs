@@ -110,7 +110,7 @@ impl Session {
         let guard = self.begin_statement();
         let prepared = guard.run(self.describe(statement, types)).await.and_then(|outcome| outcome);
         if let Err(error) = &prepared {
-            self.watch(statement, &without_literals(&statement.text), Some(&guard)).fail(error);
+            self.watch(statement, &without_literals(&statement.text), &guard).fail(error);
         }
         self.settle(prepared)
     }
@@ -120,7 +120,7 @@ impl Session {
         let guard = self.begin_statement();
         let application = self.lock().settings.show("application_name")?.to_owned();
         let shown = without_literals(&prepared.statement.text);
-        let watch = self.watch(&prepared.statement, &shown, Some(&guard));
+        let watch = self.watch(&prepared.statement, &shown, &guard);
         self.names.about.present.begin(shown, &application);
         let answer = self.answer(prepared, values, &guard).await;
         self.settle(watch.follow(answer))
