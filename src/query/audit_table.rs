@@ -72,7 +72,12 @@ impl Sight {
             return None;
         }
         let missing = event.sqlstate.as_deref() == Some(sqlstate::of(Reason::UndefinedTable));
-        let kind = if event.kind == AuditKind::Denial && missing { AuditKind::Statement } else { event.kind };
+        let kind = match event.kind {
+            // Only security statements have no hash.
+            AuditKind::Denial if missing && event.statement.is_none() => AuditKind::Security,
+            AuditKind::Denial if missing => AuditKind::Statement,
+            kind => kind,
+        };
         Some(Row { event: AuditEvent { hidden: Vec::new(), kind, ..event }, whole: None, kind: kind.word() })
     }
 }

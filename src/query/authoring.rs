@@ -131,8 +131,13 @@ impl Objects for AuthorObjects<'_> {
             Some(schema) => vec![schema.to_owned()],
             None => self.session.search_path(),
         };
-        let found = path.iter().filter_map(|schema| inventory.find(schema, name));
-        Ok(found.filter_map(|relation| self.visible(relation)).next())
+        let found: Vec<_> = path.iter().filter_map(|schema| inventory.find(schema, name)).collect();
+        let visible = found.iter().find_map(|relation| self.visible(relation));
+        if visible.is_none() {
+            let hidden = found.iter().map(|relation| TableId::new(&relation.schema, &relation.name));
+            hidden.for_each(|id| self.session.names().named().hide(&id));
+        }
+        Ok(visible)
     }
 
     async fn relations_in(&self, schema: &str) -> Result<Option<Vec<Relation>>> {

@@ -81,23 +81,29 @@ fn denials_are_told_as_such_and_look_to_their_user_as_they_did() {
             "SELECT * FROM identities",
             "SELECT * FROM nothing_at_all",
             "COPY (SELECT 1) TO '/tmp/henna-stolen'",
+            "GRANT SELECT ON identities TO PUBLIC",
+            "GRANT SELECT ON nothing_at_all TO PUBLIC",
         ] {
             client.ask(sql).await.unwrap_err();
         }
         let columns = "kind, command, tables, hidden_tables, sqlstate";
-        let of_wecom = "usename = 'wecom' AND kind IN ('denial', 'statement') AND sqlstate <> '00000'";
+        let of_wecom = "usename = 'wecom' AND kind <> 'login' AND sqlstate <> '00000'";
         let found = records(&admin, columns, of_wecom).await;
         let expected = [
             row(&["denial", "SELECT", "{public.orders}", "-", "42501"]),
             row(&["denial", "SELECT", "-", "{public.identities}", "42P01"]),
             row(&["statement", "SELECT", "-", "-", "42P01"]),
             row(&["denial", "COPY", "-", "-", "42501"]),
+            row(&["denial", "GRANT", "-", "{public.identities}", "42P01"]),
+            row(&["security", "GRANT", "-", "-", "42P01"]),
         ];
         assert_eq!(found, expected);
         // The user cannot tell the hidden table from the missing one.
-        let found = records(&client, columns, "sqlstate = '42P01'").await;
-        let same = row(&["statement", "SELECT", "-", "-", "42P01"]);
-        assert_eq!(found, [same.clone(), same]);
+        for (command, kind) in [("SELECT", "statement"), ("GRANT", "security")] {
+            let found = records(&client, columns, &format!("sqlstate = '42P01' AND command = '{command}'")).await;
+            let same = row(&[kind, command, "-", "-", "42P01"]);
+            assert_eq!(found, [same.clone(), same]);
+        }
     });
 }
 
