@@ -1,7 +1,10 @@
-//! What a user waits for, measured over the sample brand: a load, a scan, the RFM mart, a query over the wire.
+//! What a user waits for, measured over the sample brand: a load, a scan, the RFM mart, a query over the wire. And, in
+//! `policy`, what a row policy costs.
 //!
 //! HENNA_BENCH_PERMILLE sets the size; 200 is a fifth of the demo.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod policy;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -150,5 +153,5 @@ fn core(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, core);
+criterion_group!(benches, core, policy::compare);
 criterion_main!(benches);

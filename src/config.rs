@@ -31,6 +31,7 @@ pub struct Config {
     pub statement_timeout: Span,
     pub idle_timeout: Span,
     pub drain_timeout: Span,
+    pub audit_retention: Span,
     pub log: String,
     pub log_format: LogFormat,
 }
@@ -90,7 +91,8 @@ impl TryFrom<String> for Span {
             "s" => number.saturating_mul(1_000),
             "min" => number.saturating_mul(60_000),
             "h" => number.saturating_mul(3_600_000),
-            _ => return Err(format!("unknown unit '{unit}' in '{text}': use ms, s, min or h")),
+            "d" => number.saturating_mul(86_400_000),
+            _ => return Err(format!("unknown unit '{unit}' in '{text}': use ms, s, min, h or d")),
         };
         Ok(Self((millis > 0).then(|| Duration::from_millis(millis))))
     }

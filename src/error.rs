@@ -1,7 +1,9 @@
 //! The one error that crosses rooms: what happened, and what the caller can do about it.
 //!
-//! Each room has its own `thiserror` enum; at its edge that enum becomes an [`Error`] by naming a [`Reason`]. The doors
-//! (wire, web, cli) turn a [`Reason`] into an SQLSTATE, an HTTP status or an exit code, one match each.
+//! Each room has its own `thiserror` enum; at its edge that enum becomes an [`Error`] by naming a [`Reason`]. The wire and
+//! the audit log tell a [`Reason`] by its SQLSTATE, the web by an HTTP status, the cli by an exit code, one match each.
+
+pub mod sqlstate;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -78,6 +80,7 @@ pub enum Reason {
     InvalidRow,
     Privilege,
     Authentication,
+    LoginThrottled,
     Unsupported,
     PlanChanged,
     TransactionFailed,
@@ -119,7 +122,7 @@ impl Reason {
             | NotNull | Check | InvalidRow | Unsupported | TransactionFailed | TransactionActive | NoTransaction
             | CursorState | ReadOnly | ReadOnlySetting | FileInvalid | Configuration | Protocol
             | UndefinedParameter | InvalidGrant => Kind::Invalid,
-            Privilege | Authentication => Kind::Denied,
+            Privilege | Authentication | LoginThrottled => Kind::Denied,
             UndefinedTable | UndefinedColumn | UndefinedFunction | UndefinedSchema | UndefinedDatabase
             | UndefinedObject | UndefinedSavepoint | CursorUnknown | StatementUnknown | FileMissing => Kind::Missing,
             DuplicateObject | DuplicateTable | DuplicateSchema | DuplicateStatement | DuplicateCursor

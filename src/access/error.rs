@@ -78,6 +78,10 @@ pub enum AccessError {
     Contended,
     #[error("security log cannot be {action}: {cause}")]
     Storage { action: &'static str, cause: String },
+    #[error("audit log has changed too often meanwhile")]
+    AuditContended,
+    #[error("audit log cannot be {action}: {cause}")]
+    AuditStorage { action: &'static str, cause: String },
 }
 
 impl AccessError {
@@ -103,8 +107,8 @@ impl AccessError {
             OutOfMemory(_) => Reason::MemoryExhausted,
             WriteUnsupported { .. } => Reason::Unsupported,
             Damaged(_) => Reason::Corrupt,
-            Contended => Reason::Serialization,
-            ReadFailed(_) | Storage { .. } => Reason::Io,
+            Contended | AuditContended => Reason::Serialization,
+            ReadFailed(_) | Storage { .. } | AuditStorage { .. } => Reason::Io,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! 3. [`SecurityStore::login`] gives the [`Principal`] of a user that proved itself; a session shares it with its tables
 //!    through a [`PrincipalHandle`].
 //! 4. A session can name [`SecuredTable`]s only. At each scan they decide anew, and give the raw scan or a [`SecureScanExec`].
+//! 5. What was done, and what was refused, goes to the [`AuditLog`].
 
 pub mod audit;
 pub mod error;
@@ -16,7 +17,10 @@ pub mod store;
 pub mod throttle;
 pub mod wall;
 
-pub use audit::{AuditEvent, AuditOutcome, AuditSink};
+pub use audit::{
+    AuditCheck, AuditEntry, AuditEvent, AuditKind, AuditLog, AuditReader, AuditRecord, AuditStore, AuditUser, Head,
+    now_us,
+};
 pub use error::AccessError;
 pub use model::grant::{Privilege, PrivilegeSet};
 pub use model::inquiry::RowSecurity;
@@ -33,7 +37,7 @@ pub use store::naming::{NamingKind, NamingRule};
 pub use store::objects::{ObjectChange, Objects, Relation};
 pub use store::scram::Verifier;
 pub use store::{AccessNotice, Applied, Fingerprint, SecurityStore};
-pub use throttle::Throttle;
+pub use throttle::{Attempt, Throttle};
 #[cfg(test)]
 pub use wall::Breach;
-pub use wall::{Admission, SecureScanExec, SecuredTable, TableResolver, WallEnvironment, WalledView};
+pub use wall::{Admission, ScanTotals, SecureScanExec, SecuredTable, TableResolver, WallEnvironment, WalledView};

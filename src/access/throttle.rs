@@ -1,13 +1,17 @@
 //! Failed logins make the next one wait: per address and user, so that nobody else is locked out.
+//!
+//! A login counts as failed from its begin: of a thousand that are begun at once, only a few are tried.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Failures that cost nothing: a mistyped password is common.
 const FREE: u32 = 5;
 const WAIT_MAX: Duration = Duration::from_secs(60);
+/// How long another login waits while as many are being tried as may fail.
+const WAIT_FOR_OTHERS: Duration = Duration::from_secs(1);
 /// A failure this old is forgotten.
 const MEMORY: Duration = Duration::from_secs(600);
 const ENTRIES_MAX: usize = 4096;
@@ -15,41 +19,124 @@ const ENTRIES_MAX: usize = 4096;
 #[derive(Debug, Clone, Copy)]
 struct Failures {
     count: u32,
+    /// Logins that are being tried.
+    pending: u32,
     last: Instant,
 }
+
+impl Failures {
+    fn wait(&self, now: Instant) -> Option<Duration> {
+        let left = self.count.checked_sub(FREE).and_then(|beyond| {
+            let wait = Duration::from_secs(1 << beyond.min(6)).min(WAIT_MAX);
+            wait.checked_sub(now.saturating_duration_since(self.last)).filter(|left| !left.is_zero())
+        });
+        // One login at a time may be tried after the free ones.
+        let places = FREE.saturating_sub(self.count).max(1);
+        left.or((self.pending >= places).then_some(WAIT_FOR_OTHERS))
+    }
+
+    fn is_forgotten(&self, now: Instant) -> bool {
+        self.pending == 0 && now.saturating_duration_since(self.last) >= MEMORY
+    }
+}
+
+type Key = (IpAddr, String);
 
 /// Who failed to log in of late.
 #[derive(Debug, Default)]
 pub struct Throttle {
-    failures: Mutex<HashMap<(IpAddr, String), Failures>>,
+    failures: Mutex<HashMap<Key, Failures>>,
+}
+
+/// A login that is being tried. Dropping it takes it back: a client that left before its password was judged has not guessed.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    throttle: &'a Throttle,
+    key: Key,
+    is_judged: bool,
 }
 
 impl Throttle {
-    /// How long this user must still wait at this address; `None` where it may try.
-    pub fn wait(&self, address: IpAddr, user: &str, now: Instant) -> Option<Duration> {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let failures = failures.get(&(address, user.to_owned()))?;
-        let doublings = failures.count.checked_sub(FREE)?.min(6);
-        let wait = Duration::from_secs(1 << doublings).min(WAIT_MAX);
-        wait.checked_sub(now.saturating_duration_since(failures.last)).filter(|left| !left.is_zero())
-    }
-
-    pub fn failed(&self, address: IpAddr, user: &str, now: Instant) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (address, user.to_owned());
+    /// Begins a login, or tells how long this user must still wait at this address.
+    pub fn begin(&self, address: IpAddr, user: &str, now: Instant) -> Result<Attempt<'_>, Duration> {
+        let key = (place(address), user.to_owned());
+        let mut failures = self.lock();
         if failures.len() >= ENTRIES_MAX && !failures.contains_key(&key) {
-            failures.retain(|_, entry| now.saturating_duration_since(entry.last) < MEMORY);
-            if failures.len() >= ENTRIES_MAX {
-                let oldest = failures.iter().min_by_key(|(_, entry)| entry.last).map(|(key, _)| key.clone());
-                oldest.map(|key| failures.remove(&key));
+            make_room(&mut failures, now);
+        }
+        let entry = failures.entry(key.clone()).or_insert(Failures { count: 0, pending: 0, last: now });
+        if entry.is_forgotten(now) {
+            entry.count = 0;
+        }
+        match entry.wait(now) {
+            Some(wait) => Err(wait),
+            None => {
+                entry.pending += 1;
+                Ok(Attempt { throttle: self, key, is_judged: false })
             }
         }
-        let entry = failures.entry(key).or_insert(Failures { count: 0, last: now });
-        *entry = Failures { count: entry.count.saturating_add(1), last: now };
     }
 
-    pub fn succeeded(&self, address: IpAddr, user: &str) {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&(address, user.to_owned()));
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Failures>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Attempt<'_> {
+    /// The password was wrong, or the user may not log in.
+    pub fn failed(mut self, now: Instant) {
+        self.is_judged = true;
+        if let Some(entry) = self.throttle.lock().get_mut(&self.key) {
+            entry.count = entry.count.saturating_add(1);
+            entry.pending = entry.pending.saturating_sub(1);
+            entry.last = now;
+        }
+    }
+
+    /// The failures before are forgotten.
+    pub fn succeeded(mut self) {
+        self.is_judged = true;
+        let mut failures = self.throttle.lock();
+        if let Some(entry) = failures.get_mut(&self.key) {
+            entry.count = 0;
+            entry.pending = entry.pending.saturating_sub(1);
+            if entry.pending == 0 {
+                failures.remove(&self.key);
+            }
+        }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if self.is_judged {
+            return;
+        }
+        let mut failures = self.throttle.lock();
+        if let Some(entry) = failures.get_mut(&self.key) {
+            entry.pending = entry.pending.saturating_sub(1);
+            if entry.pending == 0 && entry.count == 0 {
+                failures.remove(&self.key);
+            }
+        }
+    }
+}
+
+/// What one attacker has of addresses: one of IPv4, a network of IPv6, which is given out as a whole.
+fn place(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+    }
+}
+
+/// Forgets what is old, else the oldest that nobody is trying.
+fn make_room(failures: &mut HashMap<Key, Failures>, now: Instant) {
+    failures.retain(|_, entry| !entry.is_forgotten(now));
+    if failures.len() >= ENTRIES_MAX {
+        let idle = failures.iter().filter(|(_, entry)| entry.pending == 0);
+        let oldest = idle.min_by_key(|(_, entry)| entry.last).map(|(key, _)| key.clone());
+        oldest.map(|key| failures.remove(&key));
     }
 }
 
@@ -60,34 +147,89 @@ mod tests {
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-    #[test]
-    fn the_sixth_failure_in_a_row_waits_and_waiting_ends() {
-        let (throttle, now) = (Throttle::default(), Instant::now());
-        for _ in 0..FREE - 1 {
-            throttle.failed(HERE, "hq", now);
-            assert_eq!(throttle.wait(HERE, "hq", now), None);
-        }
-        throttle.failed(HERE, "hq", now);
-        assert_eq!(throttle.wait(HERE, "hq", now), Some(Duration::from_secs(1)));
-        throttle.failed(HERE, "hq", now);
-        assert_eq!(throttle.wait(HERE, "hq", now), Some(Duration::from_secs(2)));
-        assert_eq!(throttle.wait(HERE, "hq", now + Duration::from_secs(3)), None);
+    fn fail(throttle: &Throttle, user: &str, now: Instant) {
+        throttle.begin(HERE, user, now).unwrap().failed(now);
+    }
+
+    fn wait(throttle: &Throttle, user: &str, now: Instant) -> Option<Duration> {
+        throttle.begin(HERE, user, now).err()
     }
 
     #[test]
-    fn another_user_of_the_same_address_does_not_wait() {
+    fn the_sixth_failure_in_a_row_waits_and_waiting_ends() {
         let (throttle, now) = (Throttle::default(), Instant::now());
-        (0..20).for_each(|_| throttle.failed(HERE, "hq", now));
-        assert!(throttle.wait(HERE, "hq", now).is_some());
-        assert_eq!(throttle.wait(HERE, "tmall", now), None);
-        throttle.succeeded(HERE, "hq");
-        assert_eq!(throttle.wait(HERE, "hq", now), None);
+        for _ in 0..FREE {
+            assert_eq!(wait(&throttle, "hq", now), None);
+            fail(&throttle, "hq", now);
+        }
+        assert_eq!(wait(&throttle, "hq", now), Some(Duration::from_secs(1)));
+        let later = now + Duration::from_secs(1);
+        fail(&throttle, "hq", later);
+        assert_eq!(wait(&throttle, "hq", later), Some(Duration::from_secs(2)));
+        assert_eq!(wait(&throttle, "hq", later + Duration::from_secs(2)), None);
+    }
+
+    #[test]
+    fn waiting_is_bounded_and_success_begins_anew() {
+        let (throttle, mut now) = (Throttle::default(), Instant::now());
+        for _ in 0..20 {
+            now += WAIT_MAX;
+            fail(&throttle, "hq", now);
+        }
+        assert_eq!(wait(&throttle, "hq", now), Some(WAIT_MAX));
+        now += WAIT_MAX;
+        throttle.begin(HERE, "hq", now).unwrap().succeeded();
+        for _ in 0..FREE {
+            fail(&throttle, "hq", now);
+        }
+        assert_eq!(wait(&throttle, "hq", now), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn another_user_and_another_address_do_not_wait() {
+        let (throttle, now) = (Throttle::default(), Instant::now());
+        (0..FREE).for_each(|_| fail(&throttle, "hq", now));
+        assert!(wait(&throttle, "hq", now).is_some());
+        assert_eq!(wait(&throttle, "tmall", now), None);
+        assert!(throttle.begin(IpAddr::from([127, 0, 0, 2]), "hq", now).is_ok());
+    }
+
+    #[test]
+    fn logins_begun_at_once_are_no_more_than_may_fail() {
+        let (throttle, now) = (Throttle::default(), Instant::now());
+        let begun: Vec<_> = (0..50).filter_map(|_| throttle.begin(HERE, "hq", now).ok()).collect();
+        assert_eq!(begun.len(), FREE as usize);
+        begun.into_iter().for_each(|attempt| attempt.failed(now));
+        let later = now + Duration::from_secs(1);
+        let one = throttle.begin(HERE, "hq", later).unwrap();
+        assert_eq!(wait(&throttle, "hq", later), Some(WAIT_FOR_OTHERS));
+        drop(one);
+        assert_eq!(wait(&throttle, "hq", later), None);
+    }
+
+    #[test]
+    fn a_client_that_leaves_before_its_password_is_judged_has_not_failed() {
+        let (throttle, now) = (Throttle::default(), Instant::now());
+        (0..50).for_each(|_| drop(throttle.begin(HERE, "hq", now).unwrap()));
+        assert!(throttle.lock().is_empty());
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_place() {
+        let (throttle, now) = (Throttle::default(), Instant::now());
+        let address = |end: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, end]);
+        for end in 0..FREE as u16 {
+            throttle.begin(address(end), "hq", now).unwrap().failed(now);
+        }
+        assert!(throttle.begin(address(99), "hq", now).is_err());
+        let mapped = IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0x7f00, 1]);
+        assert_eq!(place(mapped), HERE);
     }
 
     #[test]
     fn the_memory_of_failures_is_bounded() {
         let (throttle, now) = (Throttle::default(), Instant::now());
-        (0..ENTRIES_MAX + 10).for_each(|number| throttle.failed(HERE, &number.to_string(), now));
-        assert_eq!(throttle.failures.lock().unwrap().len(), ENTRIES_MAX);
+        (0..ENTRIES_MAX + 10).for_each(|number| fail(&throttle, &number.to_string(), now));
+        assert_eq!(throttle.lock().len(), ENTRIES_MAX);
     }
 }

@@ -60,7 +60,7 @@ enum Verb {
     Demo(demo::DemoArgs),
     /// Run SQL in this process, without a server
     Sql(sql::SqlArgs),
-    /// Verify commit logs, files, checksums, row counts and the security log
+    /// Verify commit logs, files, checksums, row counts, the security log and the audit log
     Check,
     /// Show the SQL functions
     Functions(functions::FunctionsArgs),
@@ -153,6 +153,7 @@ fn limits(config: &Config) -> Limits {
         memory_bytes: config.memory_max.0.and_then(|bytes| usize::try_from(bytes).ok()),
         spill_bytes: config.spill_max.0,
         threads: config.threads,
+        audit_retention: config.audit_retention.0,
     }
 }
 

@@ -91,6 +91,7 @@ impl Doors {
         };
         let drain_max = settings.drain_max;
         let shutdown = CancellationToken::new();
+        let audit = Arc::clone(lake.audit());
         let web = self.web_listener.map(|listener| web::serve(listener, lake.clone(), drain_max, shutdown.clone()));
         let backend = Arc::new(LakeBackend::new(lake, config.statement_timeout.0));
         let wire = wire::serve(self.listener, backend, settings, shutdown.clone());
@@ -104,6 +105,8 @@ impl Doors {
                 serving.await;
             }
         }
+        // Connections that were cut off may still hold the lake: its end is not waited for.
+        audit.flush().await;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -196,5 +199,9 @@ impl LakeBackend {
             }
             _ => Ok(()),
         }
+    }
+
+    fn tell_login(&self, user: &str, peer: SocketAddr, outcome: Result<(), Reason>) {
+        self.lake.tell_login("wire", user, peer.ip(), outcome);
     }
 }

@@ -64,11 +64,14 @@ impl DurableStore {
         Ok(Self { files: LocalFileSystem::new_with_prefix(folder)?, folder: folder.to_path_buf(), disk })
     }
 
-    /// Makes the folders above `path`, each synced into its parent.
+    /// Makes the folders above `path`, each synced into its parent. A lake that was taken away is not made again.
     fn make_folders(&self, path: &FsPath) -> io::Result<()> {
         let Some(parent) = path.parent() else { return Ok(()) };
         if parent.is_dir() {
             return Ok(());
+        }
+        if parent == self.folder {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the folder of the lake is gone"));
         }
         self.make_folders(parent)?;
         match fs::create_dir(parent) {
@@ -313,6 +316,15 @@ pub(super) mod tests {
         let (store, disk) = store(folder.path());
         store.put(&Path::from("x/y/a"), "1".into()).await.unwrap();
         assert_eq!(*disk.steps.lock().unwrap(), ["sync folder", "sync folder", "sync file", "rename", "sync folder"]);
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_was_taken_away_is_not_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = store(folder.path());
+        std::fs::remove_dir(folder.path()).unwrap();
+        assert!(store.put(&Path::from("x/y/a"), "1".into()).await.is_err());
+        assert!(!folder.path().exists());
     }
 
     #[tokio::test]

@@ -88,8 +88,16 @@ impl Session {
             let mut state = self.lock();
             for (name, value) in options {
                 match name.to_ascii_lowercase().as_str() {
-                    "role" => self.set_role(&mut state, Some(value), false)?,
-                    "session_authorization" => self.set_session_authorization(&mut state, Some(value), false)?,
+                    "role" => {
+                        let taken = self.set_role(&mut state, Some(value), false);
+                        self.tell_role("SET ROLE", value, &taken);
+                        taken?;
+                    }
+                    "session_authorization" => {
+                        let taken = self.set_session_authorization(&mut state, Some(value), false);
+                        self.tell_role("SET SESSION AUTHORIZATION", value, &taken);
+                        taken?;
+                    }
                     _ => {
                         self.refuse_pinned(name)?;
                         state.settings.start_with_option(name, value)?;
@@ -166,8 +174,13 @@ impl Objects for AuthorObjects<'_> {
             Some(schema) => vec![schema.to_owned()],
             None => self.session.search_path(),
         };
-        let found = path.iter().filter_map(|schema| inventory.find(schema, name));
-        Ok(found.filter_map(|relation| self.visible(relation)).next())
+        let found: Vec<_> = path.iter().filter_map(|schema| inventory.find(schema, name)).collect();
+        let visible = found.iter().find_map(|relation| self.visible(relation));
+        if visible.is_none() {
+            let hidden = found.iter().map(|relation| TableId::new(&relation.schema, &relation.name));
+            hidden.for_each(|id| self.session.names().named().hide(&id));
+        }
+        Ok(visible)
     }
 
     async fn relations_in(&self, schema: &str) -> Result<Option<Vec<Relation>>> {

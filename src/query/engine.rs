@@ -14,12 +14,13 @@ use super::authoring::start_as_role;
 use super::failure::failure;
 use super::names::{Names, lock};
 use super::pool::Pool;
+use super::security_log::LakeLog;
 use super::session::{Session, State};
 use super::settings::Settings;
 use super::system;
 use crate::access::{
-    PolicyCommand, Principal, PrincipalHandle, RoleId, RowSecurity, SecuritySnapshot, SecurityStore, TableId,
-    WallEnvironment, quoted,
+    AuditLog, PolicyCommand, Principal, PrincipalHandle, RoleId, RowSecurity, ScanTotals, SecuritySnapshot,
+    SecurityStore, TableId, WallEnvironment, quoted,
 };
 use crate::catalog::inventory::Inventory;
 use crate::dataset::{Contract, Dataset, SqlType};
@@ -38,7 +39,7 @@ const METADATA_CACHE_BYTES: usize = 512 << 20;
 /// The column that names a row's person, in every table that has one.
 const PERSON: &str = "one_id";
 
-/// How an open lake uses the machine.
+/// How an open lake uses the machine, and how long it keeps its audit log.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Limits {
     /// Memory that queries share; `None` is half of the machine's.
@@ -47,6 +48,8 @@ pub struct Limits {
     pub spill_bytes: Option<u64>,
     /// Query threads; 0 is one per core.
     pub threads: usize,
+    /// Age at which whole segments of the audit log are taken away; `None` is never.
+    pub audit_retention: Option<std::time::Duration>,
 }
 
 /// An open lake. Clones share it.
@@ -59,6 +62,7 @@ struct Shared {
     store: Store,
     dataset: Arc<Dataset>,
     security: Arc<SecurityStore>,
+    audit: Arc<AuditLog>,
     /// What the dataset and the house brought.
     founded: Inventory,
     /// With what users made, at the change that last concerned it.
@@ -102,9 +106,11 @@ impl Lake {
         limits: Limits,
     ) -> Result<Self> {
         let (security, dataset) = (Arc::new(security), Arc::new(dataset));
+        let audit_files = Arc::new(LakeLog::new(store.clone()));
+        let audit = Arc::new(AuditLog::start(audit_files, limits.audit_retention)?);
         let pool = Pool::new(limits.threads)?;
         let base = base_state(&store, limits)?;
-        let founded = Inventory::of(&dataset, crate::ingest::system::contracts()?, system::contracts());
+        let founded = Inventory::of(&dataset, crate::ingest::system::contracts()?, system::contracts()?);
         let activity = Arc::default();
         let started_us = chrono::Utc::now().timestamp_micros();
         let wall = Arc::new(WallEnvironment::new(&base));
@@ -112,6 +118,7 @@ impl Lake {
             store,
             dataset,
             security,
+            audit,
             founded,
             inventory: Mutex::default(),
             activity,
@@ -164,6 +171,16 @@ impl Lake {
 
     pub fn security(&self) -> &Arc<SecurityStore> {
         &self.shared.security
+    }
+
+    /// What was done in this lake, and what was refused.
+    pub fn audit(&self) -> &Arc<AuditLog> {
+        &self.shared.audit
+    }
+
+    /// What scans under row policies have read and left out: for the program that embeds the lake; no statement can ask.
+    pub fn secured_scans(&self) -> ScanTotals {
+        self.shared.wall.totals()
     }
 
     /// Open sessions, of all doors.

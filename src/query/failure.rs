@@ -24,6 +24,11 @@ pub fn failure(error: DataFusionError) -> Error {
     }
 }
 
+/// What happened, of an error that goes on to someone else.
+pub fn reason_of(error: &DataFusionError) -> Reason {
+    of_shared(error).reason()
+}
+
 /// The same for an error that others hold too; one of ours inside is told again with the same reason and text.
 fn of_shared(error: &DataFusionError) -> Error {
     match error {

@@ -23,8 +23,7 @@ const DATASET: &str = "dataset/";
 const FORMAT: u32 = 1;
 
 /// What every role may read of the house: these tables show each reader what concerns them.
-const HOUSE_GRANTS: &str =
-    "GRANT SELECT ON henna.tables, henna.functions, henna.sources, henna.settings, henna.activity TO PUBLIC";
+const HOUSE_GRANTS: &str = "GRANT SELECT ON henna.tables, henna.functions, henna.sources, henna.settings, henna.activity, henna.audit_log TO PUBLIC";
 
 /// The first user.
 pub const ADMIN: &str = "admin";
@@ -43,7 +42,7 @@ impl Lake {
         for file in &dataset.files {
             store.put(&format!("{DATASET}{}", file.path), Bytes::from(file.bytes.clone())).await?;
         }
-        let inventory = Inventory::of(dataset, ingest::system::contracts()?, system::contracts());
+        let inventory = Inventory::of(dataset, ingest::system::contracts()?, system::contracts()?);
         for relation in inventory.relations() {
             if let Body::Table(contract) = &relation.body {
                 let name = TableName::new(&relation.schema, &relation.name);

@@ -28,6 +28,14 @@ impl StatementGuard {
         }
     }
 
+    /// Why the statement must end, where it must.
+    pub(super) fn stopped(&self) -> Option<Reason> {
+        if self.token.is_cancelled() {
+            return Some(Reason::Cancelled);
+        }
+        self.deadline.filter(|deadline| Instant::now() >= *deadline).map(|_| Reason::TimedOut)
+    }
+
     /// The same token and deadline as a plain future: it ends, with the reason, when the statement must end.
     pub async fn ended(&self) -> Error {
         match self.run(std::future::pending::<()>()).await {

@@ -2,11 +2,13 @@
 //!
 //! [`Lake`] is what all sessions share; a [`Session`] is one principal's conversation with it. A statement is parsed
 //! (`statement`), judged (`judge`, `utility`), its names resolved as the caller (`names`), planned, run on the query threads
-//! (`pool`) under one guard (`guard`), and told as PostgreSQL tells it (`answer`, `failure`).
+//! (`pool`) under one guard (`guard`), and told as PostgreSQL tells it (`answer`, `failure`). How it ended goes to the audit log (`audit`).
 
 mod activity;
 mod answer;
 mod as_of;
+mod audit;
+mod audit_table;
 mod authoring;
 mod columns;
 mod cursor;

@@ -15,6 +15,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionContext;
 
 use super::activity::Present;
+use super::audit::Named;
 use super::engine::{Lake, Opening};
 use super::guard::Canceller;
 use super::role_attribute::RoleAttribute;
@@ -49,6 +50,8 @@ pub struct Names {
     pinned: Mutex<HashMap<TableName, Arc<Snapshot>>>,
     /// Whether a view whose inside is hidden asks for `as_of()` in the running statement.
     as_of_asked: AtomicBool,
+    /// The relations that the running statement names.
+    named: Mutex<Arc<Named>>,
     pub(super) about: About,
 }
 
@@ -93,6 +96,7 @@ impl Names {
             engine: OnceLock::new(),
             pinned: Mutex::default(),
             as_of_asked: AtomicBool::new(false),
+            named: Mutex::default(),
             about,
         })
     }
@@ -144,6 +148,7 @@ impl Names {
     pub(super) fn begin_statement(&self) {
         lock(&self.pinned).clear();
         self.as_of_asked.store(false, Ordering::Relaxed);
+        *lock(&self.named) = Arc::default();
         *lock(&self.about.visible) = None;
     }
 
@@ -153,6 +158,11 @@ impl Names {
 
     pub(super) fn is_as_of_asked(&self) -> bool {
         self.as_of_asked.load(Ordering::Relaxed)
+    }
+
+    /// The relations that the running statement names, as far as it is planned.
+    pub(super) fn named(&self) -> Arc<Named> {
+        Arc::clone(&lock(&self.named))
     }
 
     /// The version of a table that the running statement reads.
@@ -271,8 +281,16 @@ impl Names {
         let Some(relation) = inventory.find(schema, name) else { return Ok(None) };
         let id = relation.id();
         let principal = at.principal.get();
+        // What a view reads as its owner is not told to who reads the view, in the audit log either.
+        let is_own = principal == self.principal.get();
         if !Visible::new(&security, &principal).may_see(&id) {
+            if is_own {
+                self.named().hide(&id);
+            }
             return Ok(None);
+        }
+        if is_own {
+            self.named().show(&id);
         }
         match &relation.body {
             Body::Table(contract) => self.table(at, relation, contract).await.map(Some),

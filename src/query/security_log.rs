@@ -1,11 +1,11 @@
-//! The security log, kept among the blobs of a lake.
+//! The security log and the audit log, kept among the blobs of a lake.
 
 use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::access::{LogStore, LogStoreError, PutOutcome};
+use crate::access::{AuditStore, LogStore, LogStoreError, PutOutcome};
 use crate::error::Error;
 use crate::lake::Store;
 
@@ -38,6 +38,17 @@ impl LogStore for LakeLog {
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, LogStoreError> {
         self.store.list(prefix).await.map_err(told)
+    }
+}
+
+#[async_trait]
+impl AuditStore for LakeLog {
+    async fn put(&self, path: &str, content: Bytes) -> Result<(), LogStoreError> {
+        self.store.put(path, content).await.map_err(told)
+    }
+
+    async fn remove(&self, path: &str) -> Result<(), LogStoreError> {
+        self.store.delete(path).await.map_err(told)
     }
 }
 

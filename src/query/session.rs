@@ -120,8 +120,9 @@ impl Session {
     /// Splits a text into its statements. An empty text gives none.
     pub fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
         let parsed = statement::parse(sql);
-        if parsed.is_err() {
+        if let Err(error) = &parsed {
             self.fail_transaction();
+            self.tell_unparsed(error);
         }
         parsed
     }
@@ -131,6 +132,9 @@ impl Session {
     pub async fn prepare(&self, statement: &Statement, types: &[Option<DataType>]) -> Result<Prepared> {
         let guard = self.begin_statement();
         let prepared = guard.run(self.describe(statement, types)).await.and_then(|outcome| outcome);
+        if let Err(error) = &prepared {
+            self.watch(statement, &without_literals(&statement.text), &guard).fail(error);
+        }
         self.settle(prepared)
     }
 
@@ -138,9 +142,11 @@ impl Session {
     pub async fn run(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Answer> {
         let guard = self.begin_statement();
         let application = self.lock().settings.show("application_name")?.to_owned();
-        self.names.about.present.begin(without_literals(&prepared.statement.text), &application);
+        let shown = without_literals(&prepared.statement.text);
+        let watch = self.watch(&prepared.statement, &shown, &guard);
+        self.names.about.present.begin(shown, &application);
         let answer = self.answer(prepared, values, &guard).await;
-        self.settle(answer)
+        self.settle(watch.follow(answer))
     }
 
     /// Runs one statement and streams its rows; a statement without rows gives an empty stream.
@@ -215,6 +221,10 @@ impl Session {
 
     pub(super) fn lake(&self) -> &Lake {
         &self.lake
+    }
+
+    pub(super) fn names(&self) -> &Arc<Names> {
+        &self.names
     }
 
     pub(super) fn principal(&self) -> &PrincipalHandle {
@@ -406,6 +416,7 @@ impl Session {
         let context = self.context.clone();
         let planning = async move { context.state().statement_to_plan(parsed).await.map_err(failure) };
         let plan = self.lake.pool().run(planning).await?;
+        self.names.named().close();
         judge(&plan)?;
         require_columns(&plan)?;
         Ok(match analyze {

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::{MemTable, TableProvider};
 
+use super::audit_table;
 use super::failure::failure;
 use super::names::{Names, lock};
 use crate::access::{Principal, TableId, Visible};
@@ -89,8 +92,11 @@ const TABLES: &[TableText] = &[
 ];
 
 /// The contracts of these tables.
-pub fn contracts() -> Vec<Contract> {
-    TABLES.iter().map(|(name, comment, columns)| contract(name, comment, columns)).collect()
+pub fn contracts() -> Result<Vec<Contract>> {
+    let mut contracts: Vec<_> =
+        TABLES.iter().map(|(name, comment, columns)| contract(name, comment, columns)).collect();
+    contracts.push(audit_table::contract()?);
+    Ok(contracts)
 }
 
 fn contract(name: &str, comment: &str, columns: &[ColumnText]) -> Contract {
@@ -113,6 +119,9 @@ fn contract(name: &str, comment: &str, columns: &[ColumnText]) -> Contract {
 pub(super) async fn table(names: &Arc<Names>, contract: &Contract) -> Result<Arc<dyn TableProvider>> {
     let zone = names.time_zone();
     let schema = contract.schema(&zone);
+    if contract.name == audit_table::NAME {
+        return audit_table::table(names, schema);
+    }
     let columns = match contract.name.as_str() {
         "tables" => tables(names).await?,
         "functions" => functions(),
@@ -121,15 +130,15 @@ pub(super) async fn table(names: &Arc<Names>, contract: &Contract) -> Result<Arc
         "activity" => activity(names, &zone),
         other => return Err(Error::new(Reason::Internal, format!("no one fills henna.{other}"))),
     };
-    let fitted: Result<Vec<ArrayRef>, _> = columns
-        .iter()
-        .zip(schema.fields())
-        .map(|(column, field)| arrow::compute::cast(column, field.data_type()))
-        .collect();
-    let columns = fitted.map_err(|error| Error::of(Reason::Internal, error))?;
-    let batch =
-        RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|error| Error::of(Reason::Internal, error))?;
+    let batch = fitted(&schema, &columns).map_err(|error| Error::of(Reason::Internal, error))?;
     Ok(Arc::new(MemTable::try_new(schema, vec![vec![batch]]).map_err(failure)?))
+}
+
+/// The columns in the types of `schema`.
+pub(super) fn fitted(schema: &SchemaRef, columns: &[ArrayRef]) -> Result<RecordBatch, ArrowError> {
+    let fitted = columns.iter().zip(schema.fields());
+    let fitted = fitted.map(|(column, field)| arrow::compute::cast(column, field.data_type()));
+    RecordBatch::try_new(Arc::clone(schema), fitted.collect::<Result<_, _>>()?)
 }
 
 fn texts(values: impl IntoIterator<Item = Option<String>>) -> ArrayRef {

@@ -44,6 +44,9 @@ pub async fn metrics(State(house): State<Arc<House>>) -> Response {
             .by_class()
             .try_for_each(|(class, count)| writeln!(out, "henna_web_answers_total{{class=\"{class}\"}} {count}"))
     });
+    gauge(&mut text, "henna_audit_unrecorded", "Events lost to the audit log and not told by it yet.", |out| {
+        writeln!(out, "henna_audit_unrecorded {}", house.lake.audit().lost())
+    });
     let started = house.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     gauge(&mut text, "process_start_time_seconds", "When the server started.", |out| {
         writeln!(out, "process_start_time_seconds {}", started.as_secs())

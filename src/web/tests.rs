@@ -1,6 +1,6 @@
 //! Requests over a loopback socket: the whole door, with a small lake of two teams behind it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::serve;
+use crate::access::AuditKind;
 use crate::dataset::{Dataset, DatasetFile};
 use crate::ingest::{LoadRequest, Loader};
 use crate::query::{Lake, Limits};
@@ -311,4 +312,28 @@ async fn the_server_tells_its_health_and_stops_when_asked() {
     server.shutdown.cancel();
     tokio::time::timeout(Duration::from_secs(5), &mut server.done).await.unwrap().unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test]
+async fn logins_of_the_web_are_recorded_with_their_address() {
+    let server = Server::start().await;
+    server.log_in("tmall", "sesame").await;
+    for _ in 0..7 {
+        server.log_in("tmall", "wrong").await;
+    }
+    server.log_in("SECRET-NAME", "wrong").await;
+    server.lake.audit().flush().await;
+    let mut reader = server.lake.audit().reader();
+    let mut told = BTreeSet::new();
+    while let Some(entries) = reader.next().await.unwrap() {
+        for event in entries.into_iter().filter_map(|entry| Some(entry.record?.event)) {
+            if event.kind == AuditKind::Login {
+                let user = event.user.map_or(String::new(), |user| user.name);
+                told.insert(format!("{user} {} {}", event.subject.unwrap(), event.sqlstate.unwrap()));
+                assert_eq!(event.client.as_deref(), Some("127.0.0.1"));
+            }
+        }
+    }
+    let expected = ["tmall web 00000", "tmall web 28P01", "tmall web, throttled 28P01", " web 28P01"];
+    assert_eq!(told, expected.map(str::to_owned).into());
 }

@@ -29,9 +29,9 @@ use async_trait::async_trait;
 pub use self::listener::{Settings, serve};
 pub use self::login::scram::ScramVerifier;
 pub use self::login::tls;
-pub use self::protocol::sqlstate::of as sqlstate;
 pub use self::text::text_rows;
-use crate::error::Result;
+pub use crate::error::sqlstate::of as sqlstate;
+use crate::error::{Reason, Result};
 use crate::query::Session;
 
 /// What the door needs of the house behind it.
@@ -43,6 +43,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Opens the session of a user whose password was right.
     async fn open(&self, user: &str, startup: Startup) -> Result<Session>;
+
+    /// Takes note of a login that came to its end; it must not wait. Clients that left before that are not told of.
+    fn tell_login(&self, user: &str, peer: SocketAddr, outcome: Result<(), Reason>);
 }
 
 /// What a client says of the session it wants.

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Backend, ScramVerifier, Settings, Startup, serve, tls};
 use crate::config::TlsPolicy;
-use crate::error::Result;
+use crate::error::{Reason, Result};
 use crate::query::Session;
 
 /// Slow enough to be cancelled, and without an end that a test would wait for.
@@ -35,6 +35,8 @@ impl Backend for House {
     async fn open(&self, _: &str, _: Startup) -> Result<Session> {
         Session::detached().await
     }
+
+    fn tell_login(&self, _: &str, _: SocketAddr, _: Result<(), Reason>) {}
 }
 
 /// A server on a free port, for as long as the value lives.

@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod attack;
+mod audit;
 mod authored;
+mod chapter;
 mod cli;
+mod cost;
 mod crash;
 mod custom_dataset;
 mod map;

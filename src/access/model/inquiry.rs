@@ -111,6 +111,12 @@ impl SecuritySnapshot {
         !matches!(self.row_security(role, id, PolicyCommand::Select), RowSecurity::Bypassed)
     }
 
+    /// Whether row policies or masks bind `role` on a table.
+    pub fn is_bound(&self, role: RoleId, id: &TableId) -> bool {
+        let masked = self.relation(id).is_some_and(|relation| !relation.masks.is_empty());
+        self.row_security_active(role, id) || (masked && !self.unmasked(role, id))
+    }
+
     /// Which policies bind `role` when it does `command` on a table.
     pub fn row_security(&self, role: RoleId, id: &TableId, command: PolicyCommand) -> RowSecurity<'_> {
         let relation = self.relation(id);

@@ -8,6 +8,7 @@ pub mod names;
 mod policy;
 mod relation;
 mod role;
+mod subject;
 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};

@@ -242,3 +242,22 @@ fn odd_input_is_an_error_and_no_panic() {
         assert!(matches!(try_one(sql), Some(Err(_))), "{sql}");
     }
 }
+
+#[test]
+fn a_subject_names_objects_and_roles_and_nothing_else() {
+    for (sql, expected) in [
+        ("CREATE USER \"Anna\" PASSWORD 'secret'", "\"Anna\""),
+        ("ALTER USER bob PASSWORD 'secret'", "bob"),
+        ("GRANT SELECT (a), UPDATE ON t, s.u TO bob, PUBLIC", "t, s.u TO bob, PUBLIC"),
+        ("REVOKE ALL ON ALL TABLES IN SCHEMA s FROM bob", "ALL TABLES IN SCHEMA s FROM bob"),
+        ("GRANT team TO bob", "team TO bob"),
+        ("CREATE POLICY p ON t USING (a = 'secret')", "p ON t"),
+        ("ALTER TABLE t ENABLE ROW LEVEL SECURITY", "t"),
+        ("SECURITY LABEL FOR henna ON COLUMN s.t.a IS 'secret'", "s.t.a"),
+        ("COMMENT ON ROLE bob IS 'secret'", "bob"),
+    ] {
+        assert_eq!(one(sql).subject(), expected);
+    }
+    let many: Vec<String> = (0..1000).map(|number| format!("role_{number}")).collect();
+    assert!(one(&format!("DROP ROLE {}", many.join(", "))).subject().len() < 1100);
+}

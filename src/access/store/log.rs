@@ -6,11 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::super::error::AccessError;
 use super::super::model::change::Change;
 use super::super::model::snapshot::SecuritySnapshot;
+use super::seal;
 
 /// Where the log lies. Whole files only; a file that is there is never written again.
 #[async_trait]
@@ -59,26 +59,10 @@ pub struct Record {
     pub changes: Vec<Change>,
 }
 
-const HEAD: &str = "{\"crc32c\":\"";
-const MIDDLE: &str = "\",\"record\":";
-const TAIL: &str = "}\n";
-
 impl Record {
     /// The bytes of its file.
     pub fn seal(&self) -> Result<Bytes, AccessError> {
-        let body = serde_json::to_string(self).map_err(|error| storage("written", error))?;
-        Ok(format!("{HEAD}{:08x}{MIDDLE}{body}{TAIL}", crc32c::crc32c(body.as_bytes())).into())
-    }
-
-    /// None where the bytes are not exactly what `seal` wrote, or of a later program.
-    fn open(content: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(content).ok()?;
-        let (checksum, rest) = text.strip_prefix(HEAD)?.split_at_checked(8)?;
-        let body = rest.strip_prefix(MIDDLE)?.strip_suffix(TAIL)?;
-        if format!("{:08x}", crc32c::crc32c(body.as_bytes())) != checksum {
-            return None;
-        }
-        serde_json::from_str(body).ok()
+        seal::seal(self).map(Bytes::from).map_err(|error| storage("written", error))
     }
 }
 
@@ -93,7 +77,7 @@ impl Replayed {
     /// Takes one more record. One that is not whole, or not the next of this chain, locks the snapshot.
     fn advanced(self, content: &[u8]) -> Self {
         let number = self.snapshot.epoch() + 1;
-        match Record::open(content).filter(|record| record.number == number && record.previous == self.head) {
+        match seal::open::<Record>(content).filter(|record| record.number == number && record.previous == self.head) {
             Some(record) => self.extended(&record, content),
             None => self.locked(number),
         }
@@ -102,7 +86,7 @@ impl Replayed {
     /// Takes a record that is known to be the next, and its sealed bytes.
     pub fn extended(self, record: &Record, content: &[u8]) -> Self {
         let snapshot = Arc::unwrap_or_clone(self.snapshot).advanced(&record.changes);
-        Self { snapshot: Arc::new(snapshot), head: hash(content) }
+        Self { snapshot: Arc::new(snapshot), head: seal::hash(content) }
     }
 
     fn locked(self, record: u64) -> Self {
@@ -127,10 +111,6 @@ pub async fn replay(store: &dyn LogStore, from: Replayed) -> Result<Replayed, Ac
 
 fn number_of(path: &str) -> Option<u64> {
     path.rsplit('/').next()?.strip_suffix(".json")?.parse().ok()
-}
-
-pub fn hash(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub fn storage(action: &'static str, cause: impl fmt::Display) -> AccessError {

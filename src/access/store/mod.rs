@@ -7,9 +7,9 @@ pub mod naming;
 pub mod objects;
 pub mod qualify;
 pub mod scram;
+pub mod seal;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +19,7 @@ use self::authorize::Planned;
 use self::log::{LogStore, PutOutcome, Record, Replayed};
 use self::objects::{ObjectChange, Objects};
 use self::scram::Verifier;
-use super::audit::{AuditEvent, AuditOutcome, AuditSink, TracingAudit};
+use super::audit::now_us;
 use super::error::AccessError;
 use super::model::change::Change;
 use super::model::role::{Role, RoleId};
@@ -60,18 +60,13 @@ pub struct Fingerprint {
 pub struct SecurityStore {
     log: Arc<dyn LogStore>,
     state: watch::Sender<Replayed>,
-    audit: Arc<dyn AuditSink>,
 }
 
 impl SecurityStore {
     /// Replays the log. A log that is damaged opens too, with every table locked.
     pub async fn open(log: Arc<dyn LogStore>) -> Result<Self> {
-        Self::open_with(log, Arc::new(TracingAudit)).await
-    }
-
-    pub async fn open_with(log: Arc<dyn LogStore>, audit: Arc<dyn AuditSink>) -> Result<Self> {
         let replayed = log::replay(log.as_ref(), Replayed::default()).await?;
-        Ok(Self { log, state: watch::Sender::new(replayed), audit })
+        Ok(Self { log, state: watch::Sender::new(replayed) })
     }
 
     /// The first record of a new lake: its superuser, and schema `public` for everyone.
@@ -133,9 +128,7 @@ impl SecurityStore {
     pub fn login(&self, user: &str) -> Result<Principal> {
         let snapshot = self.snapshot();
         let role = snapshot.role_named(user).filter(|role| role.login && !role.expired(chrono::Utc::now()));
-        let outcome = role.map(|role| Principal::of(role.id)).ok_or(AccessError::LoginDenied(user.to_string()));
-        self.tell(user, "login", &snapshot, outcome.as_ref().err());
-        Ok(outcome?)
+        Ok(role.map(|role| Principal::of(role.id)).ok_or(AccessError::LoginDenied(user.to_string()))?)
     }
 
     /// The principal of a role, without proof: for the program that embeds the lake and for its own upkeep.
@@ -162,9 +155,8 @@ impl SecurityStore {
     ) -> Result<Applied> {
         let tag = statement.tag();
         let by = principal.current_user_name(&self.snapshot());
-        let outcome = self.try_apply(principal, &by, &statement, objects).await;
-        self.tell(&by, tag, &self.snapshot(), outcome.as_ref().err());
-        outcome.map(|notices| Applied { tag, notices })
+        let notices = self.try_apply(principal, &by, &statement, objects).await?;
+        Ok(Applied { tag, notices })
     }
 
     /// Lets grants, policies and masks follow what the catalog did on behalf of the principal, whose right it has checked.
@@ -267,17 +259,6 @@ impl SecurityStore {
             newer
         });
     }
-
-    fn tell<E: std::fmt::Display>(&self, by: &str, action: &str, snapshot: &SecuritySnapshot, refusal: Option<&E>) {
-        let outcome = refusal.map_or(AuditOutcome::Done, |error| AuditOutcome::Refused(error.to_string()));
-        let (by, action) = (by.to_string(), action.to_string());
-        self.audit.record(&AuditEvent { by, action, outcome, epoch: snapshot.epoch() });
-    }
-}
-
-fn now_us() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

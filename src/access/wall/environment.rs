@@ -13,6 +13,7 @@ use datafusion::prelude::SessionConfig;
 
 use super::super::error::AccessError;
 use super::super::model::object::TableId;
+use super::totals::{ScanCounters, ScanTotals};
 
 /// How a policy's sub-queries find other tables.
 #[async_trait]
@@ -25,6 +26,7 @@ pub trait TableResolver: std::fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub struct WallEnvironment {
     template: SessionState,
+    counters: Arc<ScanCounters>,
     /// Those of the sessions: they make joins of sub-queries that stand in the place of a value.
     analyzer_rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>>,
     #[cfg(test)]
@@ -50,10 +52,20 @@ impl WallEnvironment {
             .build();
         Self {
             template,
+            counters: Arc::default(),
             analyzer_rules: functions.analyzer().rules.clone(),
             #[cfg(test)]
             breached: super::breach::Breached::default(),
         }
+    }
+
+    /// What the scans behind the wall have read and left out.
+    pub fn totals(&self) -> ScanTotals {
+        self.counters.totals()
+    }
+
+    pub(super) fn counters(&self) -> Arc<ScanCounters> {
+        Arc::clone(&self.counters)
     }
 
     /// A state in which the base table is `base`, and others are what `resolver` gives.

@@ -16,6 +16,7 @@ mod leakproof;
 mod planned_table;
 mod secure_scan;
 mod secured_table;
+mod totals;
 mod walled_view;
 
 pub use admission::Admission;
@@ -24,6 +25,7 @@ pub use breach::Breach;
 pub use environment::{TableResolver, WallEnvironment};
 pub use secure_scan::SecureScanExec;
 pub use secured_table::SecuredTable;
+pub use totals::ScanTotals;
 pub use walled_view::WalledView;
 
 #[cfg(test)]

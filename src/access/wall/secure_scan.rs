@@ -30,6 +30,7 @@ use super::super::model::object::TableId;
 use super::compact::compact;
 use super::dynamic::{filtered, is_harmless};
 use super::environment::external;
+use super::totals::{CountedScan, ScanCounters};
 
 /// A plan that cannot be looked into: no children, no statistics, no metrics but its own row count, no order, nothing to push
 /// into it. Its number of partitions is the session's, whatever lies below. Errors from below become one text.
@@ -47,6 +48,8 @@ pub struct SecureScanExec {
     failure: fn(String) -> AccessError,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
+    /// Sums up the metrics of the inside, for the embedding program alone.
+    counted: Option<Arc<CountedScan>>,
 }
 
 impl SecureScanExec {
@@ -66,14 +69,20 @@ impl SecureScanExec {
             Boundedness::Bounded,
         );
         let metrics = ExecutionPlanMetricsSet::new();
-        let (row_limit, masked) = (None, BTreeSet::new());
-        let failure = AccessError::PolicyFailed;
-        Ok(Self { id, inner, config, row_limit, masked, failure, properties: Arc::new(properties), metrics })
+        let (row_limit, masked, counted) = (None, BTreeSet::new(), None);
+        let (failure, properties) = (AccessError::PolicyFailed, Arc::new(properties));
+        Ok(Self { id, inner, config, row_limit, masked, failure, properties, metrics, counted })
     }
 
     /// Lets each partition stop after so many rows.
     pub fn with_row_limit(self, row_limit: Option<usize>) -> Self {
         Self { row_limit, ..self }
+    }
+
+    /// Adds what is read behind the wall to the counters, once it has been read.
+    pub fn with_counters(self, counters: Arc<ScanCounters>) -> Self {
+        let counted = Some(Arc::new(CountedScan::new(Arc::clone(&self.inner), counters)));
+        Self { counted, ..self }
     }
 
     /// Names the columns that masks stand for: no filter of the caller reaches them.
@@ -87,9 +96,11 @@ impl SecureScanExec {
     }
 
     fn with_inner(&self, inner: Arc<dyn ExecutionPlan>) -> Self {
+        let counted = self.counted.as_ref().map(|counted| Arc::new(counted.with_inner(Arc::clone(&inner))));
         Self {
             id: self.id.clone(),
             inner,
+            counted,
             config: self.config.clone(),
             row_limit: self.row_limit,
             masked: self.masked.clone(),
@@ -166,7 +177,9 @@ impl ExecutionPlan for SecureScanExec {
         let inner = inner.map_err(|error| conceal(&error, &table, failure))?;
         let schema = self.schema();
         let rows = MetricBuilder::new(&self.metrics).output_rows(partition);
-        let mut outlet = Outlet { table, failure, schema: Arc::clone(&schema), left: self.row_limit, rows };
+        let counted = self.counted.clone().inspect(|counted| counted.run());
+        let (left, kept) = (self.row_limit, Arc::clone(&schema));
+        let mut outlet = Outlet { table, failure, schema: kept, left, rows, _counted: counted };
         let stream = inner
             .map(move |batch| outlet.pass(batch))
             .take_while(|batch| future::ready(!matches!(batch, Ok(None))))
@@ -221,6 +234,8 @@ struct Outlet {
     schema: SchemaRef,
     left: Option<usize>,
     rows: Count,
+    /// Held until the partition ends.
+    _counted: Option<Arc<CountedScan>>,
 }
 
 impl Outlet {

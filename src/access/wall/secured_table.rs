@@ -157,7 +157,8 @@ impl SecuredTable {
         let state = self.environment.state(caller, Arc::clone(&self.raw), Arc::clone(&self.resolver), chain.clone());
         let plan = self.plan_rows(&state, decision, &request.below, &rows).await?;
         let fetch = request.fetch;
-        let scan = SecureScanExec::try_new(self.id.clone(), plan, rows, state.config().clone())?.with_row_limit(fetch);
+        let scan = SecureScanExec::try_new(self.id.clone(), plan, rows, state.config().clone())?;
+        let scan = scan.with_row_limit(fetch).with_counters(self.environment.counters());
         if masked.is_empty() {
             return Ok(Arc::new(scan));
         }

@@ -48,9 +48,11 @@ impl Gate {
             return Err(Refusal::Wrong);
         }
         let address = peer.0.ip().to_canonical();
-        if let Some(left) = self.throttle.wait(address, user, Instant::now()) {
-            return Err(Refusal::Wait(left));
-        }
+        let tell = |outcome| lake.tell_login("web", user, address, outcome);
+        let attempt = self.throttle.begin(address, user, Instant::now()).map_err(|left| {
+            tell(Err(Reason::LoginThrottled));
+            Refusal::Wait(left)
+        })?;
         // Users that another process made are known at their next login.
         if let Err(error) = lake.security().refresh().await {
             tracing::warn!(%error, "security log");
@@ -62,11 +64,12 @@ impl Gate {
         // Who may not log in is told nothing else than who mistyped.
         let principal = if matches { lake.security().login(user).ok() } else { None };
         let Some(principal) = principal else {
-            self.throttle.failed(address, user, Instant::now());
-            tracing::info!(%address, "web login refused");
+            attempt.failed(Instant::now());
+            tell(Err(Reason::Authentication));
             return Err(Refusal::Wrong);
         };
-        self.throttle.succeeded(address, user);
+        attempt.succeeded();
+        tell(Ok(()));
         Ok(Login { user: user.to_owned(), principal, verifier })
     }
 }

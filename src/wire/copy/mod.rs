@@ -19,6 +19,14 @@ pub struct CopyOut {
 
 /// The COPY of a statement; `None` where it is another one.
 pub fn of(statement: &Statement, session: &Session) -> Result<Option<CopyOut>> {
+    let found = understood(statement, session);
+    if let Err(error) = &found {
+        session.tell_refused(statement, error);
+    }
+    found
+}
+
+fn understood(statement: &Statement, session: &Session) -> Result<Option<CopyOut>> {
     let StatementKind::Sql(sql) = &statement.kind else { return Ok(None) };
     let ast::Statement::Copy { source, to, target, options, legacy_options, .. } = sql.as_ref() else {
         return Ok(None);
@@ -45,7 +53,8 @@ pub fn of(statement: &Statement, session: &Session) -> Result<Option<CopyOut>> {
     let form = form(options, legacy_options)?;
     let mut parsed = session.parse(&text)?;
     match parsed.pop() {
-        Some(query) => Ok(Some(CopyOut { query, form })),
+        // It is told of as the COPY that it is.
+        Some(query) => Ok(Some(CopyOut { query: Statement { text: statement.text.clone(), ..query }, form })),
         None => Err(Error::new(Reason::Syntax, "COPY without a query")),
     }
 }

@@ -67,6 +67,27 @@ impl Door<'_> {
             output.put(&NegotiateProtocolVersion::new(PROTOCOL_3_0, request.extensions.clone()))?;
         }
         input.set_body_bytes_max(ANSWER_BYTES_MAX);
+        let user = request.user.clone();
+        let opened = self.open(input, output, request).await;
+        match &opened {
+            Ok(_) => self.backend.tell_login(&user, self.peer, Ok(())),
+            Err(Failure::Statement(error)) => self.backend.tell_login(&user, self.peer, Err(error.reason())),
+            // Nobody's password was judged.
+            Err(_) => {}
+        }
+        opened
+    }
+
+    async fn open<R, W>(
+        &self,
+        input: &mut Input<R>,
+        output: &mut Output<W>,
+        request: Request,
+    ) -> Result<Session, Failure>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
         self.authenticate(input, output, &request.user).await?;
         output.put(&Authentication::Ok)?;
         let startup = Startup {
@@ -85,18 +106,16 @@ impl Door<'_> {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        let (address, now) = (self.peer.ip(), Instant::now());
-        if let Some(wait) = self.throttle.wait(address, user, now) {
+        let attempt = self.throttle.begin(self.peer.ip(), user, Instant::now()).map_err(|wait| {
             let seconds = wait.as_secs() + 1;
-            return Err(Error::new(Reason::Authentication, format!("too many failed logins of user \"{user}\""))
+            Error::new(Reason::LoginThrottled, format!("too many failed logins of user \"{user}\""))
                 .with_hint(format!("Try again in {seconds} seconds."))
-                .into());
-        }
+        })?;
         let outcome = self.exchange(input, output, user).await;
         match &outcome {
-            Ok(()) => self.throttle.succeeded(address, user),
+            Ok(()) => attempt.succeeded(),
             Err(Failure::Statement(error)) if error.reason() == Reason::Authentication => {
-                self.throttle.failed(address, user, now);
+                attempt.failed(Instant::now());
             }
             Err(_) => {}
         }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::error::{Error, Reason};
+use crate::error::{Error, Reason, sqlstate};
 
 /// Why a step of a conversation did not come to its end.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Failure {
     pub fn at_startup(self) -> Self {
         match self {
             Self::Statement(error) => Self::Fatal(Fatal {
-                sqlstate: super::sqlstate::of(error.reason()),
+                sqlstate: sqlstate::of(error.reason()),
                 message: error.to_string(),
                 hint: error.hint().map(str::to_owned),
             }),

@@ -4,7 +4,6 @@ pub mod failure;
 pub mod input;
 pub mod message;
 pub mod output;
-pub mod sqlstate;
 
 pub use failure::Failure;
 pub use input::{Frame, Input};

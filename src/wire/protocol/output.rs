@@ -9,8 +9,7 @@ use pgwire::messages::startup::ParameterStatus;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::failure::Fatal;
-use super::sqlstate;
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, Reason, Result, sqlstate};
 use crate::query::{Notice, TransactionStatus};
 
 /// The buffer is sent when it holds this much.

@@ -176,7 +176,6 @@ fn catalogs_tell_only_what_the_role_may_use() {
             "SELECT count(*) FROM pg_catalog.pg_authid",
             "SELECT count(*) FROM pg_catalog.pg_shadow",
             "SELECT count(*) FROM pg_catalog.pg_stats",
-            "SELECT count(*) FROM henna.audit_log",
             "SELECT count(*) FROM henna.rejects",
             "SELECT count(*) FROM henna.loads",
         ] {

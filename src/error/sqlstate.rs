@@ -1,6 +1,6 @@
 //! The SQLSTATE of each [`Reason`].
 
-use crate::error::Reason;
+use super::Reason;
 
 /// The five letters that a client tells this condition by (PostgreSQL 16, appendix A).
 pub fn of(reason: Reason) -> &'static str {
@@ -45,7 +45,7 @@ pub fn of(reason: Reason) -> &'static str {
         Unique => "23505",
         InvalidRow => "22P04",
         Privilege => "42501",
-        Authentication => "28P01",
+        Authentication | LoginThrottled => "28P01",
         Unsupported => "0A000",
         PlanChanged => "0A000",
         TransactionFailed => "25P02",
