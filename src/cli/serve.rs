@@ -185,6 +185,10 @@ impl Backend for LakeBackend {
         self.require_place(user)?;
         Ok(session)
     }
+
+    fn tell_login(&self, user: &str, peer: SocketAddr, outcome: Result<(), Reason>) {
+        self.lake.tell_login("wire", user, peer.ip(), outcome);
+    }
 }
 
 impl LakeBackend {
@@ -199,9 +203,5 @@ impl LakeBackend {
             }
             _ => Ok(()),
         }
-    }
-
-    fn tell_login(&self, user: &str, peer: SocketAddr, outcome: Result<(), Reason>) {
-        self.lake.tell_login("wire", user, peer.ip(), outcome);
     }
 }

@@ -19,6 +19,7 @@ use datafusion::sql::sqlparser::ast;
 use futures::Stream;
 
 use super::answer::Answer;
+use super::cursor::CursorStatement;
 use super::engine::Lake;
 use super::failure::reason_of;
 use super::guard::StatementGuard;
@@ -150,6 +151,14 @@ impl What {
                 let (command, subject) = (change.tag().to_owned(), Some(change.subject()));
                 return Self { kind: AuditKind::Security, command, subject, is_quiet: false };
             }
+            StatementKind::Ddl(ddl) => {
+                let (command, subject) = (ddl.tag().to_owned(), Some(ddl.subject()));
+                return Self { kind: AuditKind::Security, command, subject, is_quiet: false };
+            }
+            // FETCH gives the rows; the relations stand in the record of DECLARE.
+            StatementKind::Cursor(cursor) => {
+                return plain(cursor.tag(), matches!(**cursor, CursorStatement::Close { .. }));
+            }
             StatementKind::Sql(sql) => sql,
         };
         match Utility::of(sql) {
@@ -173,7 +182,7 @@ fn role_change(utility: &Utility) -> Option<(&'static str, &str)> {
     const AUTHORIZATION: &str = "SET SESSION AUTHORIZATION";
     match utility {
         Utility::SetRole { name, .. } => Some((ROLE, name.as_deref().unwrap_or("none"))),
-        Utility::SetSessionAuthorization { name } => Some((AUTHORIZATION, name.as_deref().unwrap_or("default"))),
+        Utility::SetSessionAuthorization { name, .. } => Some((AUTHORIZATION, name.as_deref().unwrap_or("default"))),
         Utility::Set { name, value, .. } if name.eq_ignore_ascii_case("role") => Some((ROLE, value)),
         Utility::Set { name, value, .. } if name.eq_ignore_ascii_case("session_authorization") => {
             Some((AUTHORIZATION, value))

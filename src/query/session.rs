@@ -223,10 +223,6 @@ impl Session {
         &self.lake
     }
 
-    pub(super) fn names(&self) -> &Arc<Names> {
-        &self.names
-    }
-
     pub(super) fn principal(&self) -> &PrincipalHandle {
         self.names.principal()
     }

@@ -76,6 +76,7 @@ impl SecuritySnapshot {
     /// Whether `role` may grant a privilege on: owners may, and who holds it with grant option, on the column or its table.
     pub fn has_grant_option(&self, role: RoleId, target: &Target, privilege: Privilege) -> bool {
         let (object, whole) = match target {
+            Target::Database => (ObjectId::Database, None),
             Target::Schema(name) => (ObjectId::Schema(name.clone()), None),
             Target::Relation(id) => (ObjectId::Relation(id.clone()), None),
             Target::Column { relation, .. } => {

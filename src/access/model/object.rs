@@ -52,6 +52,7 @@ impl fmt::Display for ObjectId {
     /// As a sentence names it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Database => f.write_str("database henna"),
             Self::Schema(name) => write!(f, "schema {}", quoted(name)),
             Self::Relation(id) => write!(f, "relation {id}"),
         }

@@ -1,9 +1,13 @@
 //! Names, words and literals, folded as PostgreSQL folds them.
 
+use std::fmt;
+
 use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
+
+use super::super::model::object::quoted;
 
 /// A role as a statement names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +23,16 @@ pub enum RoleSpec {
 pub struct RelationName {
     pub schema: Option<String>,
     pub name: String,
+}
+
+impl fmt::Display for RelationName {
+    /// As it is written in SQL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(schema) = &self.schema {
+            write!(f, "{}.", quoted(schema))?;
+        }
+        f.write_str(&quoted(&self.name))
+    }
 }
 
 /// An identifier's name: lower case unless it was quoted.

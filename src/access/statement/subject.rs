@@ -15,7 +15,8 @@ impl AccessStatement {
         let mut text = match self {
             CreateRole { name, .. } => quoted(name),
             AlterRole { role: named, .. } | CommentOnRole { role: named, .. } => role(named),
-            DropRole { names, .. } => list(names, role),
+            DropRole { names, .. } | DropOwned { roles: names, .. } => list(names, role),
+            ReassignOwned { roles, to } => format!("{} TO {}", list(roles, role), role(to)),
             GrantPrivileges { targets: on, grantees, .. } => format!("{} TO {}", targets(on), list(grantees, role)),
             RevokePrivileges { targets: on, grantees, .. } => format!("{} FROM {}", targets(on), list(grantees, role)),
             GrantRole { roles, members, .. } => {
@@ -28,13 +29,11 @@ impl AccessStatement {
             | AlterPolicy { name, table, .. }
             | RenamePolicy { name, table, .. }
             | DropPolicy { name, table, .. }
-            | CommentOnPolicy { name, table, .. } => format!("{} ON {}", quoted(name), relation(table)),
-            RowSecurity { table, .. } => relation(table),
-            OwnerTo { object: OwnedObject::Relation(name), owner, .. } => {
-                format!("{} TO {}", relation(name), role(owner))
-            }
+            | CommentOnPolicy { name, table, .. } => format!("{} ON {table}", quoted(name)),
+            RowSecurity { table, .. } => table.to_string(),
+            OwnerTo { object: OwnedObject::Relation(name), owner, .. } => format!("{name} TO {}", role(owner)),
             OwnerTo { object: OwnedObject::Schema(name), owner, .. } => format!("{} TO {}", quoted(name), role(owner)),
-            Mask { table, column, .. } => format!("{}.{}", relation(table), quoted(column)),
+            Mask { table, column, .. } => format!("{table}.{}", quoted(column)),
         };
         if text.len() > TEXT_BYTES_MAX {
             text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
@@ -46,7 +45,7 @@ impl AccessStatement {
 
 fn targets(targets: &GrantTargets) -> String {
     match targets {
-        GrantTargets::Relations(relations) => list(relations, relation),
+        GrantTargets::Relations(relations) => list(relations, RelationName::to_string),
         GrantTargets::AllRelationsIn(schemas) => {
             format!("ALL TABLES IN SCHEMA {}", list(schemas, |name| quoted(name)))
         }
@@ -61,13 +60,6 @@ fn role(role: &RoleSpec) -> String {
         RoleSpec::Public => "PUBLIC".to_owned(),
         RoleSpec::CurrentUser => "CURRENT_USER".to_owned(),
         RoleSpec::SessionUser => "SESSION_USER".to_owned(),
-    }
-}
-
-fn relation(relation: &RelationName) -> String {
-    match &relation.schema {
-        Some(schema) => format!("{}.{}", quoted(schema), quoted(&relation.name)),
-        None => quoted(&relation.name),
     }
 }
 

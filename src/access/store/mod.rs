@@ -182,18 +182,6 @@ impl SecurityStore {
         plan: impl Fn(&SecuritySnapshot) -> Result<(Vec<ObjectChange>, T)> + Send + Sync,
     ) -> Result<T> {
         let by = principal.current_user_name(&self.snapshot());
-        let outcome = self.try_author(principal, &by, tag, plan).await;
-        self.tell(&by, tag, &self.snapshot(), outcome.as_ref().err());
-        outcome
-    }
-
-    async fn try_author<T>(
-        &self,
-        principal: &Principal,
-        by: &str,
-        tag: &str,
-        plan: impl Fn(&SecuritySnapshot) -> Result<(Vec<ObjectChange>, T)> + Send + Sync,
-    ) -> Result<T> {
         let role = principal.current_role();
         for _ in 0..ATTEMPTS_MAX {
             let state = self.state.borrow().clone();
@@ -203,7 +191,7 @@ impl SecurityStore {
             }
             let (changes, outcome) = plan(&state.snapshot)?;
             let changes = authorize::tracked(role, &changes);
-            if changes.is_empty() || self.append(state, by, tag, changes).await? == PutOutcome::Written {
+            if changes.is_empty() || self.append(state, &by, tag, changes).await? == PutOutcome::Written {
                 return Ok(outcome);
             }
         }

@@ -17,6 +17,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::answer::{Notice, TransactionStatus};
 use super::session::Session;
+use crate::access::quoted;
 use crate::access::statement::{RelationName, RoleSpec};
 use crate::catalog::inventory::ViewRights;
 use crate::error::{Error, Reason, Result};
@@ -115,6 +116,20 @@ impl Ddl {
             Self::Rename { kind: ObjectKind::Table, .. } => "ALTER TABLE",
             Self::Rename { kind: ObjectKind::View, .. } | Self::SetViewRights { .. } => "ALTER VIEW",
             Self::Comment { .. } => "COMMENT",
+        }
+    }
+
+    /// The objects that it names, as they were written: for the audit log. No queries, no defaults, no comments.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::CreateSchema { name, .. } => name.as_deref().map(quoted).unwrap_or_default(),
+            Self::CreateView(create) => create.name.to_string(),
+            Self::CreateTable(create) => create.name.to_string(),
+            Self::Drop { names, .. } => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            Self::Rename { name, to, .. } => format!("{name} TO {}", quoted(to)),
+            Self::SetViewRights { name, .. } => name.to_string(),
+            Self::Comment { on: CommentTarget::Object(_, name), .. } => name.to_string(),
+            Self::Comment { on: CommentTarget::Column(name, column), .. } => format!("{name}.{}", quoted(column)),
         }
     }
 }

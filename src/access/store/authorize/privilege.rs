@@ -121,6 +121,7 @@ impl Planner<'_> {
         let roles = self.state.applicable(self.actor());
         let held = |acl: &Acl| !acl.privileges(|role| roles.contains(&role)).is_empty();
         match object {
+            ObjectId::Database => self.state.acl(&Target::Database).is_some_and(held),
             ObjectId::Schema(name) => self.state.schema(name).is_some_and(|schema| held(&schema.acl)),
             ObjectId::Relation(id) => {
                 let relation = self.state.relation(id);
