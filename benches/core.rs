@@ -34,6 +34,10 @@ fn permille() -> u32 {
 
 fn henna(lake: &Path, arguments: &[&str], file: Option<&Path>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_henna"));
+    // The sizes of the benches are no settings of the program.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HENNA_")) {
+        command.env_remove(name);
+    }
     command
         .arg("--lake")
         .arg(lake)
