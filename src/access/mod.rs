@@ -35,4 +35,4 @@ pub use store::{AccessNotice, Applied, Fingerprint, SecurityStore};
 pub use throttle::Throttle;
 #[cfg(test)]
 pub use wall::Breach;
-pub use wall::{SecureScanExec, SecuredTable, TableResolver, WallEnvironment};
+pub use wall::{SecureScanExec, SecuredTable, TableResolver, WallEnvironment, membership_rule};

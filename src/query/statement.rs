@@ -50,7 +50,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 fn next(parser: &mut Parser<'_>) -> Result<Statement> {
     let kind = match access::parse(parser) {
         Some(parsed) => StatementKind::Access(Box::new(parsed.map_err(|error| refused(&error))?)),
-        None => match local_authorization(parser).or_else(|| role_as_setting(parser)) {
+        None => match session_statement(parser) {
             Some(statement) => StatementKind::Sql(Box::new(statement)),
             None => StatementKind::Sql(Box::new(parser.parse_statement().map_err(|error| syntax(&error))?)),
         },
@@ -69,6 +69,19 @@ fn refused(error: &ParserError) -> Error {
         ParserError::ParserError(text) if !text.contains("found: ") => Error::new(Reason::Syntax, text.clone()),
         other => syntax(other),
     }
+}
+
+/// Forms of SET and RESET that sqlparser does not know or misreads.
+fn session_statement(parser: &mut Parser<'_>) -> Option<ast::Statement> {
+    local_authorization(parser).or_else(|| role_as_setting(parser)).or_else(|| reset_authorization(parser))
+}
+
+/// `RESET SESSION AUTHORIZATION`
+fn reset_authorization(parser: &mut Parser<'_>) -> Option<ast::Statement> {
+    let words = [Keyword::RESET, Keyword::SESSION, Keyword::AUTHORIZATION];
+    let name = ast::ObjectName::from(vec![ast::Ident::new("session_authorization")]);
+    let reset = ast::ResetStatement { reset: ast::Reset::ConfigurationParameter(name) };
+    parser.parse_keywords(&words).then_some(ast::Statement::Reset(reset))
 }
 
 /// `SET { LOCAL | SESSION } SESSION AUTHORIZATION`, which sqlparser reads without the first of these words only.
