@@ -40,4 +40,6 @@ pub use store::{AccessNotice, Applied, Fingerprint, SecurityStore};
 pub use throttle::{Attempt, Throttle};
 #[cfg(test)]
 pub use wall::Breach;
-pub use wall::{Admission, ScanTotals, SecureScanExec, SecuredTable, TableResolver, WallEnvironment, WalledView};
+pub use wall::{
+    Admission, ScanTotals, SecureScanExec, SecuredTable, TableResolver, WallEnvironment, WalledView, membership_rule,
+};

@@ -109,7 +109,10 @@ fn cast_failure(text: &str) -> Error {
     } else {
         Reason::InvalidText
     };
-    match (between(text, "Cannot cast string '", "' to value of "), between(text, "' to value of ", " type")) {
+    // A text that is no boolean is called a value, any other a string.
+    let value = between(text, "Cannot cast string '", "' to value of ");
+    let value = value.or_else(|| between(text, "Cannot cast value '", "' to value of "));
+    match (value, between(text, "' to value of ", " type")) {
         (Some(value), Some(kind)) => {
             let text = format!("invalid input syntax for type {}: \"{value}\"", type_name(kind));
             Error::new(Reason::InvalidText, text)

@@ -59,7 +59,7 @@ fn next(parser: &mut Parser<'_>) -> Result<Statement> {
         StatementKind::Cursor(Box::new(parsed.map_err(|error| syntax(&error))?))
     } else if let Some(parsed) = ddl::parse(parser) {
         StatementKind::Ddl(Box::new(parsed.map_err(|error| syntax(&error))?))
-    } else if let Some(statement) = local_authorization(parser).or_else(|| role_as_setting(parser)) {
+    } else if let Some(statement) = session_statement(parser) {
         StatementKind::Sql(Box::new(statement))
     } else {
         let mut parsed = parser.parse_statement().map_err(|error| syntax(&error))?;
@@ -85,6 +85,19 @@ fn refused(error: &ParserError) -> Error {
         ParserError::ParserError(text) if !text.contains("found: ") => Error::new(Reason::Syntax, text.clone()),
         other => syntax(other),
     }
+}
+
+/// Forms of SET and RESET that sqlparser does not know or misreads.
+fn session_statement(parser: &mut Parser<'_>) -> Option<ast::Statement> {
+    local_authorization(parser).or_else(|| role_as_setting(parser)).or_else(|| reset_authorization(parser))
+}
+
+/// `RESET SESSION AUTHORIZATION`
+fn reset_authorization(parser: &mut Parser<'_>) -> Option<ast::Statement> {
+    let words = [Keyword::RESET, Keyword::SESSION, Keyword::AUTHORIZATION];
+    let name = ast::ObjectName::from(vec![ast::Ident::new("session_authorization")]);
+    let reset = ast::ResetStatement { reset: ast::Reset::ConfigurationParameter(name) };
+    parser.parse_keywords(&words).then_some(ast::Statement::Reset(reset))
 }
 
 /// `SET { LOCAL | SESSION } SESSION AUTHORIZATION`, which sqlparser reads without the first of these words only.

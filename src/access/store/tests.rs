@@ -239,7 +239,7 @@ async fn what_hangs_on_a_role_goes_or_changes_hands() {
             "CREATE ROLE b",
             "CREATE ROLE heir",
             "GRANT SELECT ON t TO a WITH GRANT OPTION",
-            "GRANT SELECT (a), UPDATE (b) ON u TO a",
+            "GRANT SELECT (a), UPDATE (a) ON u TO a",
             "GRANT USAGE ON SCHEMA public TO a",
             "CREATE POLICY alone ON t TO a USING (true)",
             "CREATE POLICY shared ON t TO a, b USING (true)",

@@ -13,6 +13,7 @@ use datafusion::prelude::SessionConfig;
 
 use super::super::error::AccessError;
 use super::super::model::object::TableId;
+use super::membership::membership_rule;
 use super::totals::{ScanCounters, ScanTotals};
 
 /// How a policy's sub-queries find other tables.
@@ -49,6 +50,7 @@ impl WallEnvironment {
             .with_scalar_functions(functions.scalar_functions().values().cloned().collect())
             .with_aggregate_functions(functions.aggregate_functions().values().cloned().collect())
             .with_window_functions(functions.window_functions().values().cloned().collect())
+            .with_analyzer_rule(membership_rule())
             .build();
         Self {
             template,

@@ -13,6 +13,7 @@ mod dynamic;
 mod environment;
 mod expression;
 mod leakproof;
+mod membership;
 mod planned_table;
 mod secure_scan;
 mod secured_table;
@@ -23,6 +24,7 @@ pub use admission::Admission;
 #[cfg(test)]
 pub use breach::Breach;
 pub use environment::{TableResolver, WallEnvironment};
+pub use membership::membership_rule;
 pub use secure_scan::SecureScanExec;
 pub use secured_table::SecuredTable;
 pub use totals::ScanTotals;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, JoinType, NullEquality, ScalarValue};
 use datafusion::error::Result;
-use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::expr_fn::{array_agg, count, first_value};
 use datafusion::functions_nested::expr_fn::array_has;
@@ -226,20 +225,22 @@ fn constant_existence(subquery: &Subquery, negated: bool) -> Result<Expr> {
     Ok(if negated { counted.eq(lit(0_i64)) } else { counted.gt(lit(0_i64)) })
 }
 
-/// Whether the value is among those of the sub-query, gathered in an array.
+/// Whether the value is among those of the sub-query, gathered in an array; NULL where SQL does not know.
 fn contains(membership: &InSubquery) -> Result<Expr> {
-    let plan = membership.subquery.subquery.as_ref().clone();
-    let items = plan.schema().columns().into_iter().take(1).map(|column| array_agg(Expr::Column(column)));
-    let gathered = LogicalPlanBuilder::from(plan).aggregate(Vec::<Expr>::new(), items.collect::<Vec<_>>())?.build()?;
-    let gathered = Expr::ScalarSubquery(Subquery {
-        subquery: Arc::new(gathered),
-        outer_ref_columns: membership.subquery.outer_ref_columns.clone(),
-        spans: membership.subquery.spans.clone(),
-    });
-    let value = membership.expr.as_ref().clone();
-    let found = coalesce(vec![array_has(gathered, value.clone()), lit(false)]);
-    let found = if membership.negated { Expr::Not(Box::new(found)) } else { found };
-    when(value.is_null(), lit(ScalarValue::Boolean(None))).otherwise(found)
+    let plan = || LogicalPlanBuilder::from(membership.subquery.subquery.as_ref().clone());
+    let scalar =
+        |plan: LogicalPlan| Expr::ScalarSubquery(Subquery { subquery: Arc::new(plan), ..membership.subquery.clone() });
+    let columns = membership.subquery.subquery.schema().columns();
+    let Some(item) = columns.into_iter().next().map(Expr::Column) else { return Ok(lit(false)) };
+    let gathered = scalar(plan().aggregate(Vec::<Expr>::new(), vec![array_agg(item.clone())])?.build()?);
+    let nulls = plan().filter(item.is_null())?.aggregate(Vec::<Expr>::new(), vec![count(lit(1_i64))])?.build()?;
+    let (value, unknown) = (membership.expr.as_ref().clone(), lit(ScalarValue::Boolean(None)));
+    let found = when(gathered.clone().is_null(), lit(false))
+        .when(value.clone().is_null(), unknown.clone())
+        .when(array_has(gathered, value), lit(true))
+        .when(scalar(nulls).gt(lit(0_i64)), unknown)
+        .otherwise(lit(false))?;
+    Ok(if membership.negated { Expr::Not(Box::new(found)) } else { found })
 }
 
 /// Groups the freed plan by the domain and joins it to `input`; gives the columns that hold the aggregates.

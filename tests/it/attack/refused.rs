@@ -55,7 +55,7 @@ const REFUSED: &[&str] = &[
     "CREATE POLICY mine ON orders USING (true)",
     "GRANT headquarters TO wecom",
     "GRANT SELECT ON identities TO wecom",
-    "REVOKE SELECT ON orders FROM tmall_team",
+    "REVOKE SELECT ON identities FROM headquarters",
     "ALTER ROLE wecom SUPERUSER",
     "ALTER ROLE wecom BYPASSRLS",
     "ALTER ROLE hq PASSWORD 'mine'",
@@ -98,6 +98,19 @@ fn a_team_user_is_refused_what_goes_around_the_wall() {
         assert_eq!((client.ask(sum).await, hq.ask(sum).await), before);
         assert!(!std::path::Path::new("/tmp/henna-stolen.csv").exists());
         assert!(!std::path::Path::new("/tmp/henna-stolen.parquet").exists());
+    });
+}
+
+/// As in PostgreSQL: who holds something of a table and may not grant it on is warned.
+#[test]
+fn without_the_grant_option_nothing_is_given_or_taken() {
+    run(async {
+        let house = House::copy().await;
+        let (client, admin) = (house.wire("wecom").await, house.wire("admin").await);
+        client.run("REVOKE SELECT ON orders FROM tmall_team; GRANT SELECT ON orders TO PUBLIC").await;
+        let held = |role: &str| format!("SELECT has_table_privilege('{role}', 'orders', 'SELECT')");
+        assert_eq!(admin.value(&held("tmall_team")).await, "t");
+        assert_eq!(admin.value(&held("public")).await, "f");
     });
 }
 

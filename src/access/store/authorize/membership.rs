@@ -29,7 +29,7 @@ impl Planner<'_> {
     fn grant_role(&mut self, role: &Role, member: &Role, options: MembershipOptions) -> Result<()> {
         if self.state.leads_to(role.id, member.id) {
             let (role, member) = (role.name.clone(), member.name.clone());
-            return Err(AccessError::MembershipCycle { role: member, member: role }.into());
+            return Err(AccessError::MembershipCycle { role, member }.into());
         }
         let before = self.membership(role.id, member.id);
         if before.is_some() && options == MembershipOptions::default() {

@@ -3,7 +3,7 @@
 use super::Planner;
 use crate::access::error::AccessError;
 use crate::access::model::change::Change;
-use crate::access::model::object::TableId;
+use crate::access::model::object::{ObjectId, TableId};
 use crate::access::model::policy::Policy;
 use crate::access::statement::{AccessStatement, RelationName, RoleSpec};
 use crate::access::store::qualify::qualified;
@@ -63,13 +63,16 @@ impl Planner<'_> {
     }
 
     pub(super) async fn drop_policy(&mut self, name: &str, table: &RelationName, if_exists: bool) -> Result<()> {
-        let relation = match self.own_table(table).await {
+        let relation = match self.relation(table).await {
             Err(error) if if_exists && error.reason() == crate::Reason::UndefinedTable => {
                 self.notice("NOTICE", format!("relation \"{}\" does not exist, skipping", table.name));
                 return Ok(());
             }
             other => other?,
         };
+        if !self.state.owns(self.actor(), &ObjectId::Relation(relation.id.clone())) {
+            return Err(AccessError::NotOwner { kind: "relation", name: relation.id.table }.into());
+        }
         match self.policy(&relation.id, name) {
             Ok(policy) => self.push(Change::DropPolicy { table: relation.id, id: policy.id }),
             Err(error) if if_exists => self.notice("NOTICE", format!("{error}, skipping")),

@@ -44,7 +44,8 @@ pub struct Seat {
     pub sources: Vec<Source>,
     /// Every column, whether granted or not.
     pub trespass: Vec<Source>,
-    /// What stands in the rows that the role may see.
+    /// The texts of the cells that the role may see, and the secrets in them.
+    pub cells: BTreeSet<String>,
     pub secrets: BTreeSet<String>,
 }
 
@@ -82,15 +83,15 @@ impl World {
     async fn seat(&self, role: usize) -> Result<Seat> {
         let admin = self.lake.session(self.lake.principal(ADMIN)?).await?;
         let bare = found(&self.tables).await?;
-        let mut found = BTreeSet::new();
+        let mut cells = BTreeSet::new();
         for (number, table) in self.tables.iter().enumerate() {
             let sql = self.rules.visible_sql(&self.tables, number, role);
             let visible =
                 rows(&admin, &sql).await.map_err(|error| Error::new(error.reason(), format!("{sql}: {error}")))?;
-            found.extend(visible.iter().flatten().flatten().flat_map(|cell| secrets(cell)).map(str::to_owned));
             if !visible.is_empty() {
                 load(&bare, table, &visible).await?;
             }
+            cells.extend(visible.into_iter().flatten().flatten());
         }
         run(&bare, &self.open_script(role)).await?;
         let name = self.rules.roles[role].name.clone();
@@ -112,7 +113,8 @@ impl World {
             walled: bare.session(bare.principal("walled")?).await?,
             sources: sources(false),
             trespass: sources(true),
-            secrets: found,
+            secrets: cells.iter().flat_map(|cell| secrets(cell)).map(str::to_owned).collect(),
+            cells,
             role: name,
         })
     }
