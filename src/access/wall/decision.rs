@@ -11,7 +11,8 @@ use super::super::model::object::TableId;
 use super::super::model::policy::PolicyCommand;
 use super::super::model::snapshot::SecuritySnapshot;
 use super::super::principal::{Principal, RowSecuritySetting};
-use super::expression::{for_caller, shows_column, truth};
+use super::environment::Planning;
+use super::expression::{for_caller, has_query, shows_column, truth};
 
 /// The rows and values that the principal gets.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -36,6 +37,11 @@ impl Decision {
         let policy = policy.filter(|policy| truth(policy) != Some(true));
         let masks = if snapshot.unmasked(role, id) { BTreeMap::new() } else { masks(snapshot, principal, id)? };
         Ok(Self { policy, masks })
+    }
+
+    /// How much of the optimizer its expressions need.
+    pub fn planning(&self) -> Planning {
+        if self.policy.iter().chain(self.masks.values()).any(has_query) { Planning::Full } else { Planning::Filter }
     }
 
     /// Whether the principal sees the table as it is.

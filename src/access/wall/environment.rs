@@ -8,7 +8,12 @@ use datafusion::common::config::Dialect;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::context::SessionState;
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::optimizer::AnalyzerRule;
+use datafusion::optimizer::eliminate_filter::EliminateFilter;
+use datafusion::optimizer::optimize_projections::OptimizeProjections;
+use datafusion::optimizer::propagate_empty_relation::PropagateEmptyRelation;
+use datafusion::optimizer::push_down_filter::PushDownFilter;
+use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
+use datafusion::optimizer::{AnalyzerRule, OptimizerRule};
 use datafusion::prelude::SessionConfig;
 
 use super::super::error::AccessError;
@@ -21,6 +26,27 @@ use super::totals::{ScanCounters, ScanTotals};
 pub trait TableResolver: std::fmt::Debug + Send + Sync {
     /// What the caller gets under a full name: a secured table, or a view over such. None is hidden or missing.
     async fn table(&self, id: &TableId) -> Result<Option<Arc<dyn TableProvider>>>;
+}
+
+/// How much of the optimizer a plan behind the wall goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planning {
+    /// Filters and projections of one scan.
+    Filter,
+    /// Sub-queries, which become joins.
+    Full,
+}
+
+/// Folds constants, finds out that no row can come, brings filters and columns to the scan: all that [`Planning::Filter`]
+/// needs, once, in this order. The other rules are for joins and aggregates; to ask them would cost half of the planning.
+fn filter_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    vec![
+        Arc::new(SimplifyExpressions::new()),
+        Arc::new(EliminateFilter::new()),
+        Arc::new(PropagateEmptyRelation::new()),
+        Arc::new(PushDownFilter::new()),
+        Arc::new(OptimizeProjections::new()),
+    ]
 }
 
 /// The functions and options that policies and masks are planned with. One serves all tables of a lake.
@@ -78,9 +104,15 @@ impl WallEnvironment {
         base: Arc<dyn TableProvider>,
         resolver: Arc<dyn TableResolver>,
         chain: PolicyChain,
+        planning: Planning,
     ) -> SessionState {
-        let config = config(caller).with_extension(Arc::new(chain));
-        SessionStateBuilder::new_from_existing(self.template.clone())
+        let mut config = config(caller).with_extension(Arc::new(chain));
+        let mut builder = SessionStateBuilder::new_from_existing(self.template.clone());
+        if planning == Planning::Filter {
+            config.options_mut().optimizer.max_passes = 1;
+            builder = builder.with_optimizer_rules(filter_rules());
+        }
+        builder
             .with_config(config)
             .with_runtime_env(Arc::clone(caller.runtime_env()))
             .with_catalog_list(Arc::new(WallCatalog { base, resolver }))
@@ -95,7 +127,7 @@ impl WallEnvironment {
         resolver: Arc<dyn TableResolver>,
         chain: PolicyChain,
     ) -> SessionState {
-        SessionStateBuilder::new_from_existing(self.state(caller, base, resolver, chain))
+        SessionStateBuilder::new_from_existing(self.state(caller, base, resolver, chain, Planning::Full))
             .with_analyzer_rules(self.analyzer_rules.clone())
             .with_execution_props(caller.execution_props().clone())
             .build()

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query,
-    SelectItem, SetExpr, TableAlias, TableFactor, UnaryOperator, Value, visit_expressions, visit_expressions_mut,
+    SelectItem, SetExpr, TableAlias, TableFactor, UnaryOperator, Value, Visit, Visitor, visit_expressions,
+    visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -179,6 +180,19 @@ pub fn names(expr: &Expr) -> BTreeSet<String> {
     names
 }
 
+/// Whether an expression reads another table, or could.
+pub fn has_query(expr: &Expr) -> bool {
+    struct Finder;
+    impl Visitor for Finder {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+            ControlFlow::Break(())
+        }
+    }
+    expr.visit(&mut Finder).is_break()
+}
+
 fn folded(ident: &Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
@@ -209,4 +223,27 @@ pub fn column(name: &str) -> Expr {
 
 fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_within_an_expression_is_seen_wherever_it_stands() {
+        for text in [
+            "a IN (SELECT 1)",
+            "EXISTS (SELECT 1)",
+            "a = (SELECT 1)",
+            "a = ANY (SELECT 1)",
+            "NOT (b OR coalesce(a, (SELECT max(x) FROM t)) > 1)",
+            "CASE WHEN b THEN (SELECT 1) END = 1",
+        ] {
+            assert!(has_query(&parse_expression(text).unwrap()), "{text}");
+        }
+        for text in ["a = 1", "a IN (1, 2)", "lower(a) LIKE 'select%' AND b IS NULL", "CASE WHEN b THEN a END"] {
+            assert!(!has_query(&parse_expression(text).unwrap()), "{text}");
+        }
+    }
 }

@@ -154,7 +154,8 @@ impl SecuredTable {
             .collect();
         let rows = if masked.is_empty() { shown.as_ref().clone() } else { self.beneath_masks(decision, &shown) };
         let rows = Arc::new(rows);
-        let state = self.environment.state(caller, Arc::clone(&self.raw), Arc::clone(&self.resolver), chain.clone());
+        let (resolver, planning) = (Arc::clone(&self.resolver), decision.planning());
+        let state = self.environment.state(caller, Arc::clone(&self.raw), resolver, chain.clone(), planning);
         let plan = self.plan_rows(&state, decision, &request.below, &rows).await?;
         let fetch = request.fetch;
         let scan = SecureScanExec::try_new(self.id.clone(), plan, rows, state.config().clone())?;
@@ -163,7 +164,7 @@ impl SecuredTable {
             return Ok(Arc::new(scan));
         }
         let base = Arc::new(PlannedTable::new(Arc::new(scan)));
-        let state = self.environment.state(caller, base, Arc::clone(&self.resolver), chain);
+        let state = self.environment.state(caller, base, Arc::clone(&self.resolver), chain, planning);
         let plan = self.plan_masks(&state, decision, &shown).await?;
         let scan = SecureScanExec::try_new(self.id.clone(), plan, Arc::clone(&shown), state.config().clone())?;
         Ok(Arc::new(scan.with_masked(masked.iter().map(|name| name.to_string()).collect())))
