@@ -319,7 +319,16 @@ pub struct InProcess {
 }
 
 impl InProcess {
+    /// As the wire does, tells the session of an error that came while its rows were read.
     pub async fn ask(&mut self, sql: &str) -> Result<Rows, Refusal> {
+        let told = self.told(sql).await;
+        if told.is_err() {
+            self.session.fail_transaction();
+        }
+        told
+    }
+
+    async fn told(&mut self, sql: &str) -> Result<Rows, Refusal> {
         let mut rows = Rows::new();
         for statement in self.session.parse(sql)? {
             let prepared = self.session.prepare(&statement, &[]).await?;
