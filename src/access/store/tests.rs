@@ -443,7 +443,7 @@ async fn create_on_the_database_is_granted_revoked_and_holds_its_role() {
     assert!(may());
     let applied = world.run("anna", "GRANT CREATE ON DATABASE henna TO PUBLIC").await.unwrap();
     assert_eq!(applied.notices[0].message, "no privileges were granted for \"henna\"");
-    assert_eq!(world.reason("admin", "GRANT SELECT ON DATABASE henna TO anna").await, Reason::Syntax);
+    assert_eq!(world.reason("admin", "GRANT SELECT ON DATABASE henna TO anna").await, Reason::InvalidGrant);
     assert_eq!(world.reason("admin", "DROP ROLE anna").await, Reason::DependentObjects);
     world.admin(&["GRANT CONNECT ON DATABASE henna TO PUBLIC", "REVOKE ALL ON DATABASE henna FROM anna"]).await;
     assert!(!may());

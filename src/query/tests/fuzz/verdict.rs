@@ -57,7 +57,21 @@ pub async fn judge(seat: &Seat, statement: &Statement) -> Verdict {
         }
         seen.push(told(&ask(&seat.walled, &sql).await, statement));
     }
+    if guarded.is_err() && seen.iter().all(Result::is_err) && sides_are_tight(seat, statement).await {
+        return Verdict::Ordered;
+    }
     Verdict::Leak(format!("guarded {}\nbare    {}\nwalled  {}", brief(&guarded), brief(&bare), brief(&seen[1])))
+}
+
+/// The sides of a set operation run at once: which of them fails first, no order decides. Each is judged alone.
+async fn sides_are_tight(seat: &Seat, statement: &Statement) -> bool {
+    let Some(sides) = statement.sides() else { return false };
+    for side in &sides {
+        if let Verdict::Leak(_) = Box::pin(judge(seat, side)).await {
+            return false;
+        }
+    }
+    true
 }
 
 /// The smallest statement found that still tells something; one that the verdict above calls a leak.
