@@ -42,4 +42,5 @@ pub use throttle::{Attempt, Throttle};
 pub use wall::Breach;
 pub use wall::{
     Admission, ScanTotals, SecureScanExec, SecuredTable, TableResolver, WallEnvironment, WalledView, membership_rule,
+    physical_rules,
 };

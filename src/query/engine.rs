@@ -20,7 +20,7 @@ use super::settings::Settings;
 use super::system;
 use crate::access::{
     AuditLog, PolicyCommand, Principal, PrincipalHandle, RoleId, RowSecurity, ScanTotals, SecuritySnapshot,
-    SecurityStore, TableId, WallEnvironment, membership_rule, quoted,
+    SecurityStore, TableId, WallEnvironment, membership_rule, physical_rules, quoted,
 };
 use crate::catalog::inventory::Inventory;
 use crate::dataset::{Contract, Dataset, SqlType};
@@ -316,6 +316,7 @@ fn base_state(store: &Store, limits: Limits) -> Result<SessionState> {
     options.catalog.default_schema = super::names::SEARCH_PATH.to_owned();
     options.explain.physical_plan_only = true;
     let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
+    let state = state.with_physical_optimizer_rules(physical_rules());
     let state = state.with_analyzer_rule(membership_rule()).with_analyzer_rule(crate::catalog::analyzer_rule()).build();
     let mut context = SessionContext::new_with_state(state);
     henna_udfs::register_all(&mut context).map_err(failure)?;

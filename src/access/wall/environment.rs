@@ -14,6 +14,8 @@ use datafusion::optimizer::propagate_empty_relation::PropagateEmptyRelation;
 use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{AnalyzerRule, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 
 use super::super::error::AccessError;
@@ -49,6 +51,14 @@ fn filter_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     ]
 }
 
+/// The engine's physical rules without those that push filters. These look a column up by its name, and of two columns with
+/// one name, as any join may have, they take the first: `c LEFT JOIN b WHERE b.x IS NULL` would leave out the row groups of c
+/// that have no null. The logical plan has pushed what can be pushed; only filters that a join or a top-N learns are lost.
+pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let rules = PhysicalOptimizer::new().rules.into_iter();
+    rules.filter(|rule| !rule.name().starts_with("FilterPushdown")).collect()
+}
+
 /// The functions and options that policies and masks are planned with. One serves all tables of a lake.
 #[derive(Debug)]
 pub struct WallEnvironment {
@@ -76,6 +86,7 @@ impl WallEnvironment {
             .with_scalar_functions(functions.scalar_functions().values().cloned().collect())
             .with_aggregate_functions(functions.aggregate_functions().values().cloned().collect())
             .with_window_functions(functions.window_functions().values().cloned().collect())
+            .with_physical_optimizer_rules(physical_rules())
             .with_analyzer_rule(membership_rule())
             .build();
         Self {

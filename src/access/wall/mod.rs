@@ -23,7 +23,7 @@ mod walled_view;
 pub use admission::Admission;
 #[cfg(test)]
 pub use breach::Breach;
-pub use environment::{TableResolver, WallEnvironment};
+pub use environment::{TableResolver, WallEnvironment, physical_rules};
 pub use membership::membership_rule;
 pub use secure_scan::SecureScanExec;
 pub use secured_table::SecuredTable;
