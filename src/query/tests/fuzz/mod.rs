@@ -24,6 +24,9 @@ use crate::access::Breach;
 /// About a minute of two cores in a build without optimisation, where a case costs 0.2 s: almost all of it is planning. A run
 /// that means to find something is longer, and `--release`.
 const CASES: u64 = 600;
+/// The usual run is the same each time, so that what turns it red is the change; a run that means to find something has a
+/// seed of its own.
+const SEED: u64 = 1;
 const CASES_OF_WORLD: u64 = 200;
 const WORLDS_AT_ONCE: usize = 2;
 /// Percent of the statements that may name columns without a grant.
@@ -87,7 +90,7 @@ async fn explore(seed: u64, cases: u64, breach: Option<Breach>) -> Tally {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_guarded_answer_is_that_of_a_lake_without_the_hidden_rows() {
-    let seed = variable("HENNA_FUZZ_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let seed = variable("HENNA_FUZZ_SEED").unwrap_or(SEED);
     let cases = variable("HENNA_FUZZ_CASES").unwrap_or(CASES);
     println!("HENNA_FUZZ_SEED={seed} HENNA_FUZZ_CASES={cases}");
     let worlds = (0..cases.div_ceil(CASES_OF_WORLD)).map(|number| {
