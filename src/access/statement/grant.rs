@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use super::AccessStatement;
 use super::names::{self, RelationName};
 use crate::access::model::grant::{Privilege, RevokeBehaviour};
+use crate::sql::folded;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PrivilegeWords {
@@ -96,7 +97,7 @@ fn parse_items(parser: &mut Parser<'_>) -> Result<Items, ParserError> {
     parser.parse_comma_separated(|parser| {
         let ident = parser.parse_identifier()?;
         let quoted = ident.quote_style.is_some();
-        let mut words = vec![names::folded(ident)];
+        let mut words = vec![folded(&ident)];
         if !quoted && words == ["all"] && names::word(parser, "privileges") {
             words.push("privileges".to_string());
         }

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName};
+use datafusion::sql::sqlparser::ast::{Expr, ObjectName};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::super::model::object::quoted;
+use crate::sql::folded;
 
 /// A role as a statement names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,13 +36,8 @@ impl fmt::Display for RelationName {
     }
 }
 
-/// An identifier's name: lower case unless it was quoted.
-pub fn folded(ident: Ident) -> String {
-    if ident.quote_style.is_some() { ident.value } else { ident.value.to_lowercase() }
-}
-
 pub fn name(parser: &mut Parser<'_>) -> Result<String, ParserError> {
-    parser.parse_identifier().map(folded)
+    parser.parse_identifier().map(|name| folded(&name))
 }
 
 pub fn names(parser: &mut Parser<'_>) -> Result<Vec<String>, ParserError> {
@@ -93,7 +89,7 @@ pub fn column(parser: &mut Parser<'_>) -> Result<(RelationName, String), ParserE
 }
 
 fn parts(name: ObjectName) -> Result<Vec<String>, ParserError> {
-    let part = |part: datafusion::sql::sqlparser::ast::ObjectNamePart| part.as_ident().cloned().map(folded);
+    let part = |part: datafusion::sql::sqlparser::ast::ObjectNamePart| part.as_ident().map(folded);
     name.0.into_iter().map(part).collect::<Option<Vec<_>>>().ok_or_else(|| error("a plain name is expected"))
 }
 

@@ -16,6 +16,7 @@ use super::super::model::snapshot::SecuritySnapshot;
 use super::super::principal::Principal;
 use super::super::store::qualify::parse_expression;
 use super::environment::{BASE_SCHEMA, BASE_TABLE};
+use crate::sql::folded;
 
 /// Parses an expression and writes the caller into it.
 pub fn for_caller(text: &str, snapshot: &SecuritySnapshot, principal: &Principal) -> Result<Expr, AccessError> {
@@ -191,10 +192,6 @@ pub fn has_query(expr: &Expr) -> bool {
         }
     }
     expr.visit(&mut Finder).is_break()
-}
-
-fn folded(ident: &Ident) -> String {
-    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 
 /// `SELECT items FROM <base> AS table WHERE condition`; items are a name and what stands for it.

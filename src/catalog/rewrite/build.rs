@@ -5,10 +5,8 @@ use datafusion::sql::sqlparser::ast::{
     ObjectName, ObjectNamePart, Value,
 };
 
-/// An identifier as it is looked up: in lower case unless quoted.
-pub fn bare(ident: &Ident) -> String {
-    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
-}
+/// An identifier as it is looked up.
+pub use crate::sql::folded as bare;
 
 /// The parts of a dotted name, as they are looked up.
 pub fn parts(name: &ObjectName) -> Vec<String> {

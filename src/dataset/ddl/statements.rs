@@ -1,11 +1,12 @@
 //! A `.sql` file as statements of PostgreSQL, each with the line on which it begins.
 
-use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Statement};
+use datafusion::sql::sqlparser::ast::{ObjectName, Statement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::super::error::{DatasetError, SqlFault};
+pub use crate::sql::folded as fold;
 use crate::sql::mend_precedence;
 
 pub struct Located {
@@ -54,11 +55,6 @@ fn syntax(path: &str, statement_line: u64, error: ParserError) -> DatasetError {
 /// Puts a fault in its place.
 pub fn at(path: &str, line: u64) -> impl Fn(SqlFault) -> DatasetError + '_ {
     move |fault| DatasetError::Sql { path: path.to_owned(), line: line.max(1), fault }
-}
-
-/// A name as PostgreSQL folds it: lower case unless quoted.
-pub fn fold(name: &Ident) -> String {
-    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
 /// The last part of a name whose schema, where given, must be `schema`.

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Query, TableFactor, VisitMut, VisitorMut};
 
 use crate::access::TableId;
-use crate::access::statement::names::folded;
 use crate::error::{Error, Reason, Result};
+use crate::sql::folded;
 
 /// What a name means: schema, where it has one, and name.
 pub type Locate<'a> = &'a dyn Fn(Option<&str>, &str) -> Option<TableId>;
@@ -52,7 +52,7 @@ impl VisitorMut for FullNames<'_> {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         let tables = query.with.iter().flat_map(|with| &with.cte_tables);
         self.queries.push(Scope {
-            names: tables.map(|table| folded(table.alias.name.clone())).collect(),
+            names: tables.map(|table| folded(&table.alias.name)).collect(),
             is_recursive: query.with.as_ref().is_some_and(|with| with.recursive),
             visited: 0,
         });
@@ -77,7 +77,7 @@ impl VisitorMut for FullNames<'_> {
             return ControlFlow::Continue(());
         }
         let missing = || Error::new(Reason::UndefinedTable, format!("relation \"{name}\" does not exist"));
-        let parts: Option<Vec<String>> = name.0.iter().map(|part| part.as_ident().cloned().map(folded)).collect();
+        let parts: Option<Vec<String>> = name.0.iter().map(|part| part.as_ident().map(folded)).collect();
         let found = match parts.as_deref() {
             Some([bare]) if self.queries.iter().any(|scope| scope.holds(bare)) => return ControlFlow::Continue(()),
             Some([bare]) => (self.locate)(None, bare),

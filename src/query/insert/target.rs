@@ -13,11 +13,11 @@ use datafusion::logical_expr::{Expr, ExprSchemable, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::sqlparser::ast;
 
-use crate::access::statement::names::folded;
 use crate::dataset::Contract;
 use crate::error::{Error, Reason, Result};
 use crate::query::failure::failure;
 use crate::query::session::Session;
+use crate::sql::folded;
 
 /// Which columns the statement gives values for, by their positions in the table.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl Columns {
         let mut positions = Vec::with_capacity(insert.columns.len());
         for name in &insert.columns {
             let column = match name.0.as_slice() {
-                [part] => part.as_ident().cloned().map(folded),
+                [part] => part.as_ident().map(folded),
                 _ => None,
             };
             let known = |wanted: &String| contract.columns.iter().position(|column| column.name == *wanted);
