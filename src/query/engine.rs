@@ -113,7 +113,7 @@ impl Lake {
         let founded = Inventory::of(&dataset, crate::ingest::system::contracts()?, system::contracts()?);
         let activity = Arc::default();
         let started_us = chrono::Utc::now().timestamp_micros();
-        let wall = Arc::new(WallEnvironment::new(&base));
+        let wall = Arc::new(WallEnvironment::new(&base, &dataset.time_zone));
         let shared = Shared {
             store,
             dataset,

@@ -47,14 +47,6 @@ pub struct AccessNotice {
     pub message: String,
 }
 
-/// What an answer depends on beside the plan and the data: equal fingerprints see the same rows and values.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Fingerprint {
-    epoch: u64,
-    sound: bool,
-    principal: Principal,
-}
-
 /// Roles, grants and policies of one lake. Readers take a snapshot and are never held up.
 #[derive(Debug)]
 pub struct SecurityStore {
@@ -139,11 +131,6 @@ impl SecurityStore {
     /// The superuser of the lake itself, for upkeep; it exists once the lake is bootstrapped.
     pub fn bootstrap_principal(&self) -> Principal {
         Principal::of(RoleId::BOOTSTRAP)
-    }
-
-    pub fn fingerprint(&self, principal: &Principal) -> Fingerprint {
-        let snapshot = self.snapshot();
-        Fingerprint { epoch: snapshot.epoch(), sound: snapshot.is_sound(), principal: principal.clone() }
     }
 
     /// Checks that the principal may, writes one record, and publishes the outcome. All of the statement happens, or nothing.
