@@ -287,7 +287,8 @@ impl Lake {
     /// Plans each view once, as the lake's own superuser: its columns are known, and one that cannot be planned stops the
     /// opening. A view may read views that were planned before it.
     async fn plan_views(&self) -> Result<()> {
-        if self.shared.security.is_new() {
+        // Behind a damaged log nothing is read, so nothing is planned either; the lake opens to tell of it.
+        if self.shared.security.is_new() || !self.shared.security.snapshot().is_sound() {
             return Ok(());
         }
         let session = self.session(self.shared.security.bootstrap_principal()).await?;

@@ -148,6 +148,44 @@ async fn a_log_that_rots_locks_every_table() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_cut_off_at_its_end_locks_every_table() {
+    let world = World::new().await;
+    world.admin(&["CREATE USER anna", "GRANT SELECT ON t TO anna", "REVOKE SELECT ON t FROM anna"]).await;
+    let last = world.store.snapshot().epoch();
+    let (mark, revoke) = (world.log.content("security/head.json"), world.log.content(&log::path(last)));
+    // Without the last record the grant would stand again.
+    world.log.tamper(&log::path(last), None);
+    let store = world.reopened().await;
+    let told = store.snapshot().ensure_sound().unwrap_err().to_string();
+    assert_eq!(told, format!("security log is damaged at record {last}"));
+    assert_eq!(store.check().await.unwrap(), Some(last));
+    // A crash between a record and its mark leaves the mark of the record before.
+    world.log.tamper(&log::path(last), revoke);
+    assert_eq!(world.store.check().await.unwrap(), None);
+    world.admin(&["CREATE ROLE later"]).await;
+    world.log.tamper("security/head.json", mark);
+    assert_eq!(world.store.check().await.unwrap(), None);
+    world.log.tamper("security/head.json", Some(Bytes::from_static(b"{}")));
+    assert!(world.reopened().await.snapshot().ensure_sound().is_err());
+    // A lake of before there were marks.
+    world.log.tamper("security/head.json", None);
+    assert_eq!(world.store.check().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_log_that_is_gone_locks_every_table() {
+    let world = World::new().await;
+    for number in 0..=world.store.snapshot().epoch() {
+        world.log.tamper(&log::path(number), None);
+    }
+    world.log.tamper("security/head.json", None);
+    assert_eq!(world.store.check().await.unwrap(), Some(1));
+    let store = SecurityStore::reopen(world.log.clone()).await.unwrap();
+    assert_eq!(store.snapshot().ensure_sound().unwrap_err().to_string(), "security log is damaged at record 1");
+    assert!(!store.is_new() && store.bootstrap("mole", "secret").await.is_err());
+}
+
+#[tokio::test]
 async fn records_cannot_change_places() {
     let world = World::new().await;
     world.admin(&["CREATE ROLE a", "CREATE ROLE b"]).await;

@@ -4,7 +4,9 @@
 //! holds only what `wecom` may see and has no row security. Value, error text and SQLSTATE must be equal.
 
 mod authored;
+mod damage;
 mod differential;
+mod killed;
 mod refused;
 mod sessions;
 
