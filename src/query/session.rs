@@ -388,7 +388,7 @@ impl Session {
                 if analyze == Analyze::Run {
                     explain::drain(self.lake.pool().stream(&physical, self.context.task_ctx())).await?;
                 }
-                Ok(rows("EXPLAIN", once(explain::lines(physical.plan.as_ref(), analyze)?), guard))
+                Ok(rows("EXPLAIN", once(explain::lines(&physical.plan, analyze)?), guard))
             }
         }
     }

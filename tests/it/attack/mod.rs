@@ -1,7 +1,8 @@
 //! Attacks from inside: `wecom`, who may log in and ask anything, tries to learn of the rows of other teams.
 //!
 //! Two lakes answer each question: the walled one, where policies hide rows and masks hide columns, and the bare one, which
-//! holds only what `wecom` may see and has no row security. Value, error text and SQLSTATE must be equal.
+//! holds only what `wecom` may see and has no row security. Value, error text and SQLSTATE must be equal. `twins` does the same
+//! within one lake, for many policies.
 
 mod authored;
 mod damage;
@@ -9,6 +10,7 @@ mod differential;
 mod killed;
 mod refused;
 mod sessions;
+mod twins;
 
 use std::path::Path;
 
