@@ -8,6 +8,7 @@ mod authored;
 mod damage;
 mod differential;
 mod killed;
+mod pseudonyms;
 mod refused;
 mod sessions;
 mod twins;
