@@ -5,8 +5,10 @@
 //! within one lake, for many policies.
 
 mod authored;
+mod columns;
 mod damage;
 mod differential;
+mod hidden;
 mod killed;
 mod pseudonyms;
 mod refused;
