@@ -3,6 +3,8 @@
 //! Two lakes answer each question: the walled one, where policies hide rows and masks hide columns, and the bare one, which
 //! holds only what `wecom` may see and has no row security. Value, error text and SQLSTATE must be equal. `twins` does the same
 //! within one lake, for many policies.
+//!
+//! Which family of attacks is tried where, in process and over the wire, is told in SECURITY.md; `matrix` keeps that true.
 
 mod authored;
 mod columns;
@@ -10,6 +12,7 @@ mod damage;
 mod differential;
 mod hidden;
 mod killed;
+mod matrix;
 mod pseudonyms;
 mod refused;
 mod sessions;
