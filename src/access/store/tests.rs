@@ -269,6 +269,19 @@ async fn a_role_in_use_is_not_dropped() {
 }
 
 #[tokio::test]
+async fn a_role_that_hangs_on_hidden_objects_does_not_tell_their_names() {
+    let world = World::new().await;
+    world.admin(&["CREATE ROLE maker CREATEROLE"]).await;
+    world.run("maker", "CREATE ROLE own").await.unwrap();
+    world.admin(&["GRANT SELECT ON t TO own", "CREATE POLICY secret ON u TO own USING (true)"]).await;
+    let error = world.run("maker", "DROP ROLE own").await.unwrap_err();
+    assert_eq!((error.reason(), error.detail()), (Reason::DependentObjects, Some("objects that are hidden from you")));
+    world.admin(&["GRANT SELECT (a) ON t TO maker"]).await;
+    let error = world.run("maker", "DROP ROLE own").await.unwrap_err();
+    assert_eq!(error.detail(), Some("privileges for table t\nobjects that are hidden from you"));
+}
+
+#[tokio::test]
 async fn what_hangs_on_a_role_goes_or_changes_hands() {
     let world = World::new().await;
     world
