@@ -318,6 +318,34 @@ async fn what_hangs_on_a_role_goes_or_changes_hands() {
 }
 
 #[tokio::test]
+async fn nobody_sets_himself_free_of_a_restrictive_policy() {
+    let world = World::new().await;
+    world
+        .admin(&[
+            "CREATE ROLE tight",
+            "CREATE USER anna IN ROLE tight",
+            "GRANT SELECT ON t TO tight",
+            "CREATE POLICY some ON t TO tight USING (true)",
+            "CREATE POLICY few ON t AS RESTRICTIVE TO tight USING (a = 1)",
+            "ALTER TABLE u OWNER TO anna",
+            "CREATE POLICY own ON u AS RESTRICTIVE TO tight USING (a = 1)",
+        ])
+        .await;
+    let notices = world.run("anna", "DROP OWNED BY tight").await.unwrap().notices;
+    let told = "role \"tight\" stays in restrictive policies: only the owner of their table may take it out";
+    assert_eq!((notices[0].severity, notices[0].message.as_str()), ("WARNING", told));
+    let policies = |table| {
+        let snapshot = world.store.snapshot();
+        let relation = snapshot.relation(&TableId::new("public", table)).unwrap();
+        relation.policies.keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!((policies("t"), policies("u")), (vec!["few".to_owned()], Vec::new()));
+    assert_eq!(world.reason("anna", "DROP ROLE tight").await, Reason::Privilege);
+    assert!(world.run("admin", "DROP OWNED BY tight").await.unwrap().notices.is_empty());
+    assert!(policies("t").is_empty());
+}
+
+#[tokio::test]
 async fn a_role_of_a_dropped_one_s_name_is_another() {
     let world = World::new().await;
     world.admin(&["CREATE USER anna"]).await;

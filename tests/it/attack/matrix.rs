@@ -7,7 +7,7 @@ const CHAPTER: &str = include_str!("../../../SECURITY.md");
 const HEAD: &str = "| family | in process | over the wire |";
 
 /// The families that the design names; the table may have more.
-const FAMILIES: usize = 42;
+const FAMILIES: usize = 43;
 
 /// A family, and the tests of its two doors.
 fn rows() -> Vec<(&'static str, [Vec<&'static str>; 2])> {

@@ -178,6 +178,35 @@ fn rows_are_the_stores_and_the_guides_own() {
     });
 }
 
+/// A member may act for its group, and take from it what it has; not what it must not see.
+#[test]
+fn nobody_sets_himself_free_of_a_restrictive_policy() {
+    run(async {
+        let house = House::copy().await;
+        let admin = house.wire("admin").await;
+        admin.run("CREATE ROLE tight; GRANT tight TO wecom").await;
+        admin.run("CREATE POLICY tight ON orders AS RESTRICTIVE TO tight USING (channel = 'wecom')").await;
+        for mut door in house.doors("wecom").await {
+            let bound = door.value("SELECT count(*) FROM orders").await;
+            assert_eq!(door.value("SELECT count(*) FROM orders WHERE channel <> 'wecom'").await, "0");
+            for way_out in [
+                "DROP OWNED BY tight",
+                "DROP OWNED BY wecom, tight",
+                "REASSIGN OWNED BY tight TO wecom",
+                "REVOKE tight FROM wecom",
+                "DROP ROLE tight",
+                "ALTER ROLE tight RENAME TO loose",
+                "DROP POLICY tight ON orders",
+                "ALTER POLICY tight ON orders TO hq",
+            ] {
+                // Some of them do something, none of them this.
+                let _ = door.ask(way_out).await;
+                assert_eq!(door.value("SELECT count(*) FROM orders").await, bound, "{}: {way_out}", door.name());
+            }
+        }
+    });
+}
+
 #[test]
 fn policies_that_read_each_other_are_an_error() {
     run(async {
