@@ -41,6 +41,6 @@ pub use throttle::{Attempt, Throttle};
 #[cfg(test)]
 pub use wall::Breach;
 pub use wall::{
-    Admission, RawTables, ScanTotals, SecureScanExec, SecuredTable, TableResolver, WallEnvironment, WalledView,
-    membership_rule, physical_rules,
+    Admission, Pseudonym, PseudonymKey, RawTables, ScanTotals, SecureScanExec, SecuredTable, TableResolver,
+    WallEnvironment, WalledView, membership_rule, physical_rules,
 };

@@ -14,6 +14,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::parser::Statement;
 
 use super::as_of;
+use super::calls::called;
 use super::failure::failure;
 use super::judge::judge;
 use super::names::Names;
@@ -179,6 +180,10 @@ pub(super) async fn select_plan(state: &SessionState, sql: &str) -> Result<Logic
     let plan = state.statement_to_plan(Statement::Statement(Box::new(parsed))).await.map_err(failure)?;
     refuse_large(&plan)?;
     judge(&plan)?;
+    if let Some(function) = called(&plan, catalog::acts_as_its_caller).map_err(failure)? {
+        let text = format!("a view cannot call {function}");
+        return Err(Error::new(Reason::Unsupported, text).with_hint("it would act as whoever reads the view"));
+    }
     Ok(plan)
 }
 
