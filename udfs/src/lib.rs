@@ -9,12 +9,15 @@ mod calendar;
 pub mod churn;
 mod constants;
 mod day_log;
+mod definition;
 mod documents;
 mod doubles;
 mod groups;
 pub mod lifetime;
+mod names;
 pub mod rfm;
 pub mod roi;
+mod windows;
 
 use std::sync::Arc;
 
@@ -43,26 +46,28 @@ struct Readme;
 
 /// The functions of one row.
 pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
-    vec![
+    let mut functions = vec![
         Arc::new(ScalarUDF::from(rfm::RfmSegment::default())),
         Arc::new(ScalarUDF::from(churn::ChurnRisk::default())),
         Arc::new(ScalarUDF::from(churn::ChurnLevel::default())),
-        Arc::new(ScalarUDF::from(lifetime::BgnbdPalive::default())),
         Arc::new(ScalarUDF::from(roi::Roi::default())),
         Arc::new(ScalarUDF::from(roi::Roas::default())),
         Arc::new(ScalarUDF::from(roi::Cac::default())),
-    ]
+    ];
+    functions.extend(lifetime::scalars());
+    functions
 }
 
 /// The functions of a group.
 pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
-    vec![
+    let mut functions = vec![
         Arc::new(AggregateUDF::from(rfm::Rfm::default())),
         Arc::new(AggregateUDF::from(rfm::RfmSummary::default())),
         Arc::new(AggregateUDF::from(churn::RepurchaseCycle::default())),
-        Arc::new(AggregateUDF::from(lifetime::BgnbdFit::default())),
         Arc::new(AggregateUDF::from(attribution::Attribute::default())),
-    ]
+    ];
+    functions.extend(lifetime::aggregates());
+    functions
 }
 
 /// The functions of a window.

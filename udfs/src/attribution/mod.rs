@@ -4,6 +4,5 @@ mod attribute;
 pub(crate) mod largest_remainder;
 mod model;
 mod paths;
-mod window;
 
 pub use attribute::Attribute;

@@ -11,11 +11,15 @@ use proptest::prelude::{ProptestConfig, proptest};
 
 use super::support::{rows, session_with};
 
-const AGGREGATES: [&str; 5] = [
+const AGGREGATES: &[&str] = &[
     "rfm(ts, amount, as_of)",
     "rfm_summary(ts, amount, as_of, 'week')",
     "repurchase_cycle(ts)",
     "bgnbd_fit(x, x, x + 2)",
+    "mbgnbd_fit(x, x, x + 2)",
+    "pnbd_fit(x, x, x + 2)",
+    "gg_fit(x, x + 1)",
+    "bgbb_fit(x, x, x + 2)",
     "attribute(ts, channel, conversion, CAST(id AS DECIMAL(18, 2)), 'time_decay', 300)",
 ];
 

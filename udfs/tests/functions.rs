@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod it {
+mod functions {
     mod attribution;
     mod churn;
     mod documentation;

@@ -8,7 +8,7 @@ use crate::constants::quoted;
 const DAY_MICROS: f64 = 86_400e6;
 
 /// Intervals and durations stay, numbers become doubles.
-pub(super) fn coerce_window(function: &str, argument: &str, data_type: &DataType) -> Result<DataType> {
+pub(crate) fn coerce_window(function: &str, argument: &str, data_type: &DataType) -> Result<DataType> {
     match data_type {
         DataType::Interval(_) | DataType::Duration(_) => Ok(data_type.clone()),
         number if number.is_numeric() || number.is_null() => Ok(DataType::Float64),
@@ -17,7 +17,7 @@ pub(super) fn coerce_window(function: &str, argument: &str, data_type: &DataType
 }
 
 /// The length in microseconds, None for NULL. Months have no fixed length and are refused.
-pub(super) fn window_micros(function: &str, argument: &str, value: &ScalarValue) -> Result<Option<f64>> {
+pub(crate) fn window_micros(function: &str, argument: &str, value: &ScalarValue) -> Result<Option<f64>> {
     let micros = match value {
         nothing if nothing.is_null() => return Ok(None),
         ScalarValue::Float64(Some(days)) => days * DAY_MICROS,
