@@ -5,6 +5,7 @@
 
 mod amounts;
 pub mod attribution;
+mod behaviour;
 mod calendar;
 pub mod churn;
 mod constants;
@@ -67,10 +68,13 @@ pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
         Arc::new(AggregateUDF::from(attribution::Attribute::default())),
     ];
     functions.extend(lifetime::aggregates());
+    functions.extend(behaviour::aggregates());
     functions
 }
 
 /// The functions of a window.
 pub fn window_functions() -> Vec<Arc<WindowUDF>> {
-    vec![Arc::new(WindowUDF::from(rfm::RfmScore::default()))]
+    let mut functions = vec![Arc::new(WindowUDF::from(rfm::RfmScore::default()))];
+    functions.extend(behaviour::windows());
+    functions
 }

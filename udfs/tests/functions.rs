@@ -4,6 +4,7 @@
 
 mod functions {
     mod attribution;
+    mod behaviour;
     mod churn;
     mod documentation;
     mod lifetime;

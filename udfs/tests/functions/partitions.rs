@@ -20,6 +20,12 @@ const AGGREGATES: &[&str] = &[
     "pnbd_fit(x, x, x + 2)",
     "gg_fit(x, x + 1)",
     "bgbb_fit(x, x, x + 2)",
+    "window_funnel(1000000, 'strict_once', ts, x < 3, x < 5, channel = 'ads')",
+    "funnel_step_times(10000000, 'strict_order', ts, x < 3, x < 5, channel = 'ads')",
+    "sequence_count('(?1)(?t<=5000000).*(?2)', ts, x < 3, x < 5)",
+    "sequence_match('(?1)(?3)', ts, x < 3, x < 5, channel = 'ads')",
+    "retention(x < 3, channel = 'mail', x = 5)",
+    "path_flows(ts, channel, 'ads', 3, true)",
     "attribute(ts, channel, conversion, CAST(id AS DECIMAL(18, 2)), 'time_decay', 300)",
 ];
 
