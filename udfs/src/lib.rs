@@ -18,6 +18,7 @@ pub mod lifetime;
 mod names;
 pub mod rfm;
 pub mod roi;
+mod sums;
 mod windows;
 
 use std::sync::Arc;
@@ -51,11 +52,9 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         Arc::new(ScalarUDF::from(rfm::RfmSegment::default())),
         Arc::new(ScalarUDF::from(churn::ChurnRisk::default())),
         Arc::new(ScalarUDF::from(churn::ChurnLevel::default())),
-        Arc::new(ScalarUDF::from(roi::Roi::default())),
-        Arc::new(ScalarUDF::from(roi::Roas::default())),
-        Arc::new(ScalarUDF::from(roi::Cac::default())),
     ];
     functions.extend(lifetime::scalars());
+    functions.extend(roi::scalars());
     functions
 }
 
@@ -65,8 +64,8 @@ pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
         Arc::new(AggregateUDF::from(rfm::Rfm::default())),
         Arc::new(AggregateUDF::from(rfm::RfmSummary::default())),
         Arc::new(AggregateUDF::from(churn::RepurchaseCycle::default())),
-        Arc::new(AggregateUDF::from(attribution::Attribute::default())),
     ];
+    functions.extend(attribution::aggregates());
     functions.extend(lifetime::aggregates());
     functions.extend(behaviour::aggregates());
     functions

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::support::{close, csv, refusal, rows, session, session_with, test_data, value};
-use datafusion::prelude::SessionConfig;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use henna_udfs::attribution::chain::{Chain, Outcome};
+use proptest::prelude::{ProptestConfig, proptest};
 
 /// The credits of one conversion at noon of January 31 with these touches (day of January, channel).
 async fn credits(touches: &[(u32, &str)], amount: &str, model: &str) -> Vec<Vec<String>> {
@@ -163,4 +165,137 @@ async fn the_heuristics_of_the_path_sample_are_found() {
         }
     }
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// The table `journeys(path, conversions, value, nulls)` of the sample; false where it is not at hand.
+async fn register_sample(session: &SessionContext) -> bool {
+    let Some(file) = test_data("attribution/paths.csv") else { return false };
+    let options = datafusion::prelude::CsvReadOptions::new().delimiter(b';');
+    session.register_csv("lines", file.to_str().unwrap(), options).await.unwrap();
+    let sql = "CREATE TABLE journeys AS SELECT string_to_array(replace(path, ' ', ''), '>') AS path, total_conversions AS conversions,
+        total_conversion_value AS value, total_null AS nulls FROM lines";
+    session.sql(sql).await.unwrap().collect().await.unwrap();
+    true
+}
+
+/// An exact solution of the chain of order 1 in another language, computed beside the simulation of the R package.
+#[tokio::test]
+async fn the_chain_of_the_path_sample_is_solved_as_elsewhere() {
+    let session = session_with(SessionConfig::new().with_target_partitions(4).with_batch_size(1024));
+    if !register_sample(&session).await {
+        return;
+    }
+    let expected =
+        csv(&std::fs::read_to_string(test_data("attribution/markov_order1_exact_vs_package.csv").unwrap()).unwrap());
+    let sql = "SELECT c['channel'], c['removal_effect'], c['conversions'], c['value'] FROM
+        (SELECT unnest(markov_attribution(path, conversions, value, nulls, 1)) AS c FROM journeys) ORDER BY 1";
+    let found = rows(&session, sql).await;
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(found[0], expected[0]);
+        for (column, place) in [(1, 1), (2, 3), (3, 4)] {
+            let expected: f64 = expected[place].parse().unwrap();
+            close(&found[column], expected, 1e-9 * expected.max(1e-3));
+        }
+    }
+}
+
+#[tokio::test]
+async fn higher_orders_share_the_same_whole() {
+    let session = session();
+    if !register_sample(&session).await {
+        return;
+    }
+    for order in [1, 2, 3, 4] {
+        let sql = format!(
+            "SELECT sum(c['conversions']), sum(c['value']), min(c['removal_effect']) > 0 FROM
+            (SELECT unnest(markov_attribution(path, conversions, CAST(value AS DECIMAL(18, 4)), nulls, {order})) AS c FROM journeys)"
+        );
+        let found = rows(&session, &sql).await.remove(0);
+        close(&found[0], 19_785.0, 1e-6);
+        let whole = value(&session, "SELECT sum(CAST(value AS DECIMAL(18, 4))) FROM journeys").await;
+        assert_eq!(found[1..], [whole, "true".to_owned()], "order {order}");
+    }
+}
+
+/// In the description of the sample: alpha has 7627.94 conversions.
+#[tokio::test]
+async fn the_shapley_values_of_the_path_sample_are_found() {
+    let session = session();
+    if !register_sample(&session).await {
+        return;
+    }
+    let sql = "SELECT c['channel'], c['conversions'] FROM (SELECT unnest(shapley_attribution(path, conversions, value)) AS c FROM journeys) ORDER BY 1";
+    let found = rows(&session, sql).await;
+    close(&found[0][1], 7_627.94, 0.005);
+    close(&found.iter().map(|row| row[1].parse::<f64>().unwrap()).sum::<f64>().to_string(), 19_785.0, 1e-6);
+}
+
+/// By hand: without a, all conversions of b alone remain; both are lost with their own paths.
+#[tokio::test]
+async fn a_chain_of_two_channels_is_what_hand_computation_gives() {
+    let paths = "(VALUES (['a', 'b'], 1, CAST(10.00 AS DECIMAL(18, 2)), 1), (['b'], 1, CAST(5.01 AS DECIMAL(18, 2)), 1)) AS t(path, conversions, value, nulls)";
+    // P(conversion) = 1/2. Without a: half begin at b, which converts half. Without b: nobody converts.
+    let markov = format!("SELECT markov_attribution(path, conversions, value, nulls, 1) FROM {paths}");
+    assert_eq!(
+        value(&session(), &markov).await,
+        "[{channel: a, removal_effect: 0.5, conversions: 0.6666666666666666, value: 5.00}, {channel: b, removal_effect: 1.0, conversions: 1.3333333333333333, value: 10.01}]"
+    );
+    let shapley = format!("SELECT shapley_attribution(path, conversions, value) FROM {paths}");
+    assert_eq!(
+        value(&session(), &shapley).await,
+        "[{channel: a, conversions: 0.5, value: 5.00}, {channel: b, conversions: 1.5, value: 10.01}]"
+    );
+}
+
+#[tokio::test]
+async fn paths_that_tell_nothing_are_left_out() {
+    let of = |call: &str| {
+        format!(
+            "SELECT {call} FROM (VALUES (['a'], -1, 5.0, 0), (NULL, 1, 5.0, 1), ([], 1, 5.0, 1), ([NULL], 1, 5.0, 1)) AS t(path, conversions, value, nulls)"
+        )
+    };
+    assert_eq!(value(&session(), &of("markov_attribution(path, conversions, value, nulls, 1)")).await, "NULL");
+    assert_eq!(value(&session(), &of("shapley_attribution(path, conversions, value)")).await, "NULL");
+    let nothing_came = "SELECT markov_attribution(['a', NULL, 'b'], NULL, NULL, 3, 2)";
+    assert_eq!(
+        value(&session(), nothing_came).await,
+        "[{channel: a, removal_effect: NULL, conversions: 0.0, value: 0.0}, {channel: b, removal_effect: NULL, conversions: 0.0, value: 0.0}]"
+    );
+    for (call, message) in [
+        ("markov_attribution(['a'], 1, 1, 1, 0)", "markov_attribution: order must be 1 to 20, got \"0\""),
+        ("markov_attribution(['a'], 1, 1, 1, NULL)", "markov_attribution: order must be 1 to 20, got NULL"),
+        ("markov_attribution(['a'], 1, 1, 1, 1.5)", "markov_attribution: order must be a whole number, got"),
+        ("markov_attribution('a', 1, 1, 1, 1)", "markov_attribution: path must be a list of channels, got Utf8"),
+        ("shapley_attribution([1], 1, 1)", "shapley_attribution: a channel of path must be text, got Int64"),
+        ("shapley_attribution(['a'], 1)", "shapley_attribution: 3 arguments are needed, got 2"),
+    ] {
+        let refused = refusal(&format!("SELECT {call}")).await;
+        assert!(refused.contains(message), "{call}: {refused}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn the_chance_of_a_conversion_is_the_same_for_every_order(
+        paths in proptest::collection::vec((proptest::collection::vec(0u32..5, 1..12), 0u32..4, 0u32..6), 1..30),
+    ) {
+        let outcomes = || paths.iter().map(|(channels, conversions, nulls)| Outcome {
+            channels, conversions: f64::from(*conversions), value: f64::from(*conversions) * 2.5, nulls: f64::from(*nulls),
+        });
+        let converted: u32 = paths.iter().map(|(_, conversions, _)| conversions).sum();
+        let customers: u32 = paths.iter().map(|(_, conversions, nulls)| conversions + nulls).sum();
+        for order in 1..6 {
+            let chain = Chain::new(outcomes(), order);
+            let all = chain.yield_without(None).unwrap();
+            let expected = if customers == 0 { 0.0 } else { f64::from(converted) / f64::from(customers) };
+            proptest::prop_assert!((all.conversion - expected).abs() < 1e-12, "order {}: {} is not {}", order, all.conversion, expected);
+            proptest::prop_assert!((all.value - 2.5 * expected).abs() < 1e-11);
+            for channel in 0..5 {
+                let without = chain.yield_without(Some(channel)).unwrap();
+                proptest::prop_assert!((0.0..=all.conversion + 1e-12).contains(&without.conversion));
+            }
+        }
+    }
 }

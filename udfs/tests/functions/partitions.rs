@@ -25,6 +25,8 @@ const AGGREGATES: &[&str] = &[
     "sequence_count('(?1)(?t<=5000000).*(?2)', ts, x < 3, x < 5)",
     "sequence_match('(?1)(?3)', ts, x < 3, x < 5, channel = 'ads')",
     "retention(x < 3, channel = 'mail', x = 5)",
+    "markov_attribution([channel, CASE WHEN x > 2 THEN 'shop' END], x, amount, 2, 2)",
+    "shapley_attribution([channel, CASE WHEN x > 2 THEN 'shop' END], x, amount)",
     "path_flows(ts, channel, 'ads', 3, true)",
     "attribute(ts, channel, conversion, CAST(id AS DECIMAL(18, 2)), 'time_decay', 300)",
 ];

@@ -37,3 +37,27 @@ async fn text_is_refused() {
     assert!(refusal("SELECT cac('x', 1)").await.contains("cac: cost must be a number, got Utf8"));
     assert!(refusal("SELECT cac(1, 'x')").await.contains("cac: new_customers must be a number, got Utf8"));
 }
+
+#[tokio::test]
+async fn a_cost_is_paid_back_within_a_period() {
+    for (call, expected) in [
+        ("payback_period([10, 12, 15, 20], 30)", "2.533333333333333"),
+        ("payback_period([10.5, 12.5], 23)", "2.0"),
+        ("payback_period([30, -20, 5], 10)", "0.3333333333333333"),
+        ("payback_period([10, NULL, 10], 15)", "2.5"),
+        ("payback_period([1, 2], 5)", "NULL"),
+        ("payback_period([1, 2], 0)", "NULL"),
+        ("payback_period(NULL, 5)", "NULL"),
+        ("ltv_cac(CAST(300 AS DECIMAL(18, 2)), CAST(100 AS DECIMAL(18, 2)))", "3.000000"),
+        ("ltv_cac(300, 0)", "NULL"),
+    ] {
+        assert_eq!(of(call).await, expected, "{call}");
+    }
+    for (call, message) in [
+        ("payback_period(5, 5)", "payback_period: margins must be a list of numbers, got Int64"),
+        ("payback_period(['a'], 5)", "payback_period: a margin must be a number, got Utf8"),
+        ("ltv_cac('a', 5)", "ltv_cac: ltv must be a number, got Utf8"),
+    ] {
+        assert!(refusal(&format!("SELECT {call}")).await.contains(message), "{call}");
+    }
+}
