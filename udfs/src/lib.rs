@@ -13,12 +13,17 @@ mod day_log;
 mod definition;
 mod documents;
 mod doubles;
+mod experiments;
+mod gamma;
 mod groups;
 pub mod lifetime;
+mod linear;
 mod names;
 pub mod rfm;
 pub mod roi;
 mod sums;
+mod survival;
+mod tails;
 mod windows;
 
 use std::sync::Arc;
@@ -55,6 +60,7 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     ];
     functions.extend(lifetime::scalars());
     functions.extend(roi::scalars());
+    functions.extend(survival::scalars());
     functions
 }
 
@@ -68,6 +74,8 @@ pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
     functions.extend(attribution::aggregates());
     functions.extend(lifetime::aggregates());
     functions.extend(behaviour::aggregates());
+    functions.extend(survival::aggregates());
+    functions.extend(experiments::aggregates());
     functions
 }
 

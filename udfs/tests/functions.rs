@@ -7,9 +7,11 @@ mod functions {
     mod behaviour;
     mod churn;
     mod documentation;
+    mod experiments;
     mod lifetime;
     mod partitions;
     mod rfm;
     mod roi;
     mod support;
+    mod survival;
 }

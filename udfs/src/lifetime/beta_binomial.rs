@@ -4,8 +4,8 @@
 //! equations 5, 11 and 13.
 
 use super::fit::{Alike, Fit, most_likely, weight};
-use super::gamma::{digamma, ln_gamma};
 use super::history::{History, log_add_exp};
+use crate::gamma::{digamma, ln_gamma};
 
 /// Starts of the search, as logarithms of alpha, beta, gamma, delta.
 const STARTS: [[f64; 4]; 2] = [[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, -1.0, 1.5]];

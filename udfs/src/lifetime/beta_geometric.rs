@@ -4,10 +4,10 @@
 //! E. Batislam, M. Denizel, A. Filiztekin, Empirical Validation and Comparison of Models for Customer Base Analysis, IJRM 24(3), 2007.
 
 use super::fit::{Alike, Fit, in_units, most_likely, unit, weight};
-use super::gamma::{digamma, ln_gamma};
 use super::history::{History, log_add_exp, logistic};
 use super::hypergeometric::ln_2f1;
 use super::quadrature::integrate;
+use crate::gamma::{digamma, ln_gamma};
 
 /// Starts of the search, as logarithms of r, alpha (time in mean observation lengths), a, b.
 const STARTS: [[f64; 4]; 3] = [[0.0, 0.0, 0.0, 0.0], [-1.4, -0.7, -0.7, 0.7], [0.0, 1.0, -4.0, 1.5]];

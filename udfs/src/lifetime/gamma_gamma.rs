@@ -3,7 +3,7 @@
 //! Source: P. Fader, B. Hardie, The Gamma-Gamma Model of Monetary Value, note 025, 2013, equations 1a and 5.
 
 use super::fit::{Alike, Fit, in_units, most_likely, unit, weight};
-use super::gamma::{digamma, ln_gamma};
+use crate::gamma::{digamma, ln_gamma};
 
 /// Starts of the search, as logarithms of p, q, gamma (in mean spends).
 const STARTS: [[f64; 3]; 3] = [[1.5, 1.2, -1.0], [0.0, 0.7, 0.0], [0.7, 1.2, 1.0]];

@@ -8,7 +8,6 @@ mod bgnbd_fit;
 mod bgnbd_palive;
 mod clv;
 mod fit;
-mod gamma;
 mod gamma_gamma;
 mod gg_expected;
 mod gg_fit;

@@ -4,9 +4,9 @@
 //! P. Fader, B. Hardie, A Note on Deriving the Pareto/NBD Model and Related Expressions, 2005.
 
 use super::fit::{Alike, Fit, in_units, most_likely, unit, weight};
-use super::gamma::{digamma, ln_gamma};
 use super::history::{History, log_add_exp, logistic};
 use super::quadrature::integrate;
+use crate::gamma::{digamma, ln_gamma};
 
 /// Starts of the search, as logarithms of r, alpha, s, beta (times in mean observation lengths).
 const STARTS: [[f64; 4]; 3] = [[-0.5, -1.0, -0.5, -1.0], [0.0, 0.0, 0.0, 0.0], [0.0, -2.0, -2.0, 1.0]];

@@ -7,7 +7,7 @@ const HALF_LN_2PI: f64 = 0.918_938_533_204_672_8;
 
 /// ln Gamma(x), x > 0: raised to Stirling's range by Gamma(x + 1) = x Gamma(x).
 /// Source: Abramowitz and Stegun 6.1.41.
-pub(super) fn ln_gamma(mut x: f64) -> f64 {
+pub(crate) fn ln_gamma(mut x: f64) -> f64 {
     let mut product = 1.0;
     while x < STIRLING_MIN {
         product *= x;
@@ -25,7 +25,7 @@ pub(super) fn ln_gamma(mut x: f64) -> f64 {
 }
 
 /// The derivative of ln Gamma(x), x > 0. Source: Abramowitz and Stegun 6.3.18.
-pub(super) fn digamma(mut x: f64) -> f64 {
+pub(crate) fn digamma(mut x: f64) -> f64 {
     let mut sum = 0.0;
     while x < STIRLING_MIN {
         sum += 1.0 / x;
