@@ -11,6 +11,7 @@ pub(crate) const BEHAVIOUR: DocSection =
     section("Behaviour", "What people did, in which order, how fast: funnels, sequences, sessions, paths.");
 pub(crate) const SURVIVAL: DocSection = section("Survival", "How long customers last, and where they stand.");
 pub(crate) const EXPERIMENTS: DocSection = section("Experiments", "Whether the arms of an experiment differ.");
+pub(crate) const SETS: DocSection = section("Sets", "Sets of customers, and what is bought together.");
 pub(crate) const RETURNS: DocSection = section("Channel returns", "What a channel gives back for what it costs.");
 
 /// What a function's documentation is made of.

@@ -21,6 +21,7 @@ mod linear;
 mod names;
 pub mod rfm;
 pub mod roi;
+mod sets;
 mod sums;
 mod survival;
 mod tails;
@@ -61,6 +62,7 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     functions.extend(lifetime::scalars());
     functions.extend(roi::scalars());
     functions.extend(survival::scalars());
+    functions.extend(sets::scalars());
     functions
 }
 
@@ -76,6 +78,7 @@ pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
     functions.extend(behaviour::aggregates());
     functions.extend(survival::aggregates());
     functions.extend(experiments::aggregates());
+    functions.extend(sets::aggregates());
     functions
 }
 

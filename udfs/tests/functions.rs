@@ -12,6 +12,7 @@ mod functions {
     mod partitions;
     mod rfm;
     mod roi;
+    mod sets;
     mod support;
     mod survival;
 }

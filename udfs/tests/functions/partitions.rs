@@ -30,6 +30,7 @@ const AGGREGATES: &[&str] = &[
     "km_survival(x, channel = 'ads', 'log-log')",
     "logrank_test(x, channel = 'ads', x % 2)",
     "srm_test(channel)",
+    "bitmap_build(x * 1000000007)",
     "path_flows(ts, channel, 'ads', 3, true)",
     "attribute(ts, channel, conversion, CAST(id AS DECIMAL(18, 2)), 'time_decay', 300)",
 ];
@@ -82,7 +83,7 @@ fn batches(seed: u64, rows: usize, customers: u64) -> Vec<RecordBatch> {
 }
 
 async fn rounded(session: &SessionContext, aggregate: &str, field: &str) -> Vec<Vec<String>> {
-    rows(session, &format!("SELECT id % 5, round({aggregate}['{field}'], 9) FROM t GROUP BY 1 ORDER BY 1")).await
+    rows(session, &format!("SELECT id % 5, round({aggregate}['{field}'], 9) + 0.0 FROM t GROUP BY 1 ORDER BY 1")).await
 }
 
 async fn answer(session: &SessionContext, aggregate: &str) -> Vec<Vec<String>> {

@@ -1,0 +1,44 @@
+//! Sets: bitmaps of ids.
+
+mod bitmap;
+mod bitmap_and;
+mod bitmap_andnot;
+mod bitmap_build;
+mod bitmap_contains;
+mod bitmap_count;
+mod bitmap_intersect_agg;
+mod bitmap_or;
+mod bitmap_states;
+mod bitmap_subset;
+mod bitmap_to_array;
+mod bitmap_union_agg;
+mod bitmap_xor;
+mod intersect_count;
+
+use std::sync::Arc;
+
+use datafusion_expr::{AggregateUDF, ScalarUDF};
+
+use crate::definition::{aggregate, scalar};
+
+pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
+    vec![
+        scalar::<bitmap_and::BitmapAnd>(),
+        scalar::<bitmap_or::BitmapOr>(),
+        scalar::<bitmap_andnot::BitmapAndnot>(),
+        scalar::<bitmap_xor::BitmapXor>(),
+        scalar::<bitmap_count::BitmapCount>(),
+        scalar::<bitmap_contains::BitmapContains>(),
+        scalar::<bitmap_subset::BitmapSubset>(),
+        scalar::<bitmap_to_array::BitmapToArray>(),
+        scalar::<intersect_count::IntersectCount>(),
+    ]
+}
+
+pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
+    vec![
+        aggregate::<bitmap_build::BitmapBuild>(),
+        aggregate::<bitmap_union_agg::BitmapUnionAgg>(),
+        aggregate::<bitmap_intersect_agg::BitmapIntersectAgg>(),
+    ]
+}
