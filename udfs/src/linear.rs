@@ -13,12 +13,14 @@ pub(crate) fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Ve
         }
         matrix.swap(column, pivot);
         right.swap(column, pivot);
-        for row in column + 1..size {
-            let factor = matrix[row][column] / matrix[column][column];
-            for entry in column..size {
-                matrix[row][entry] -= factor * matrix[column][entry];
+        let (above, below) = matrix.split_at_mut(column + 1);
+        let pivot_row = &above[column];
+        for (row, offset) in below.iter_mut().zip(column + 1..) {
+            let factor = row[column] / pivot_row[column];
+            for (entry, pivot_entry) in row.iter_mut().zip(pivot_row).skip(column) {
+                *entry -= factor * pivot_entry;
             }
-            right[row] -= factor * right[column];
+            right[offset] -= factor * right[column];
         }
     }
     for row in (0..size).rev() {

@@ -9,6 +9,7 @@ mod functions {
     mod documentation;
     mod experiments;
     mod lifetime;
+    mod market_basket;
     mod partitions;
     mod rfm;
     mod roi;

@@ -147,12 +147,14 @@ impl<M: Model> States<M> {
         used.dedup();
         used.sort_unstable_by_key(|number| self.names.name(*number));
         let ranks: HashMap<u32, u32> = used.iter().enumerate().map(|(rank, number)| (*number, rank as u32)).collect();
-        let journey = |(path, outcome): (&Box<[u32]>, &Outcome)| {
-            let mut channels = path.iter().filter_map(|number| ranks.get(number).copied()).collect();
-            self.model.shape(&mut channels);
-            Journey { channels, outcome: *outcome }
-        };
-        let mut paths: Vec<Journey> = outcomes.iter().map(journey).collect();
+        let mut paths: Vec<Journey> = outcomes
+            .iter()
+            .map(|(path, outcome)| {
+                let mut channels = path.iter().filter_map(|number| ranks.get(number).copied()).collect();
+                self.model.shape(&mut channels);
+                Journey { channels, outcome: *outcome }
+            })
+            .collect();
         paths.sort_unstable_by(|one, two| one.channels.cmp(&two.channels));
         Journeys { channels: used.iter().map(|number| self.names.name(*number).to_owned()).collect(), paths }
     }

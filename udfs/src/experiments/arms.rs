@@ -88,7 +88,7 @@ pub(crate) trait Test: Clone + Debug + Send + Sync + 'static {
 
     fn fields() -> Fields;
     /// The answers, one row a group.
-    fn answers(&self, groups: &[&Arms]) -> Result<ArrayRef>;
+    fn answers(&self, groups: &[Arms]) -> Result<ArrayRef>;
 }
 
 pub(super) fn arm_partials() -> Vec<(&'static str, DataType)> {
@@ -108,7 +108,7 @@ fn arm_field() -> FieldRef {
 #[derive(Debug)]
 pub(crate) struct States<T> {
     test: T,
-    groups: Vec<Box<Arms>>,
+    groups: Vec<Arms>,
 }
 
 impl<T: Test> States<T> {
@@ -136,7 +136,7 @@ impl<T: Test> GroupStates for States<T> {
 
     fn grow(&mut self, groups: usize) {
         if groups > self.groups.len() {
-            self.groups.resize_with(groups, Box::default);
+            self.groups.resize_with(groups, Arms::new);
         }
     }
 
@@ -202,20 +202,18 @@ impl<T: Test> GroupStates for States<T> {
             column(|moments| moments.squares_x),
             column(|moments| moments.products),
         ];
-        let offsets = list_offsets(T::NAME, self.groups.iter().map(|arms| arms.len()))?;
+        let offsets = list_offsets(T::NAME, self.groups.iter().map(Arms::len))?;
         let structs = StructArray::try_new(arm_fields(), columns, None)?;
         Ok(vec![Arc::new(ListArray::try_new(arm_field(), offsets, Arc::new(structs), None)?)])
     }
 
     fn values(&mut self) -> Result<ArrayRef> {
-        let groups: Vec<&Arms> = self.groups.iter().map(Box::as_ref).collect();
-        self.test.answers(&groups)
+        self.test.answers(&self.groups)
     }
 
     fn bytes(&self) -> usize {
-        let arms: usize = self.groups.iter().map(|arms| arms.len()).sum();
-        self.groups.capacity() * (size_of::<Box<Arms>>() + size_of::<Arms>())
-            + arms * (size_of::<(String, Moments)>() * 2 + 16)
+        let arms: usize = self.groups.iter().map(Arms::len).sum();
+        self.groups.capacity() * size_of::<Arms>() + arms * (size_of::<(String, Moments)>() * 2 + 16)
     }
 }
 

@@ -54,17 +54,20 @@ pub(super) fn comparison_fields(extras: &[&str]) -> Fields {
     texts.into_iter().chain(counts).chain(numbers).collect()
 }
 
+/// A number of the result, given both means and the verdict.
+type NumberOf<'a, const E: usize> = dyn Fn(f64, f64, Option<&Verdict<E>>) -> Option<f64> + 'a;
+
 /// `judge` says what a test finds; the means of the arms it may adjust are given back by it.
 pub(super) fn compare<const E: usize>(
     function: &str,
     extras: [&str; E],
-    groups: &[&Arms],
+    groups: &[Arms],
     judge: impl Fn(&Pair) -> (f64, f64, Option<Verdict<E>>),
 ) -> Result<ArrayRef> {
     let pairs = groups.iter().map(|arms| pair(function, arms)).collect::<Result<Vec<_>>>()?;
     let judged: Vec<_> = pairs.iter().map(|pair| pair.as_ref().map(&judge)).collect();
     let found: NullBuffer = pairs.iter().map(Option::is_some).collect();
-    let number = |of: &dyn Fn(f64, f64, Option<&Verdict<E>>) -> Option<f64>| -> ArrayRef {
+    let number = |of: &NumberOf<'_, E>| -> ArrayRef {
         let numbers = judged.iter().map(|judged| {
             let (control, treatment, verdict) = judged.as_ref()?;
             of(*control, *treatment, verdict.as_ref()).filter(|number| number.is_finite())

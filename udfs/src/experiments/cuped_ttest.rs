@@ -82,7 +82,7 @@ impl Test for Comparing {
         comparison_fields(&EXTRAS)
     }
 
-    fn answers(&self, groups: &[&Arms]) -> Result<ArrayRef> {
+    fn answers(&self, groups: &[Arms]) -> Result<ArrayRef> {
         compare(NAME, EXTRAS, groups, judge)
     }
 }

@@ -92,7 +92,7 @@ impl Test for Comparing {
         comparison_fields(&EXTRAS)
     }
 
-    fn answers(&self, groups: &[&Arms]) -> Result<ArrayRef> {
+    fn answers(&self, groups: &[Arms]) -> Result<ArrayRef> {
         compare(NAME, EXTRAS, groups, |pair| judge(pair, self.tau2))
     }
 }

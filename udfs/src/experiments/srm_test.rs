@@ -106,7 +106,7 @@ impl Test for Shares {
         ])
     }
 
-    fn answers(&self, groups: &[&Arms]) -> Result<ArrayRef> {
+    fn answers(&self, groups: &[Arms]) -> Result<ArrayRef> {
         let statistics = groups.iter().map(|arms| self.statistic(arms)).collect::<Result<Vec<_>>>()?;
         let seen: NullBuffer = groups.iter().map(|arms| !arms.is_empty()).collect();
         let known = |arms: &Arms, number: i64| (!arms.is_empty()).then_some(number);

@@ -1,4 +1,4 @@
-//! Sets: bitmaps of ids.
+//! Sets: bitmaps of ids, and what is bought together.
 
 mod bitmap;
 mod bitmap_and;
@@ -14,6 +14,8 @@ mod bitmap_to_array;
 mod bitmap_union_agg;
 mod bitmap_xor;
 mod intersect_count;
+mod itemsets;
+mod market_basket;
 
 use std::sync::Arc;
 
@@ -40,5 +42,6 @@ pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
         aggregate::<bitmap_build::BitmapBuild>(),
         aggregate::<bitmap_union_agg::BitmapUnionAgg>(),
         aggregate::<bitmap_intersect_agg::BitmapIntersectAgg>(),
+        aggregate::<market_basket::MarketBasket>(),
     ]
 }

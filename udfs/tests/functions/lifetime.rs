@@ -53,6 +53,9 @@ fn fit_of_cdnow(function: &str, inputs: &str, params: &[&str]) -> String {
 
 const HISTORY: &str = "s['frequency'], s['recency'], s['t']";
 
+/// Function, inputs, names and values of the parameters, log-likelihood, customers.
+type PublishedFit = (&'static str, &'static str, &'static [&'static str], &'static [f64], f64, &'static str);
+
 /// Fits of CDNOW by another program (in shared test data: cdnow/expected_params.csv, raw_exact), which round to the published parameters:
 /// Fader, Hardie and Lee 2005, table 2 (.243, 4.414, .793, 2.426, -9582.4 and .553, 10.578, .606, 11.669, -9595.0); Batislam 2007
 /// by BTYDplus (.525, 6.183, .891, 1.614, -9582.1); Fader and Hardie, note 025 (6.25, 3.74, 15.44) and CLVTools (-4055.9177).
@@ -60,12 +63,12 @@ const HISTORY: &str = "s['frequency'], s['recency'], s['t']";
 async fn the_published_fits_of_cdnow_are_found() {
     let session = session();
     register_cdnow(&session);
-    let beta_geometric = ["r", "alpha", "a", "b"];
-    let expected: [(&str, &str, &[&str], &[f64], f64, &str); 4] = [
+    const BETA_GEOMETRIC: &[&str] = &["r", "alpha", "a", "b"];
+    let expected: [PublishedFit; 4] = [
         (
             "bgnbd_fit",
             HISTORY,
-            &beta_geometric,
+            BETA_GEOMETRIC,
             &[0.24259453015987578, 4.413602392375675, 0.7929220525154963, 2.4259069159647817],
             -9582.429206673929,
             "2357",
@@ -73,7 +76,7 @@ async fn the_published_fits_of_cdnow_are_found() {
         (
             "mbgnbd_fit",
             HISTORY,
-            &beta_geometric,
+            BETA_GEOMETRIC,
             &[0.5248432175769958, 6.183085561508633, 0.8913593744577386, 1.614001920494455],
             -9582.135715553748,
             "2357",

@@ -31,6 +31,7 @@ const AGGREGATES: &[&str] = &[
     "logrank_test(x, channel = 'ads', x % 2)",
     "srm_test(channel)",
     "bitmap_build(x * 1000000007)",
+    "market_basket([channel, CASE WHEN x > 2 THEN 'shop' END, x::varchar], 2, 0.3)",
     "path_flows(ts, channel, 'ads', 3, true)",
     "attribute(ts, channel, conversion, CAST(id AS DECIMAL(18, 2)), 'time_decay', 300)",
 ];
