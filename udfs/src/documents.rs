@@ -12,6 +12,7 @@ pub(crate) const BEHAVIOUR: DocSection =
 pub(crate) const SURVIVAL: DocSection = section("Survival", "How long customers last, and where they stand.");
 pub(crate) const EXPERIMENTS: DocSection = section("Experiments", "Whether the arms of an experiment differ.");
 pub(crate) const SETS: DocSection = section("Sets", "Sets of customers, and what is bought together.");
+pub(crate) const TRADE: DocSection = section("Trade", "Measures whose definition must be named.");
 pub(crate) const RETURNS: DocSection = section("Channel returns", "What a channel gives back for what it costs.");
 
 /// What a function's documentation is made of.

@@ -25,6 +25,7 @@ mod sets;
 mod sums;
 mod survival;
 mod tails;
+mod trade;
 mod windows;
 
 use std::sync::Arc;
@@ -79,6 +80,7 @@ pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
     functions.extend(survival::aggregates());
     functions.extend(experiments::aggregates());
     functions.extend(sets::aggregates());
+    functions.extend(trade::aggregates());
     functions
 }
 

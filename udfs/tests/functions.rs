@@ -16,4 +16,5 @@ mod functions {
     mod sets;
     mod support;
     mod survival;
+    mod trade;
 }

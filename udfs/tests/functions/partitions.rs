@@ -30,6 +30,8 @@ const AGGREGATES: &[&str] = &[
     "km_survival(x, channel = 'ads', 'log-log')",
     "logrank_test(x, channel = 'ads', x % 2)",
     "srm_test(channel)",
+    "repurchase_rate(channel, ts, 'days')",
+    "repurchase_within(x, ts, 30, 'days')",
     "bitmap_build(x * 1000000007)",
     "market_basket([channel, CASE WHEN x > 2 THEN 'shop' END, x::varchar], 2, 0.3)",
     "path_flows(ts, channel, 'ads', 3, true)",
