@@ -70,6 +70,9 @@ pub(super) fn rules(function: &str, baskets: &Baskets, min_count: i64, min_confi
     Ok(rules)
 }
 
+/// An item that may follow a set, and the baskets that hold both.
+type Follower = (u32, Vec<u32>);
+
 /// Every set of items that is in `min_count` baskets at least, with their number.
 fn frequent(function: &str, baskets: &Baskets, min_count: i64) -> Result<HashMap<Vec<u32>, i64>> {
     let mut holders: Vec<Vec<u32>> = vec![Vec::new(); baskets.items.len()];
@@ -79,15 +82,14 @@ fn frequent(function: &str, baskets: &Baskets, min_count: i64) -> Result<HashMap
         }
     }
     let count = |holders: &[u32]| holders.iter().map(|basket| baskets.baskets[*basket as usize].1).sum::<i64>();
-    let singles: Vec<(u32, Vec<u32>)> = holders
+    let singles: Vec<Follower> = holders
         .into_iter()
         .enumerate()
         .filter(|(_, holders)| count(holders) >= min_count)
         .map(|(item, holders)| (item as u32, holders))
         .collect();
     let mut sets: HashMap<Vec<u32>, i64> = HashMap::new();
-    // Each entry: a set and the items that may follow it, with the baskets that hold the set and the item.
-    let mut open: Vec<(Vec<u32>, Vec<(u32, Vec<u32>)>)> = vec![(Vec::new(), singles)];
+    let mut open: Vec<(Vec<u32>, Vec<Follower>)> = vec![(Vec::new(), singles)];
     while let Some((set, followers)) = open.pop() {
         for (place, (item, holders)) in followers.iter().enumerate() {
             let larger = [set.as_slice(), &[*item]].concat();
@@ -100,7 +102,7 @@ fn frequent(function: &str, baskets: &Baskets, min_count: i64) -> Result<HashMap
             if larger.len() == ITEMS_MAX {
                 continue;
             }
-            let next: Vec<(u32, Vec<u32>)> = followers[place + 1..]
+            let next: Vec<Follower> = followers[place + 1..]
                 .iter()
                 .map(|(other, others)| (*other, common(holders, others)))
                 .filter(|(_, holders)| count(holders) >= min_count)

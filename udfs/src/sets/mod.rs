@@ -1,4 +1,4 @@
-//! Sets: bitmaps of ids, and what is bought together.
+//! Sets: bitmaps of ids, sketches of their number, and what is bought together.
 
 mod bitmap;
 mod bitmap_and;
@@ -13,6 +13,10 @@ mod bitmap_subset;
 mod bitmap_to_array;
 mod bitmap_union_agg;
 mod bitmap_xor;
+mod hll;
+mod hll_build;
+mod hll_estimate;
+mod hll_merge;
 mod intersect_count;
 mod itemsets;
 mod market_basket;
@@ -33,6 +37,7 @@ pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
         scalar::<bitmap_contains::BitmapContains>(),
         scalar::<bitmap_subset::BitmapSubset>(),
         scalar::<bitmap_to_array::BitmapToArray>(),
+        scalar::<hll_estimate::HllEstimate>(),
         scalar::<intersect_count::IntersectCount>(),
     ]
 }
@@ -42,6 +47,8 @@ pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
         aggregate::<bitmap_build::BitmapBuild>(),
         aggregate::<bitmap_union_agg::BitmapUnionAgg>(),
         aggregate::<bitmap_intersect_agg::BitmapIntersectAgg>(),
+        aggregate::<hll_build::HllBuild>(),
+        aggregate::<hll_merge::HllMerge>(),
         aggregate::<market_basket::MarketBasket>(),
     ]
 }

@@ -1,5 +1,8 @@
 //! Every function documents itself, and its example runs.
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
 use datafusion::logical_expr::{Documentation, Volatility};
 
 use super::support::session;
@@ -52,4 +55,45 @@ async fn every_example_runs() {
             "{name}"
         );
     }
+}
+
+/// `udfs/FUNCTIONS.md`, as it must be.
+fn reference() -> String {
+    let mut sections: BTreeMap<&str, BTreeMap<String, Documentation>> = BTreeMap::new();
+    for (name, documentation, _) in documented() {
+        let documentation = documentation.unwrap();
+        sections.entry(documentation.doc_section.label).or_default().insert(name, documentation);
+    }
+    let mut page = String::from(
+        "# Functions\n\nMade from the functions' own documentation: `HENNA_WRITE_REFERENCE=1 cargo test -p henna-udfs --test functions reference`.\n",
+    );
+    for (section, functions) in sections {
+        let description =
+            functions.values().next().and_then(|function| function.doc_section.description).unwrap_or_default();
+        write!(page, "\n## {section}\n\n{description}\n").unwrap();
+        for (name, function) in functions {
+            write!(page, "\n### {name}\n\n`{}`\n\n{}\n\n", function.syntax_example, text(&function.description))
+                .unwrap();
+            for (argument, meaning) in function.arguments.unwrap_or_default() {
+                writeln!(page, "- `{argument}`: {}", text(&meaning)).unwrap();
+            }
+            writeln!(page, "\n{}", function.sql_example.unwrap_or_default()).unwrap();
+        }
+    }
+    page
+}
+
+/// Types in angle brackets are no HTML.
+fn text(words: &str) -> String {
+    words.replace('<', "&lt;")
+}
+
+#[test]
+fn the_reference_page_is_what_the_functions_say() {
+    let file = format!("{}/FUNCTIONS.md", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("HENNA_WRITE_REFERENCE").is_some() {
+        std::fs::write(&file, reference()).unwrap();
+    }
+    let page = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(page == reference(), "udfs/FUNCTIONS.md is stale: run this test with HENNA_WRITE_REFERENCE=1");
 }

@@ -1,4 +1,4 @@
-//! Bitmaps.
+//! Bitmaps and sketches.
 
 use std::collections::BTreeSet;
 
@@ -102,6 +102,62 @@ fn long_runs(containers: u32) -> String {
     (0..containers).for_each(|container| bytes.extend((header + 6 * container).to_le_bytes()));
     (0..containers).for_each(|_| bytes.extend([1, 0, 0, 0, 0xff, 0xff]));
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn a_sketch_counts_within_its_error() {
+    for (count, error) in [(0, 0.0), (1, 1e-6), (100, 1e-3), (20_000, 0.05)] {
+        for value in ["i", "i::varchar"] {
+            let sql = format!(
+                "coalesce(hll_estimate(hll_build({value})), 0) FROM (SELECT i FROM generate_series(1, {count}) AS g(i) UNION ALL SELECT i FROM generate_series(1, {count}) AS g(i))"
+            );
+            let estimate: f64 = of(&sql).await.parse().unwrap();
+            assert!((estimate - f64::from(count)).abs() <= f64::from(count) * error, "{count}: {estimate}");
+        }
+    }
+    // Sketches of overlapping parts are those of the whole.
+    let parts = "SELECT hll_build(i) AS s FROM generate_series(1, 9000) AS g(i) UNION ALL SELECT hll_build(i) FROM generate_series(5000, 20000) AS g(i) UNION ALL SELECT NULL";
+    let merged = of(&format!("hll_estimate(hll_merge(s)) FROM ({parts})")).await;
+    assert_eq!(merged, of("hll_estimate(hll_build(i)) FROM generate_series(1, 20000) AS g(i)").await);
+    for call in ["hll_estimate(x'00')", "hll_estimate(NULL)", "hll_build(NULL::bigint)", "hll_merge(NULL)"] {
+        assert_eq!(of(call).await, "NULL", "{call}");
+    }
+    for (call, message) in [
+        ("hll_build(1.5)", "hll_build: value must be text, got Float64"),
+        ("hll_merge(x'00')", "hll_merge: a value of 1 bytes is no sketch of hll_build"),
+        ("hll_estimate(5)", "hll_estimate: sketch must be a sketch of hll_build (bytea), got Int64"),
+    ] {
+        let refused = refusal(&format!("SELECT {call}")).await;
+        assert!(refused.contains(message), "{call}: {refused}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn damaged_bytes_do_not_panic(
+        count in proptest::sample::select(vec![1, 5, 30, 300, 3000]), damage in proptest::collection::vec((0usize..64, 0u8..=255), 1..6), cut in 0usize..80,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for build in ["hll_build", "bitmap_build"] {
+            let whole = runtime.block_on(of(&format!("encode({build}(i * 70001), 'hex') FROM generate_series(1, {count}) AS g(i)")));
+            let mut bytes: Vec<u8> = (0..whole.len() / 2).map(|byte| u8::from_str_radix(&whole[2 * byte..2 * byte + 2], 16).unwrap()).collect();
+            for (place, value) in &damage {
+                let place = place % bytes.len();
+                bytes[place] = *value;
+            }
+            bytes.truncate(bytes.len() - cut.saturating_sub(60).min(bytes.len() - 1));
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            for call in ["hll_estimate(b)", "bitmap_count(b)", "intersect_count(b, b)", "hll_merge(b)"] {
+                // An answer or an error, not a panic.
+                runtime.block_on(async {
+                    if let Ok(frame) = session().sql(&format!("SELECT {call} FROM (SELECT x'{hex}' AS b UNION ALL SELECT x'{hex}')")).await {
+                        drop(frame.collect().await);
+                    }
+                });
+            }
+        }
+    }
 }
 
 proptest! {
