@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
-use datafusion_common::{Result, ScalarValue, exec_err};
+use arrow::datatypes::{DataType, Schema};
+use datafusion_common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion_expr::ColumnarValue;
 use datafusion_expr::function::AccumulatorArgs;
 
@@ -36,4 +36,13 @@ pub(crate) fn text(value: &ScalarValue, function: &str, argument: &str, rule: &s
 /// The value as messages show it: in quotes, NULL bare.
 pub(crate) fn quoted(value: &ScalarValue) -> String {
     if value.is_null() { "NULL".to_owned() } else { format!("{:?}", value.to_string()) }
+}
+
+/// Text of any kind is read as text; other types are refused.
+pub(crate) fn coerce_text(function: &str, argument: &str, data_type: &DataType) -> Result<DataType> {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => Ok(DataType::Utf8),
+        DataType::Dictionary(_, value) => coerce_text(function, argument, value),
+        other => plan_err!("{function}: {argument} must be text, got {other}"),
+    }
 }

@@ -7,6 +7,12 @@ pub(crate) const RFM: DocSection =
 pub(crate) const CHURN: DocSection = section("Churn", "How likely it is that a customer is gone.");
 pub(crate) const LIFETIME: DocSection = section("Lifetime", "Buy-till-you-die models of the customer base.");
 pub(crate) const ATTRIBUTION: DocSection = section("Attribution", "Which channel earned a conversion.");
+pub(crate) const BEHAVIOUR: DocSection =
+    section("Behaviour", "What people did, in which order, how fast: funnels, sequences, sessions, paths.");
+pub(crate) const SURVIVAL: DocSection = section("Survival", "How long customers last, and where they stand.");
+pub(crate) const EXPERIMENTS: DocSection = section("Experiments", "Whether the arms of an experiment differ.");
+pub(crate) const SETS: DocSection = section("Sets", "Sets of customers, and what is bought together.");
+pub(crate) const TRADE: DocSection = section("Trade", "Measures whose definition must be named.");
 pub(crate) const RETURNS: DocSection = section("Channel returns", "What a channel gives back for what it costs.");
 
 /// What a function's documentation is made of.

@@ -5,16 +5,28 @@
 
 mod amounts;
 pub mod attribution;
+mod behaviour;
 mod calendar;
 pub mod churn;
 mod constants;
 mod day_log;
+mod definition;
 mod documents;
 mod doubles;
+mod experiments;
+mod gamma;
 mod groups;
 pub mod lifetime;
+mod linear;
+mod names;
 pub mod rfm;
 pub mod roi;
+mod sets;
+mod sums;
+mod survival;
+mod tails;
+mod trade;
+mod windows;
 
 use std::sync::Arc;
 
@@ -43,29 +55,38 @@ struct Readme;
 
 /// The functions of one row.
 pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
-    vec![
+    let mut functions = vec![
         Arc::new(ScalarUDF::from(rfm::RfmSegment::default())),
         Arc::new(ScalarUDF::from(churn::ChurnRisk::default())),
         Arc::new(ScalarUDF::from(churn::ChurnLevel::default())),
-        Arc::new(ScalarUDF::from(lifetime::BgnbdPalive::default())),
-        Arc::new(ScalarUDF::from(roi::Roi::default())),
-        Arc::new(ScalarUDF::from(roi::Roas::default())),
-        Arc::new(ScalarUDF::from(roi::Cac::default())),
-    ]
+    ];
+    functions.extend(lifetime::scalars());
+    functions.extend(roi::scalars());
+    functions.extend(survival::scalars());
+    functions.extend(sets::scalars());
+    functions
 }
 
 /// The functions of a group.
 pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
-    vec![
+    let mut functions = vec![
         Arc::new(AggregateUDF::from(rfm::Rfm::default())),
         Arc::new(AggregateUDF::from(rfm::RfmSummary::default())),
         Arc::new(AggregateUDF::from(churn::RepurchaseCycle::default())),
-        Arc::new(AggregateUDF::from(lifetime::BgnbdFit::default())),
-        Arc::new(AggregateUDF::from(attribution::Attribute::default())),
-    ]
+    ];
+    functions.extend(attribution::aggregates());
+    functions.extend(lifetime::aggregates());
+    functions.extend(behaviour::aggregates());
+    functions.extend(survival::aggregates());
+    functions.extend(experiments::aggregates());
+    functions.extend(sets::aggregates());
+    functions.extend(trade::aggregates());
+    functions
 }
 
 /// The functions of a window.
 pub fn window_functions() -> Vec<Arc<WindowUDF>> {
-    vec![Arc::new(WindowUDF::from(rfm::RfmScore::default()))]
+    let mut functions = vec![Arc::new(WindowUDF::from(rfm::RfmScore::default()))];
+    functions.extend(behaviour::windows());
+    functions
 }

@@ -10,12 +10,12 @@ use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumu
 
 use super::model::{Model, RULE};
 use super::paths::Paths;
-use super::window::{coerce_window, window_micros};
 use crate::amounts::coerce_amount;
 use crate::calendar::coerce_time;
-use crate::constants::{aggregate_constant, quoted, text};
+use crate::constants::{aggregate_constant, coerce_text, quoted, text};
 use crate::documents::{ATTRIBUTION, Entry};
 use crate::groups::{Grouped, Single};
+use crate::windows::{coerce_window, window_micros};
 
 pub(super) const NAME: &str = "attribute";
 const HALF_LIFE_MICROS: f64 = 7.0 * 86_400e6;
@@ -80,8 +80,13 @@ impl AggregateUDFImpl for Attribute {
             &coerce_time(NAME, "touch_ts", touch_ts)?,
             &coerce_time(NAME, "conversion_ts", conversion_ts)?,
         );
-        let mut coerced =
-            vec![instant.clone(), coerce_text(channel)?, instant, coerce_amount(NAME, "value", value)?, model.clone()];
+        let mut coerced = vec![
+            instant.clone(),
+            coerce_text(NAME, "channel", channel)?,
+            instant,
+            coerce_amount(NAME, "value", value)?,
+            model.clone(),
+        ];
         for (window, argument) in windows.iter().zip(["lookback", "half_life"]) {
             coerced.push(coerce_window(NAME, argument, window)?);
         }
@@ -174,14 +179,6 @@ fn value_type(types: &[DataType]) -> Result<&DataType> {
     match types.get(3) {
         Some(value) => Ok(value),
         None => plan_err!("{NAME}: 5 to 7 arguments are needed, got {}", types.len()),
-    }
-}
-
-fn coerce_text(channel: &DataType) -> Result<DataType> {
-    match channel {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => Ok(DataType::Utf8),
-        DataType::Dictionary(_, value) => coerce_text(value),
-        other => plan_err!("{NAME}: channel must be text, got {other}"),
     }
 }
 

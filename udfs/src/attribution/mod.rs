@@ -1,9 +1,26 @@
 //! Attribution: which channel earned a conversion.
 
 mod attribute;
+pub mod chain;
+mod journeys;
 pub(crate) mod largest_remainder;
+mod markov_attribution;
 mod model;
 mod paths;
-mod window;
+mod shapley_attribution;
+
+use std::sync::Arc;
+
+use datafusion_expr::AggregateUDF;
 
 pub use attribute::Attribute;
+
+use crate::definition::aggregate;
+
+pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
+    vec![
+        Arc::new(AggregateUDF::from(Attribute::default())),
+        aggregate::<markov_attribution::MarkovAttribution>(),
+        aggregate::<shapley_attribution::ShapleyAttribution>(),
+    ]
+}

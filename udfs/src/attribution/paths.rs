@@ -16,6 +16,7 @@ use super::largest_remainder::shares;
 use crate::amounts::{Amount, amount_array, scale_of};
 use crate::calendar::Instants;
 use crate::groups::{GroupStates, Rows, list_offsets};
+use crate::names::Names;
 
 /// One touch of the conversion that is group `group`.
 #[derive(Debug, Clone, Copy)]
@@ -55,43 +56,18 @@ impl<A: Amount> Conversion<A> {
     }
 }
 
-/// Names of channels by number, each kept once.
-#[derive(Debug, Default)]
-struct Channels {
-    names: Vec<Arc<str>>,
-    numbers: HashMap<Arc<str>, u32>,
-    bytes: usize,
-}
-
-impl Channels {
-    fn number(&mut self, name: &str) -> u32 {
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
-        }
-        let (number, name): (u32, Arc<str>) = (self.names.len() as u32, name.into());
-        self.bytes += name.len() + 64;
-        self.names.push(Arc::clone(&name));
-        self.numbers.insert(name, number);
-        number
-    }
-
-    fn name(&self, number: u32) -> &str {
-        self.names.get(number as usize).map_or("", AsRef::as_ref)
-    }
-}
-
 /// The states of `attribute`: conversions by group, all touches in one flat vector.
 #[derive(Debug)]
 pub(super) struct Paths<A> {
     rules: Rules,
     conversions: Vec<Conversion<A>>,
     touches: Vec<Touch>,
-    channels: Channels,
+    channels: Names,
 }
 
 impl<A: Amount> Paths<A> {
     pub fn new(rules: Rules) -> Self {
-        Self { rules, conversions: Vec::new(), touches: Vec::new(), channels: Channels::default() }
+        Self { rules, conversions: Vec::new(), touches: Vec::new(), channels: Names::default() }
     }
 
     fn push(&mut self, group: usize, ts: i64, channel: &str) -> Result<()> {
@@ -236,7 +212,7 @@ impl<A: Amount> GroupStates for Paths<A> {
 
     fn values(&mut self) -> Result<ArrayRef> {
         self.sort();
-        let is_direct: Vec<bool> = self.channels.names.iter().map(|name| name.eq_ignore_ascii_case("direct")).collect();
+        let is_direct: Vec<bool> = self.channels.iter().map(|name| name.eq_ignore_ascii_case("direct")).collect();
         let (mut channels, mut weights, mut values) = (Vec::new(), Vec::new(), Vec::new());
         let mut lengths = Vec::with_capacity(self.conversions.len());
         for (path, conversion) in self.paths().zip(&self.conversions) {
@@ -267,6 +243,6 @@ impl<A: Amount> GroupStates for Paths<A> {
     fn bytes(&self) -> usize {
         self.conversions.capacity() * size_of::<Conversion<A>>()
             + self.touches.capacity() * size_of::<Touch>()
-            + self.channels.bytes
+            + self.channels.bytes()
     }
 }

@@ -1,0 +1,307 @@
+//! Customers' paths over channels with what came of them: what the models of many paths are asked of.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, ListArray, StringViewArray, StringViewBuilder, StructArray,
+};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
+use datafusion_common::utils::take_function_args;
+use datafusion_common::{Result, exec_datafusion_err, exec_err, plan_err};
+
+use crate::amounts::{coerce_amount, sum_type};
+use crate::constants::coerce_text;
+use crate::doubles::coerce_double;
+use crate::groups::{GroupStates, Rows, list_offsets};
+use crate::names::Names;
+use crate::sums::{Sum, amount_at, sum_array};
+
+/// What came of all customers with one path.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Outcome {
+    pub conversions: f64,
+    pub nulls: f64,
+    pub value: Sum,
+}
+
+/// One path of a group: its channels are numbers in the order of their names.
+#[derive(Debug)]
+pub(super) struct Journey {
+    pub channels: Vec<u32>,
+    pub outcome: Outcome,
+}
+
+/// What is asked of the paths of a group.
+pub(crate) trait Model: Clone + Debug + Send + Sync + 'static {
+    const NAME: &'static str;
+    /// Where the count of customers who did not convert stands among the arguments, if it does.
+    const NULLS: Option<usize>;
+
+    /// Brings a path into the form in which equal ones are counted together.
+    fn shape(&self, channels: &mut Vec<u32>);
+    /// The type of the answer, given that of the sum of values.
+    fn result(value: &DataType) -> DataType;
+    /// The answers, one row a group.
+    fn answers(&self, groups: &[Journeys], value: &DataType) -> Result<ArrayRef>;
+}
+
+/// The paths of one group in a fixed order, and the names of its channels in their order.
+#[derive(Debug)]
+pub(crate) struct Journeys {
+    pub(super) channels: Vec<String>,
+    pub(super) paths: Vec<Journey>,
+}
+
+/// The argument types of `(path, conversions, value [, nulls ...])` up to `types.len()` of them.
+pub(super) fn coerce_journeys(function: &str, types: &[DataType]) -> Result<Vec<DataType>> {
+    let [path, conversions, value, nulls @ ..] = types else {
+        return plan_err!("{function}: path, conversions and value are needed, got {} arguments", types.len());
+    };
+    let path = match path {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => DataType::List(
+            Arc::new(Field::new("item", coerce_text(function, "a channel of path", item.data_type())?, true)),
+        ),
+        DataType::Null => DataType::List(Arc::new(Field::new("item", DataType::Utf8, true))),
+        other => return plan_err!("{function}: path must be a list of channels, got {other}"),
+    };
+    let mut coerced =
+        vec![path, coerce_double(function, "conversions", conversions)?, coerce_amount(function, "value", value)?];
+    for nulls in nulls {
+        coerced.push(coerce_double(function, "nulls", nulls)?);
+    }
+    Ok(coerced)
+}
+
+pub(super) fn journey_partials(types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
+    Ok(vec![("journeys", DataType::List(journey_field(&value_type(types)?)))])
+}
+
+/// The type of the sum of values, given coerced arguments.
+pub(super) fn value_type(types: &[DataType]) -> Result<DataType> {
+    match types.get(2) {
+        Some(value) => Ok(sum_type(value)),
+        None => plan_err!("path, conversions and value are needed"),
+    }
+}
+
+fn channel_field() -> FieldRef {
+    Arc::new(Field::new("item", DataType::Utf8View, false))
+}
+
+fn journey_fields(value: &DataType) -> Fields {
+    Fields::from(vec![
+        Field::new("path", DataType::List(channel_field()), false),
+        Field::new("conversions", DataType::Float64, false),
+        Field::new("nulls", DataType::Float64, false),
+        Field::new("value", value.clone(), false),
+    ])
+}
+
+fn journey_field(value: &DataType) -> FieldRef {
+    Arc::new(Field::new("item", DataType::Struct(journey_fields(value)), false))
+}
+
+/// Outcomes by path, of each group.
+#[derive(Debug)]
+pub(crate) struct States<M> {
+    model: M,
+    /// Type of the sum of values.
+    value: DataType,
+    names: Names,
+    groups: Vec<HashMap<Box<[u32]>, Outcome>>,
+    /// Distinct paths of all groups, and their touches.
+    paths: usize,
+    touches: usize,
+}
+
+impl<M: Model> States<M> {
+    pub fn new(model: M, value: DataType) -> Self {
+        Self { model, value, names: Names::default(), groups: Vec::new(), paths: 0, touches: 0 }
+    }
+
+    fn add(&mut self, group: usize, channels: &[u32], outcome: Outcome) -> Result<()> {
+        match self.groups[group].get_mut(channels) {
+            Some(known) => {
+                known.conversions += outcome.conversions;
+                known.nulls += outcome.nulls;
+                known.value = known
+                    .value
+                    .plus(outcome.value)
+                    .ok_or_else(|| exec_datafusion_err!("{}: the sum of value is out of range", M::NAME))?;
+            }
+            None => {
+                self.paths += 1;
+                self.touches += channels.len();
+                self.groups[group].insert(channels.into(), outcome);
+            }
+        }
+        Ok(())
+    }
+
+    /// Numbers by the order of names, so that nothing depends on how rows were spread.
+    fn journeys(&self, outcomes: &HashMap<Box<[u32]>, Outcome>) -> Journeys {
+        let mut used: Vec<u32> = outcomes.keys().flatten().copied().collect();
+        used.sort_unstable();
+        used.dedup();
+        used.sort_unstable_by_key(|number| self.names.name(*number));
+        let ranks: HashMap<u32, u32> = used.iter().enumerate().map(|(rank, number)| (*number, rank as u32)).collect();
+        let mut paths: Vec<Journey> = outcomes
+            .iter()
+            .map(|(path, outcome)| {
+                let mut channels = path.iter().filter_map(|number| ranks.get(number).copied()).collect();
+                self.model.shape(&mut channels);
+                Journey { channels, outcome: *outcome }
+            })
+            .collect();
+        paths.sort_unstable_by(|one, two| one.channels.cmp(&two.channels));
+        Journeys { channels: used.iter().map(|number| self.names.name(*number).to_owned()).collect(), paths }
+    }
+}
+
+impl<M: Model> GroupStates for States<M> {
+    fn fresh(&self) -> Self {
+        Self::new(self.model.clone(), self.value.clone())
+    }
+
+    fn grow(&mut self, groups: usize) {
+        if groups > self.groups.len() {
+            self.groups.resize_with(groups, HashMap::new);
+        }
+    }
+
+    fn update(&mut self, columns: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
+        let [path, conversions, value, ..] = columns else {
+            return exec_err!("{}: path, conversions and value are needed", M::NAME);
+        };
+        let lists = path.as_list::<i32>();
+        let names = lists.values().as_string::<i32>();
+        let counts = |column: Option<&ArrayRef>| column.map(|column| column.as_primitive::<Float64Type>().clone());
+        let (conversions, nulls) = (counts(Some(conversions)), counts(M::NULLS.and_then(|index| columns.get(index))));
+        let mut channels = Vec::new();
+        for (row, &group) in rows.groups.iter().enumerate() {
+            if !(rows.passes(row) && lists.is_valid(row)) {
+                continue;
+            }
+            let (Some(conversions), Some(nulls)) = (count_at(conversions.as_ref(), row), count_at(nulls.as_ref(), row))
+            else {
+                continue;
+            };
+            channels.clear();
+            for index in lists.value_offsets()[row] as usize..lists.value_offsets()[row + 1] as usize {
+                if names.is_valid(index) {
+                    channels.push(self.names.number(names.value(index)));
+                }
+            }
+            if channels.is_empty() {
+                continue;
+            }
+            self.model.shape(&mut channels);
+            let value = amount_at(value, row).unwrap_or(Sum::zero(&self.value));
+            self.add(group, &channels, Outcome { conversions, nulls, value })?;
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, partials: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
+        let [lists] = take_function_args(M::NAME, partials)?;
+        let lists = lists.as_list::<i32>();
+        let each = lists.values().as_struct();
+        let paths = each.column(0).as_list::<i32>();
+        let names: &StringViewArray = paths.values().as_string_view();
+        let (conversions, nulls) =
+            (each.column(1).as_primitive::<Float64Type>(), each.column(2).as_primitive::<Float64Type>());
+        let values = each.column(3);
+        let mut channels = Vec::new();
+        for (row, &group) in rows.groups.iter().enumerate() {
+            if lists.is_null(row) {
+                continue;
+            }
+            for path in lists.value_offsets()[row] as usize..lists.value_offsets()[row + 1] as usize {
+                channels.clear();
+                for index in paths.value_offsets()[path] as usize..paths.value_offsets()[path + 1] as usize {
+                    channels.push(self.names.number(names.value(index)));
+                }
+                // A set is sorted by numbers, which are others here.
+                self.model.shape(&mut channels);
+                let value = amount_at(values, path).unwrap_or(Sum::zero(&self.value));
+                let outcome = Outcome { conversions: conversions.value(path), nulls: nulls.value(path), value };
+                self.add(group, &channels, outcome)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, groups: usize) -> Result<Self> {
+        let rest = self.groups.split_off(groups);
+        let mut taken = self.fresh();
+        taken.grow(groups);
+        for (group, outcomes) in std::mem::replace(&mut self.groups, rest).into_iter().enumerate() {
+            for (path, outcome) in outcomes {
+                self.paths -= 1;
+                self.touches -= path.len();
+                let mut channels: Vec<u32> =
+                    path.iter().map(|number| taken.names.number(self.names.name(*number))).collect();
+                taken.model.shape(&mut channels);
+                taken.add(group, &channels, outcome)?;
+            }
+        }
+        Ok(taken)
+    }
+
+    fn partials(&mut self) -> Result<Vec<ArrayRef>> {
+        let groups: Vec<Journeys> = self.groups.iter().map(|outcomes| self.journeys(outcomes)).collect();
+        let journeys = || groups.iter().flat_map(|group| group.paths.iter().map(move |journey| (group, journey)));
+        // Views share the bytes of a repeated name, so that many touches do not outgrow 32-bit offsets.
+        let mut names = StringViewBuilder::with_capacity(self.touches).with_deduplicate_strings();
+        for (group, journey) in journeys() {
+            for channel in &journey.channels {
+                names.append_value(&group.channels[*channel as usize]);
+            }
+        }
+        let lengths = list_offsets(M::NAME, journeys().map(|(_, journey)| journey.channels.len()))?;
+        let column = |number: fn(&Outcome) -> f64| -> ArrayRef {
+            Arc::new(Float64Array::from_iter_values(journeys().map(|(_, journey)| number(&journey.outcome))))
+        };
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(ListArray::try_new(channel_field(), lengths, Arc::new(names.finish()), None)?),
+            column(|outcome| outcome.conversions),
+            column(|outcome| outcome.nulls),
+            sum_array(journeys().map(|(_, journey)| Some(journey.outcome.value)), &self.value),
+        ];
+        let structs = StructArray::try_new(journey_fields(&self.value), columns, None)?;
+        let offsets = list_offsets(M::NAME, groups.iter().map(|group| group.paths.len()))?;
+        Ok(vec![Arc::new(ListArray::try_new(journey_field(&self.value), offsets, Arc::new(structs), None)?)])
+    }
+
+    fn values(&mut self) -> Result<ArrayRef> {
+        let groups: Vec<Journeys> = self.groups.iter().map(|outcomes| self.journeys(outcomes)).collect();
+        self.model.answers(&groups, &self.value)
+    }
+
+    fn bytes(&self) -> usize {
+        self.groups.capacity() * size_of::<HashMap<Box<[u32]>, Outcome>>()
+            + self.paths * 2 * size_of::<(Box<[u32]>, Outcome)>()
+            + self.touches * size_of::<u32>()
+            + self.names.bytes()
+    }
+}
+
+/// A count of customers: NULL counts as none, None where it is negative or not finite.
+fn count_at(column: Option<&Float64Array>, row: usize) -> Option<f64> {
+    let Some(column) = column else { return Some(0.0) };
+    let count = if column.is_valid(row) { column.value(row) } else { 0.0 };
+    (count >= 0.0 && count.is_finite()).then_some(count)
+}
+
+/// The sum of all values of a group, an error beyond 38 digits.
+pub(super) fn total_value(function: &str, journeys: &Journeys, value: &DataType) -> Result<Sum> {
+    let mut total = Sum::zero(value);
+    for journey in &journeys.paths {
+        total = total
+            .plus(journey.outcome.value)
+            .ok_or_else(|| exec_datafusion_err!("{function}: the sum of value is out of range"))?;
+    }
+    Ok(total)
+}

@@ -1,0 +1,34 @@
+//! Behaviour: funnels, sequences, sessions, paths.
+
+mod events;
+mod funnel;
+mod funnel_step_times;
+mod path_flows;
+mod pattern;
+mod retention;
+mod sequence;
+mod sequence_count;
+mod sequence_match;
+mod sessionize;
+mod window_funnel;
+
+use std::sync::Arc;
+
+use datafusion_expr::{AggregateUDF, WindowUDF};
+
+use crate::definition::aggregate;
+
+pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
+    vec![
+        aggregate::<window_funnel::WindowFunnel>(),
+        aggregate::<funnel_step_times::FunnelStepTimes>(),
+        aggregate::<sequence_match::SequenceMatch>(),
+        aggregate::<sequence_count::SequenceCount>(),
+        aggregate::<retention::Retention>(),
+        aggregate::<path_flows::PathFlows>(),
+    ]
+}
+
+pub(crate) fn windows() -> Vec<Arc<WindowUDF>> {
+    vec![Arc::new(WindowUDF::from(sessionize::Sessionize::default()))]
+}

@@ -1,0 +1,55 @@
+//! `bgnbd_expected`: the purchases still to come, by the BG/NBD model.
+
+use std::sync::LazyLock;
+
+use arrow::datatypes::DataType;
+use datafusion_common::Result;
+use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs};
+
+use super::model::{Model, coerce_expected, invoke_expected};
+use crate::definition::ScalarDefinition;
+use crate::documents::{Entry, LIFETIME};
+
+static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
+    Entry {
+        section: LIFETIME,
+        description: "Expected number of purchases of the customer within the horizon, DOUBLE, by the BG/NBD model. With x, t_x and t all 0 it is the expectation for a new customer. \
+            NULL when an argument is NULL, a parameter is not above 0, horizon is negative, x is not a whole number from 0, t_x is above 0 at x = 0 or 0 <= t_x <= t does not hold. \
+            Source: P. Fader, B. Hardie, K. Lee, Counting Your Customers the Easy Way, 2005, equation 10, as the integral of the expected rate, so that a = 1 is no special case.",
+        syntax: "bgnbd_expected(params json, horizon double precision, x bigint, t_x double precision, t double precision) -> double precision",
+        arguments: &[
+            ("params", "Struct with the numbers r, alpha, a, b, as bgnbd_fit gives it; alpha in the unit of t."),
+            ("horizon", "Time from t on, 0 or more, in the unit of t."),
+            ("x", "Repeat purchases."),
+            ("t_x", "Time from the first to the last purchase, in the unit of t."),
+            ("t", "Time from the first purchase to now."),
+        ],
+        example: "SELECT bgnbd_expected(named_struct('r', 0.243, 'alpha', 4.414, 'a', 0.793, 'b', 2.426), 39, 2, 30.43, 38.86)",
+        related: &["bgnbd_fit", "bgnbd_palive", "rfm_summary"],
+    }
+    .build()
+});
+
+/// The scalar `bgnbd_expected`.
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
+pub struct BgnbdExpected;
+
+impl ScalarDefinition for BgnbdExpected {
+    const NAME: &'static str = "bgnbd_expected";
+
+    fn documentation() -> &'static Documentation {
+        &DOCUMENTATION
+    }
+
+    fn coerce(types: &[DataType]) -> Result<Vec<DataType>> {
+        coerce_expected(Model::Bgnbd, Self::NAME, types)
+    }
+
+    fn result(_types: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Float64)
+    }
+
+    fn invoke(args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        invoke_expected(Model::Bgnbd, Self::NAME, args)
+    }
+}

@@ -1,0 +1,89 @@
+//! Sets of ids as bitmaps in the portable Roaring format of 64 bits.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, BinaryArray, BinaryBuilder};
+use arrow::datatypes::DataType;
+use datafusion_common::utils::take_function_args;
+use datafusion_common::{Result, exec_datafusion_err, exec_err, plan_err};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
+use roaring::RoaringTreemap;
+
+/// Binary of any kind is read as Binary.
+pub(super) fn coerce_bitmap(function: &str, argument: &str, data_type: &DataType) -> Result<DataType> {
+    match data_type {
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::Null => Ok(DataType::Binary),
+        other => plan_err!("{function}: {argument} must be a bitmap (bytea), got {other}"),
+    }
+}
+
+pub(super) fn coerce_id(function: &str, argument: &str, data_type: &DataType) -> Result<DataType> {
+    match data_type {
+        number if number.is_integer() || number.is_null() => Ok(DataType::Int64),
+        other => plan_err!("{function}: {argument} must be a whole number, got {other}"),
+    }
+}
+
+/// The set that the bytes hold, None where they are no bitmap or something follows it.
+pub(super) fn read(bytes: &[u8]) -> Option<RoaringTreemap> {
+    let mut rest = bytes;
+    let set = RoaringTreemap::deserialize_from(&mut rest).ok()?;
+    rest.is_empty().then_some(set)
+}
+
+/// The bitmap of a row, an error that names the function where the bytes are none.
+pub(super) fn bitmap_at(function: &str, bitmaps: &BinaryArray, row: usize) -> Result<Option<RoaringTreemap>> {
+    if bitmaps.is_null(row) {
+        return Ok(None);
+    }
+    match read(bitmaps.value(row)) {
+        Some(set) => Ok(Some(set)),
+        None => exec_err!("{function}: a value of {} bytes is no bitmap", bitmaps.value(row).len()),
+    }
+}
+
+pub(super) fn write(function: &str, set: &RoaringTreemap, to: &mut BinaryBuilder) -> Result<()> {
+    let mut bytes = Vec::with_capacity(set.serialized_size());
+    set.serialize_into(&mut bytes).map_err(|error| exec_datafusion_err!("{function}: {error}"))?;
+    if i32::try_from(to.values_slice().len() + bytes.len()).is_err() {
+        return exec_err!("{function}: more than 2^31 bytes of bitmaps in one batch");
+    }
+    to.append_value(bytes);
+    Ok(())
+}
+
+/// Argument types of a function of two bitmaps.
+pub(super) fn coerce_two(function: &str, types: &[DataType]) -> Result<Vec<DataType>> {
+    let [one, two] = take_function_args(function, types)?;
+    Ok(vec![coerce_bitmap(function, "a", one)?, coerce_bitmap(function, "b", two)?])
+}
+
+/// The bitmap that `combine` makes of the two of each row; NULL where one is NULL or no bitmap.
+pub(super) fn combine(
+    function: &str,
+    args: ScalarFunctionArgs,
+    combine: impl Fn(RoaringTreemap, RoaringTreemap) -> RoaringTreemap,
+) -> Result<ColumnarValue> {
+    let mut sets = BinaryBuilder::new();
+    for pair in pairs(function, args)? {
+        match pair {
+            Some((one, two)) => write(function, &combine(one, two), &mut sets)?,
+            None => sets.append_null(),
+        }
+    }
+    Ok(ColumnarValue::Array(Arc::new(sets.finish())))
+}
+
+/// Both bitmaps of each row, None where one is NULL or no bitmap.
+pub(super) fn pairs(
+    function: &str,
+    args: ScalarFunctionArgs,
+) -> Result<impl Iterator<Item = Option<(RoaringTreemap, RoaringTreemap)>>> {
+    let rows = args.number_rows;
+    let [one, two] = take_function_args(function, args.args)?;
+    let (one, two) = (one.to_array(rows)?, two.to_array(rows)?);
+    Ok((0..rows).map(move |row| {
+        let (one, two) = (one.as_binary::<i32>(), two.as_binary::<i32>());
+        if one.is_null(row) || two.is_null(row) { None } else { read(one.value(row)).zip(read(two.value(row))) }
+    }))
+}

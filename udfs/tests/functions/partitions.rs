@@ -1,0 +1,167 @@
+//! Every aggregate gives one answer, however its rows are spread and its partial states made.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use datafusion::datasource::MemTable;
+use datafusion::prelude::{SessionConfig, SessionContext, col};
+use proptest::prelude::{ProptestConfig, proptest};
+
+use super::support::{rows, session_with};
+
+const AGGREGATES: &[&str] = &[
+    "rfm(ts, amount, as_of)",
+    "rfm_summary(ts, amount, as_of, 'week')",
+    "repurchase_cycle(ts)",
+    "bgnbd_fit(x, x, x + 2)",
+    "mbgnbd_fit(x, x, x + 2)",
+    "pnbd_fit(x, x, x + 2)",
+    "gg_fit(x, x + 1)",
+    "bgbb_fit(x, x, x + 2)",
+    "window_funnel(1000000, 'strict_once', ts, x < 3, x < 5, channel = 'ads')",
+    "funnel_step_times(10000000, 'strict_order', ts, x < 3, x < 5, channel = 'ads')",
+    "sequence_count('(?1)(?t<=5000000).*(?2)', ts, x < 3, x < 5)",
+    "sequence_match('(?1)(?3)', ts, x < 3, x < 5, channel = 'ads')",
+    "retention(x < 3, channel = 'mail', x = 5)",
+    "markov_attribution([channel, CASE WHEN x > 2 THEN 'shop' END], x, amount, 2, 2)",
+    "shapley_attribution([channel, CASE WHEN x > 2 THEN 'shop' END], x, amount)",
+    "km_survival(x, channel = 'ads', 'log-log')",
+    "logrank_test(x, channel = 'ads', x % 2)",
+    "srm_test(channel)",
+    "repurchase_rate(channel, ts, 'days')",
+    "repurchase_within(x, ts, 30, 'days')",
+    "bitmap_build(x * 1000000007)",
+    "market_basket([channel, CASE WHEN x > 2 THEN 'shop' END, x::varchar], 2, 0.3)",
+    "path_flows(ts, channel, 'ads', 3, true)",
+    "attribute(ts, channel, conversion, CAST(id AS DECIMAL(18, 2)), 'time_decay', 300)",
+];
+
+/// Aggregates of doubles that are merged by formulas, whose last digits depend on the way.
+const ROUNDED: &[(&str, &str)] = &[
+    ("ab_ztest(x > 2, id % 2 = 0)", "statistic"),
+    ("welch_ttest(x, amount > 400)", "hi"),
+    ("cuped_ttest(x, amount, x > 2)", "p_value"),
+    ("msprt(x, amount > 400, 0.5)", "statistic"),
+];
+
+/// Rows of a small linear congruential generator.
+fn batches(seed: u64, rows: usize, customers: u64) -> Vec<RecordBatch> {
+    let mut state = seed;
+    let mut next = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let day = 86_400_000_000;
+    let mut batch = |rows: usize| {
+        let mut ids: Vec<i64> = (0..rows).map(|_| next(customers) as i64).collect();
+        ids.sort_unstable();
+        let ts = TimestampMicrosecondArray::from_iter(
+            (0..rows).map(|_| (next(20) > 0).then(|| (next(700 * 24) * 3_600_000_000) as i64)),
+        )
+        .with_timezone("Asia/Shanghai");
+        let amount =
+            Decimal128Array::from_iter((0..rows).map(|_| (next(10) > 0).then(|| i128::from(next(100_000)) - 1_000)))
+                .with_precision_and_scale(18, 2)
+                .unwrap();
+        let as_of = Date32Array::from_iter((0..rows).map(|_| Some(600)));
+        let conversion =
+            TimestampMicrosecondArray::from_iter_values((0..rows).map(|_| 650 * day)).with_timezone("Asia/Shanghai");
+        let channel =
+            StringArray::from_iter((0..rows).map(|_| ["ads", "direct", "mail", "search"].get(next(5) as usize)));
+        let x = Int64Array::from_iter((0..rows).map(|_| Some(next(6) as i64)));
+        RecordBatch::try_from_iter([
+            ("id", Arc::new(Int64Array::from(ids)) as _),
+            ("ts", Arc::new(ts) as _),
+            ("amount", Arc::new(amount) as _),
+            ("as_of", Arc::new(as_of) as _),
+            ("conversion", Arc::new(conversion) as _),
+            ("channel", Arc::new(channel) as _),
+            ("x", Arc::new(x) as _),
+        ])
+        .unwrap()
+    };
+    vec![batch(rows / 2), batch(rows / 3), batch(rows / 6), batch(1)]
+}
+
+/// What is estimated from merged sketches does not depend on the way, though their bytes do.
+const ESTIMATED: &[&str] = &["hll_estimate(hll_build(ts::varchar))", "hll_estimate(hll_build(x))"];
+
+async fn rounded(session: &SessionContext, aggregate: &str, field: &str) -> Vec<Vec<String>> {
+    rows(session, &format!("SELECT id % 5, round({aggregate}['{field}'], 9) + 0.0 FROM t GROUP BY 1 ORDER BY 1")).await
+}
+
+async fn answer(session: &SessionContext, aggregate: &str) -> Vec<Vec<String>> {
+    rows(session, &format!("SELECT id, {aggregate}, {aggregate} FILTER (WHERE x > 2) FROM t GROUP BY id ORDER BY id"))
+        .await
+}
+
+fn config(partitions: usize) -> SessionConfig {
+    SessionConfig::new().with_target_partitions(partitions).with_batch_size(64)
+}
+
+async fn all_ways_agree(seed: u64) {
+    let batches = batches(seed, 600, 40);
+    let schema = batches[0].schema();
+    let single = session_with(config(1));
+    single.register_table("t", Arc::new(MemTable::try_new(schema.clone(), vec![batches.clone()]).unwrap())).unwrap();
+    let spread: Vec<Vec<RecordBatch>> = batches.iter().cloned().map(|batch| vec![batch]).collect();
+    let parallel = session_with(config(4));
+    parallel.register_table("t", Arc::new(MemTable::try_new(schema.clone(), spread.clone()).unwrap())).unwrap();
+    // Partial aggregation is given up at once: every row becomes a state of its own.
+    let skipping = session_with(
+        config(4)
+            .set_u64("datafusion.execution.skip_partial_aggregation_probe_rows_threshold", 1)
+            .set_str("datafusion.execution.skip_partial_aggregation_probe_ratio_threshold", "0.0"),
+    );
+    skipping.register_table("t", Arc::new(MemTable::try_new(schema.clone(), spread.clone()).unwrap())).unwrap();
+    // Sorted by group, groups are emitted as soon as they are complete.
+    let sorted = session_with(config(1));
+    let table = MemTable::try_new(schema, spread).unwrap().with_sort_order(vec![vec![col("id").sort(true, false)]; 4]);
+    sorted.register_table("t", Arc::new(table)).unwrap();
+    for aggregate in AGGREGATES {
+        let expected = answer(&single, aggregate).await;
+        assert_eq!(expected, answer(&parallel, aggregate).await, "{aggregate} in parallel, seed {seed}");
+        assert_eq!(
+            expected,
+            answer(&skipping, aggregate).await,
+            "{aggregate} without partial aggregation, seed {seed}"
+        );
+        assert_eq!(expected, answer(&sorted, aggregate).await, "{aggregate} of sorted rows, seed {seed}");
+    }
+    for estimate in ESTIMATED {
+        let sql = format!("SELECT x, {estimate} FROM t GROUP BY x ORDER BY x");
+        let expected = rows(&single, &sql).await;
+        for session in [&parallel, &skipping, &sorted] {
+            assert_eq!(expected, rows(session, &sql).await, "{estimate}, seed {seed}");
+        }
+    }
+    for (aggregate, field) in ROUNDED {
+        let expected = rounded(&single, aggregate, field).await;
+        for session in [&parallel, &skipping, &sorted] {
+            assert_eq!(expected, rounded(session, aggregate, field).await, "{aggregate}, seed {seed}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn the_answer_does_not_depend_on_the_way(seed in 0u64..u64::MAX) {
+        tokio::runtime::Runtime::new().unwrap().block_on(all_ways_agree(seed));
+    }
+}
+
+/// Hand-made loops over the same rows are the independent source.
+#[tokio::test]
+async fn rfm_of_random_rows_is_what_sql_says() {
+    let session = session_with(config(4));
+    let batches = batches(7, 600, 40);
+    let table = MemTable::try_new(batches[0].schema(), batches.into_iter().map(|batch| vec![batch]).collect()).unwrap();
+    session.register_table("t", Arc::new(table)).unwrap();
+    let ours = "SELECT id, r['recency_days'], r['frequency'], r['monetary'] FROM (SELECT id, rfm(ts, amount, as_of) AS r FROM t GROUP BY id) ORDER BY id";
+    let plain = "SELECT id, 600 - max(day), count(*), sum(amount) FROM (SELECT id, amount, CAST(floor((arrow_cast(ts, 'Int64') + 28800000000) / 86400000000) AS BIGINT) AS day FROM t)
+        WHERE day <= 600 GROUP BY id ORDER BY id";
+    assert_eq!(rows(&session, ours).await, rows(&session, plain).await);
+}

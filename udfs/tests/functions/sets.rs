@@ -1,0 +1,184 @@
+//! Bitmaps and sketches.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::{ProptestConfig, proptest};
+
+use super::support::{of, refusal, rows, session};
+
+fn set(ids: &[u64]) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| format!("({id})")).collect();
+    format!("(SELECT bitmap_build(id) FROM (VALUES {}) AS t(id))", ids.join(", "))
+}
+
+#[tokio::test]
+async fn a_bitmap_has_the_bytes_of_the_specification() {
+    // One map of the upper half 0; the standard Roaring format of {1, 2, 3}: cookie 12346, one container of key 0 and three values, at 16.
+    let bytes = "encode(bitmap_build(id), 'hex') FROM (VALUES (3), (1), (2), (2), (NULL)) AS t(id)";
+    let roaring =
+        concat!("0100000000000000", "00000000", "3a300000", "01000000", "00000200", "10000000", "010002000300");
+    assert_eq!(of(bytes).await, roaring);
+}
+
+#[tokio::test]
+async fn sets_are_counted_searched_and_listed() {
+    let (one, two) = (set(&[1, 2, 3, 5_000_000_000]), set(&[2, 3, 4]));
+    for (call, expected) in [
+        (format!("bitmap_count({one})"), "4"),
+        (format!("bitmap_contains({one}, 5000000000)"), "true"),
+        (format!("bitmap_contains({one}, 4)"), "false"),
+        (format!("bitmap_contains({one}, -1)"), "false"),
+        (format!("bitmap_to_array(bitmap_and({one}, {two}))"), "[2, 3]"),
+        (format!("bitmap_to_array(bitmap_or({one}, {two}))"), "[1, 2, 3, 4, 5000000000]"),
+        (format!("bitmap_to_array(bitmap_andnot({one}, {two}))"), "[1, 5000000000]"),
+        (format!("bitmap_to_array(bitmap_xor({one}, {two}))"), "[1, 4, 5000000000]"),
+        (format!("intersect_count({one}, {two})"), "2"),
+        (format!("bitmap_subset({two}, {one})"), "false"),
+        (format!("bitmap_subset(bitmap_and({one}, {two}), {one})"), "true"),
+        (
+            format!(
+                "bitmap_to_array(bitmap_union_agg(s)) FROM (SELECT {one} AS s UNION ALL SELECT {two} UNION ALL SELECT NULL)"
+            ),
+            "[1, 2, 3, 4, 5000000000]",
+        ),
+        (
+            format!(
+                "bitmap_to_array(bitmap_intersect_agg(s)) FROM (SELECT {one} AS s UNION ALL SELECT {two} UNION ALL SELECT NULL)"
+            ),
+            "[2, 3]",
+        ),
+    ] {
+        assert_eq!(of(&call).await, expected, "{call}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_bitmap_is_null_or_refused() {
+    for call in [
+        "bitmap_count(x'00')",
+        "bitmap_count(NULL)",
+        "bitmap_and(x'ff', x'ff')",
+        "bitmap_contains(x'', 1)",
+        "bitmap_to_array(x'0102')",
+        "bitmap_subset(NULL, NULL)",
+        "intersect_count(x'00', x'00')",
+        "bitmap_build(NULL::bigint)",
+        "bitmap_union_agg(NULL)",
+    ] {
+        assert_eq!(of(call).await, "NULL", "{call}");
+    }
+    // Bytes after the bitmap are no part of it.
+    assert_eq!(of("bitmap_count(x'000000000000000000')").await, "NULL");
+    assert_eq!(of("bitmap_count(x'0000000000000000')").await, "0");
+    for (call, message) in [
+        ("bitmap_build(-5)", "bitmap_build: id must be 0 or more, got \"-5\""),
+        ("bitmap_build('a')", "bitmap_build: id must be a whole number, got Utf8"),
+        ("bitmap_union_agg(x'00')", "bitmap_union_agg: a value of 1 bytes is no bitmap"),
+        ("bitmap_intersect_agg(5)", "bitmap_intersect_agg: set must be a bitmap (bytea), got Int64"),
+        // One run of 2^16 ids in each of 257 containers: some kilobytes that would be 134 megabytes.
+        (
+            &format!("bitmap_to_array(x'{}')", long_runs(257)),
+            "bitmap_to_array: the sets have more than 16777216 ids in a batch of rows",
+        ),
+        ("bitmap_and(5, x'00')", "bitmap_and: a must be a bitmap (bytea), got Int64"),
+    ] {
+        let refused = refusal(&format!("SELECT {call}")).await;
+        assert!(refused.contains(message), "{call}: {refused}");
+    }
+}
+
+/// The bytes of a set of so many containers, each full, in runs: cookie 12347, a bit a container, keys, then runs (no offsets below 4 containers,
+/// else one a container).
+fn long_runs(containers: u32) -> String {
+    let mut bytes = vec![1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    bytes.extend(((containers - 1) << 16 | 12_347).to_le_bytes());
+    let mut marks = vec![0u8; containers.div_ceil(8) as usize];
+    (0..containers as usize).for_each(|container| marks[container / 8] |= 1 << (container % 8));
+    bytes.extend(marks);
+    for key in 0..containers as u16 {
+        bytes.extend([key.to_le_bytes(), [0xff, 0xff]].concat());
+    }
+    let header = bytes.len() as u32 - 12 + 4 * containers;
+    (0..containers).for_each(|container| bytes.extend((header + 6 * container).to_le_bytes()));
+    (0..containers).for_each(|_| bytes.extend([1, 0, 0, 0, 0xff, 0xff]));
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn a_sketch_counts_within_its_error() {
+    for (count, error) in [(0, 0.0), (1, 1e-6), (100, 1e-3), (20_000, 0.05)] {
+        for value in ["i", "i::varchar"] {
+            let sql = format!(
+                "coalesce(hll_estimate(hll_build({value})), 0) FROM (SELECT i FROM generate_series(1, {count}) AS g(i) UNION ALL SELECT i FROM generate_series(1, {count}) AS g(i))"
+            );
+            let estimate: f64 = of(&sql).await.parse().unwrap();
+            assert!((estimate - f64::from(count)).abs() <= f64::from(count) * error, "{count}: {estimate}");
+        }
+    }
+    // Sketches of overlapping parts are those of the whole.
+    let parts = "SELECT hll_build(i) AS s FROM generate_series(1, 9000) AS g(i) UNION ALL SELECT hll_build(i) FROM generate_series(5000, 20000) AS g(i) UNION ALL SELECT NULL";
+    let merged = of(&format!("hll_estimate(hll_merge(s)) FROM ({parts})")).await;
+    assert_eq!(merged, of("hll_estimate(hll_build(i)) FROM generate_series(1, 20000) AS g(i)").await);
+    for call in ["hll_estimate(x'00')", "hll_estimate(NULL)", "hll_build(NULL::bigint)", "hll_merge(NULL)"] {
+        assert_eq!(of(call).await, "NULL", "{call}");
+    }
+    for (call, message) in [
+        ("hll_build(1.5)", "hll_build: value must be text, got Float64"),
+        ("hll_merge(x'00')", "hll_merge: a value of 1 bytes is no sketch of hll_build"),
+        ("hll_estimate(5)", "hll_estimate: sketch must be a sketch of hll_build (bytea), got Int64"),
+    ] {
+        let refused = refusal(&format!("SELECT {call}")).await;
+        assert!(refused.contains(message), "{call}: {refused}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn damaged_bytes_do_not_panic(
+        count in proptest::sample::select(vec![1, 5, 30, 300, 3000]), damage in proptest::collection::vec((0usize..64, 0u8..=255), 1..6), cut in 0usize..80,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for build in ["hll_build", "bitmap_build"] {
+            let whole = runtime.block_on(of(&format!("encode({build}(i * 70001), 'hex') FROM generate_series(1, {count}) AS g(i)")));
+            let mut bytes: Vec<u8> = (0..whole.len() / 2).map(|byte| u8::from_str_radix(&whole[2 * byte..2 * byte + 2], 16).unwrap()).collect();
+            for (place, value) in &damage {
+                let place = place % bytes.len();
+                bytes[place] = *value;
+            }
+            bytes.truncate(bytes.len() - cut.saturating_sub(60).min(bytes.len() - 1));
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            for call in ["hll_estimate(b)", "bitmap_count(b)", "intersect_count(b, b)", "hll_merge(b)"] {
+                // An answer or an error, not a panic.
+                runtime.block_on(async {
+                    if let Ok(frame) = session().sql(&format!("SELECT {call} FROM (SELECT x'{hex}' AS b UNION ALL SELECT x'{hex}')")).await {
+                        drop(frame.collect().await);
+                    }
+                });
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn the_laws_of_sets_hold(one in proptest::collection::btree_set(0u64..100, 1..40), two in proptest::collection::btree_set(0u64..100, 1..40)) {
+        let list = |ids: &BTreeSet<u64>| ids.iter().copied().collect::<Vec<_>>();
+        let shown = |ids: Vec<u64>| format!("{ids:?}");
+        let sql = format!(
+            "SELECT bitmap_to_array(bitmap_and(a, b)), bitmap_to_array(bitmap_or(a, b)), bitmap_to_array(bitmap_andnot(a, b)), bitmap_to_array(bitmap_xor(a, b)),
+            bitmap_or(a, b) = bitmap_or(b, a), bitmap_and(a, a) = a, bitmap_xor(a, b) = bitmap_andnot(bitmap_or(a, b), bitmap_and(a, b)),
+            bitmap_count(a) + bitmap_count(b) = bitmap_count(bitmap_or(a, b)) + intersect_count(a, b), bitmap_subset(bitmap_andnot(a, b), a)
+            FROM (SELECT {} AS a, {} AS b)", set(&list(&one)), set(&list(&two))
+        );
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let row = runtime.block_on(rows(&session(), &sql)).remove(0);
+        let expected = [
+            shown(one.intersection(&two).copied().collect()), shown(one.union(&two).copied().collect()),
+            shown(one.difference(&two).copied().collect()), shown(one.symmetric_difference(&two).copied().collect()),
+        ];
+        proptest::prop_assert_eq!(&row[..4], &expected[..]);
+        proptest::prop_assert_eq!(&row[4..], &["true", "true", "true", "true", "true"][..]);
+    }
+}
