@@ -23,6 +23,7 @@ mod guard;
 mod insert;
 mod inspection;
 mod judge;
+mod location;
 mod names;
 mod pool;
 mod role_attribute;

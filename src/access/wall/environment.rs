@@ -39,6 +39,16 @@ pub enum Planning {
     Full,
 }
 
+/// Those of the sessions, without the one that makes joins of sub-queries in the place of a value: a filter has none.
+fn rules_of_filters(functions: &SessionState) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let rules = functions.analyzer().rules.iter().filter(|rule| rule.name() != DECORRELATION);
+    let mut rules: Vec<_> = rules.cloned().collect();
+    if !rules.iter().any(|rule| rule.name() == membership_rule().name()) {
+        rules.push(membership_rule());
+    }
+    rules
+}
+
 /// Folds constants, finds out that no row can come, brings filters and columns to the scan: all that [`Planning::Filter`]
 /// needs, once, in this order. The other rules are for joins and aggregates; to ask them would cost half of the planning.
 fn filter_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
@@ -71,6 +81,8 @@ pub struct WallEnvironment {
 }
 
 const CATALOG: &str = "henna";
+/// The name of a rule of the sessions.
+const DECORRELATION: &str = "decorrelate_subqueries";
 /// Holds the raw table during planning. Not a name that a user can create.
 pub const BASE_SCHEMA: &str = "henna wall";
 pub const BASE_TABLE: &str = "base";
@@ -86,8 +98,9 @@ impl WallEnvironment {
             .with_scalar_functions(functions.scalar_functions().values().cloned().collect())
             .with_aggregate_functions(functions.aggregate_functions().values().cloned().collect())
             .with_window_functions(functions.window_functions().values().cloned().collect())
+            .with_expr_planners(functions.expr_planners().to_vec())
             .with_physical_optimizer_rules(physical_rules())
-            .with_analyzer_rule(membership_rule())
+            .with_analyzer_rules(rules_of_filters(functions))
             .build();
         Self {
             template,
@@ -156,6 +169,7 @@ fn config(caller: &dyn Session) -> SessionConfig {
     options.sql_parser.dialect = Dialect::PostgreSQL;
     options.sql_parser.parse_float_as_decimal = true;
     options.execution.time_zone = Some("UTC".to_string());
+    options.execution.skip_physical_aggregate_schema_check = true;
     config
 }
 
