@@ -76,8 +76,8 @@ impl NumberPattern {
             } else if starts("S") {
                 pattern.sign = Sign::Always;
                 (1, Some(Part::Sign))
-            } else if rest.starts_with('"') {
-                let inside = rest[1..].split('"').next().unwrap_or_default();
+            } else if let Some(quoted) = rest.strip_prefix('"') {
+                let inside = quoted.split('"').next().unwrap_or_default();
                 ((inside.len() + 2).min(rest.len()), Some(Part::Literal(inside.to_owned())))
             } else if starts("9") || starts("0") {
                 let is_zero = rest.starts_with('0');
