@@ -17,7 +17,7 @@ mod types;
 pub mod visible;
 
 pub use correlated::analyzer_rule;
-pub use functions::functions;
+pub use functions::{acts_as_its_caller, functions, speaks_for_its_caller};
 pub use outputs::typed;
 pub use parameters::infer_parameters;
 pub use pg::SystemSchema;

@@ -112,7 +112,11 @@ pub fn texts(array: &dyn Array, zone: Zone) -> Result<StringArray> {
             let values = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, named.clone()))?;
             let values = values.as_primitive::<TimestampMicrosecondType>().clone();
             if named.is_some() {
-                Box::new(move |row, out| datetime::put_timestamp_in(values.value(row), zone, out))
+                Box::new(move |row, out| {
+                    let micros = values.value(row);
+                    let offset = zone.offset_seconds(micros.div_euclid(datetime::MICROS_A_SECOND));
+                    datetime::put_timestamp_at(micros, offset, out);
+                })
             } else {
                 Box::new(move |row, out| datetime::put_timestamp(values.value(row), out))
             }

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::answer::{Notice, TransactionStatus};
 use super::session::{Session, State};
 use super::settings::Settings;
+use super::statement::Statement;
 use crate::access::{
     AccessStatement, Objects, Relation, RelationKind, RoleAlteration, RoleId, SecuritySnapshot, TableId, Visible,
 };
@@ -157,12 +158,13 @@ impl AuthorObjects<'_> {
         })
     }
 
-    /// Plans a query of the author's and forgets it.
-    async fn plans(&self, sql: &str) -> Result<()> {
-        let [statement] = &self.session.parse(sql)?[..] else {
+    /// The one statement that an expression of the author's was put into.
+    fn one_statement(&self, sql: &str) -> Result<Statement> {
+        let statements = self.session.parse(sql)?;
+        let [statement] = statements.as_slice() else {
             return Err(Error::new(Reason::Syntax, "an expression must be one expression"));
         };
-        self.session.plan_only(statement).await
+        Ok(statement.clone())
     }
 }
 
@@ -193,11 +195,13 @@ impl Objects for AuthorObjects<'_> {
     }
 
     async fn validate_policy(&self, table: &TableId, expression: &str) -> Result<()> {
-        self.plans(&format!("SELECT 1 FROM {table} WHERE ({expression})")).await
+        let statement = self.one_statement(&format!("SELECT 1 FROM {table} WHERE ({expression})"))?;
+        self.session.plan_only(&statement).await
     }
 
     async fn validate_mask(&self, table: &TableId, column: &str, expression: &str) -> Result<()> {
         let column = crate::access::quoted(column);
-        self.plans(&format!("SELECT coalesce(({expression}), {column}) FROM {table}")).await
+        let statement = self.one_statement(&format!("SELECT coalesce(({expression}), {column}) FROM {table}"))?;
+        self.session.plan_mask(&statement).await
     }
 }

@@ -32,6 +32,10 @@ impl LogStore for LakeLog {
         Ok(if written { PutOutcome::Written } else { PutOutcome::Exists })
     }
 
+    async fn put(&self, path: &str, content: Bytes) -> Result<(), LogStoreError> {
+        self.store.put(path, content).await.map_err(told)
+    }
+
     async fn get(&self, path: &str) -> Result<Option<Bytes>, LogStoreError> {
         self.store.get(path).await.map_err(told)
     }
@@ -43,10 +47,6 @@ impl LogStore for LakeLog {
 
 #[async_trait]
 impl AuditStore for LakeLog {
-    async fn put(&self, path: &str, content: Bytes) -> Result<(), LogStoreError> {
-        self.store.put(path, content).await.map_err(told)
-    }
-
     async fn remove(&self, path: &str) -> Result<(), LogStoreError> {
         self.store.delete(path).await.map_err(told)
     }

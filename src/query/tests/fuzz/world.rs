@@ -57,6 +57,8 @@ pub struct World {
 }
 
 const TABLES: [usize; 4] = [2, 2, 3, 3];
+/// Those of the lake, of China, and the earliest and one of the latest.
+const ZONES: [&str; 4] = ["UTC", "Asia/Shanghai", "Pacific/Kiritimati", "America/Adak"];
 const QUERY_MEMORY_BYTES: usize = 256 << 20;
 
 impl World {
@@ -74,13 +76,14 @@ impl World {
         run(&lake, &rules.script(&tables)).await?;
         let mut world = Self { tables, rules, lake, seats: Vec::new() };
         for role in 0..ROLES {
-            let seat = world.seat(role).await?;
+            let zone = *dice.pick(&ZONES);
+            let seat = world.seat(role, zone).await?;
             world.seats.push(seat);
         }
         Ok(world)
     }
 
-    async fn seat(&self, role: usize) -> Result<Seat> {
+    async fn seat(&self, role: usize, zone: &str) -> Result<Seat> {
         let admin = self.lake.session(self.lake.principal(ADMIN)?).await?;
         let bare = found(&self.tables).await?;
         let mut cells = BTreeSet::new();
@@ -108,9 +111,9 @@ impl World {
             self.tables.iter().enumerate().map(source).collect::<Vec<_>>()
         };
         Ok(Seat {
-            guarded: self.lake.session(self.lake.principal(&name)?).await?,
-            bare: bare.session(bare.principal("bare")?).await?,
-            walled: bare.session(bare.principal("walled")?).await?,
+            guarded: session(&self.lake, &name, zone).await?,
+            bare: session(&bare, "bare", zone).await?,
+            walled: session(&bare, "walled", zone).await?,
             sources: sources(false),
             trespass: sources(true),
             secrets: cells.iter().flat_map(|cell| secrets(cell)).map(str::to_owned).collect(),
@@ -180,6 +183,13 @@ async fn load(lake: &Lake, table: &Table, rows: &[Vec<Option<String>>]) -> Resul
     let report = Loader::new(lake.store().clone(), Arc::clone(lake.dataset())).load(request).await?;
     assert_eq!(report.rows_added, rows.len() as u64, "{}", table.name);
     Ok(())
+}
+
+async fn session(lake: &Lake, role: &str, zone: &str) -> Result<Session> {
+    let session = lake.session(lake.principal(role)?).await?;
+    let set = format!("SET TIME ZONE '{zone}'");
+    session.run_script(&set, &set).await?;
+    Ok(session)
 }
 
 async fn run(lake: &Lake, script: &[String]) -> Result<()> {
