@@ -6,7 +6,7 @@ use datafusion::error::Result;
 use datafusion::functions_nested::expr_fn::{array_has_all, array_has_any};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Cast, Expr, ExprSchemable, ScalarUDF};
+use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator, ScalarUDF};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::intervals::{self, Scale};
@@ -43,6 +43,14 @@ impl ExprPlanner for PostgresOperators {
                 PlannerResult::Planned(array_has_any(left, right))
             }
             ArrowAt => PlannerResult::Planned(call("jsonb_contains", right, left)?),
+            Eq | NotEq | Lt | LtEq | Gt | GtEq if is_date(&left, schema) && by_days(&right, schema).is_some() => {
+                let right = by_days(&right, schema).unwrap_or(right);
+                PlannerResult::Original(RawBinaryExpr { op, left, right })
+            }
+            Eq | NotEq | Lt | LtEq | Gt | GtEq if is_date(&right, schema) && by_days(&left, schema).is_some() => {
+                let left = by_days(&left, schema).unwrap_or(left);
+                PlannerResult::Original(RawBinaryExpr { op, left, right })
+            }
             Eq | NotEq if is_jsonb(&left, schema) || is_jsonb(&right, schema) => {
                 let normal = |side: Expr| apply("jsonb_in", vec![side]);
                 PlannerResult::Original(RawBinaryExpr { op, left: normal(left)?, right: normal(right)? })
@@ -84,6 +92,18 @@ fn is_date(expr: &Expr, schema: &DFSchema) -> bool {
 
 fn at_midnight(date: Expr) -> Expr {
     Expr::Cast(Cast::new(Box::new(date), DataType::Timestamp(TimeUnit::Microsecond, None)))
+}
+
+/// A day and a span of whole days, which is a day beside days: files are left out by days, not by moments.
+fn by_days(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else { return None };
+    let (Expr::Cast(Cast { expr: day, .. }), Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(span)), _)) =
+        (left.as_ref(), right.as_ref())
+    else {
+        return None;
+    };
+    let is_whole = span.nanoseconds == 0 && matches!(op, Operator::Plus | Operator::Minus) && is_date(day, schema);
+    is_whole.then(|| Expr::BinaryExpr(BinaryExpr { left: day.clone(), op: *op, right: right.clone() }))
 }
 
 fn is_interval(expr: &Expr, schema: &DFSchema) -> bool {
