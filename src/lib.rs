@@ -9,6 +9,8 @@ pub mod cli;
 pub mod config;
 pub mod dataset;
 pub mod error;
+pub mod forms;
+pub mod functions;
 pub mod ingest;
 pub mod lake;
 pub mod query;

@@ -3,10 +3,45 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Ident, UnaryOperator, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
 /// A name as it is looked up: an unquoted one in lower case, a quoted one as it is.
 pub fn folded(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
+}
+
+/// Writes out what sqlparser wants to be written: `trim(LEADING FROM x)` takes away blanks.
+pub fn mend_tokens(tokens: &mut Vec<TokenWithSpan>) {
+    let is_blank = |token: &TokenWithSpan| matches!(token.token, Token::Whitespace(_));
+    let mut position = 0;
+    while let Some(place) = unnamed_trim(&tokens[position..], is_blank) {
+        let at = position + place;
+        let span = tokens[at].span;
+        let blank = TokenWithSpan::new(Token::SingleQuotedString(" ".to_owned()), span);
+        let space = TokenWithSpan::new(Token::Whitespace(Whitespace::Space), span);
+        tokens.insert(at, space);
+        tokens.insert(at, blank);
+        position = at + 2;
+    }
+}
+
+/// Where the FROM of the next `trim(side FROM` stands.
+fn unnamed_trim(tokens: &[TokenWithSpan], is_blank: impl Fn(&TokenWithSpan) -> bool) -> Option<usize> {
+    let keyword = |token: &TokenWithSpan| match &token.token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
+        _ => None,
+    };
+    let mut words = tokens.iter().enumerate().filter(|(_, token)| !is_blank(token));
+    let mut last: [Option<&TokenWithSpan>; 3] = [None; 3];
+    words.find_map(|(place, token)| {
+        let [trim, open, side] = last;
+        last = [open, side, Some(token)];
+        let is_trim = trim.and_then(keyword) == Some(Keyword::TRIM);
+        let is_open = open.is_some_and(|open| open.token == Token::LParen);
+        let has_side = matches!(side.and_then(keyword), Some(Keyword::LEADING | Keyword::TRAILING | Keyword::BOTH));
+        (is_trim && is_open && has_side && keyword(token) == Some(Keyword::FROM)).then_some(place)
+    })
 }
 
 /// Gives `IS [NOT] DISTINCT FROM` its place before AND and OR: sqlparser reads `a IS DISTINCT FROM b OR c` as
@@ -110,6 +145,7 @@ fn nested(expr: Expr) -> Expr {
 mod tests {
     use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
     use datafusion::sql::sqlparser::parser::Parser;
+    use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 
     use super::*;
 
@@ -138,6 +174,21 @@ mod tests {
             assert_eq!(mended(sql), expected, "{sql}");
             assert_eq!(mended(expected), expected, "once more: {expected}");
         }
+    }
+
+    #[test]
+    fn a_trim_without_a_character_takes_away_blanks() {
+        let mended = |sql: &str| {
+            let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location().unwrap();
+            mend_tokens(&mut tokens);
+            Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens).parse_expr().unwrap().to_string()
+        };
+        assert_eq!(mended("trim(trailing from x)"), "TRIM(TRAILING ' ' FROM x)");
+        assert_eq!(
+            mended("f(trim( leading\nfrom x), trim(both from 'y'))"),
+            "f(TRIM(LEADING ' ' FROM x), TRIM(BOTH ' ' FROM 'y'))"
+        );
+        assert_eq!(mended("trim(leading 'a' from x)"), "TRIM(LEADING 'a' FROM x)");
     }
 
     #[test]

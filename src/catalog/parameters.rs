@@ -65,9 +65,20 @@ fn note_open(known: &mut HashMap<String, FieldRef>, expr: &Expr, field: &FieldRe
     }
 }
 
-/// `array_has(array, item)`: either tells the other's type.
+/// `array_has(array, item)`, `array_has_all(array, array)`: either tells the other's type.
 fn note_array(known: &mut HashMap<String, FieldRef>, call: &ScalarFunction, schema: &DFSchema) {
-    let ("array_has", [array, item]) = (call.func.name(), call.args.as_slice()) else { return };
+    let (array, item) = match (call.func.name(), call.args.as_slice()) {
+        ("array_has", [array, item]) => (array, item),
+        ("array_has_all" | "array_has_any", [left, right]) => {
+            for (known_side, open_side) in [(left, right), (right, left)] {
+                if let Ok(data_type @ DataType::List(_)) = known_side.get_type(schema) {
+                    note_open(known, open_side, &plain(data_type));
+                }
+            }
+            return;
+        }
+        _ => return,
+    };
     if let Ok(DataType::List(element)) = array.get_type(schema) {
         note_open(known, item, &element);
     }

@@ -8,6 +8,7 @@ use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::activity::Activity;
@@ -27,6 +28,7 @@ use crate::access::{
 use crate::catalog::inventory::Inventory;
 use crate::dataset::{Contract, Dataset, SqlType};
 use crate::error::{Error, Result};
+use crate::functions;
 use crate::ingest::identity::merges;
 use crate::lake::{Remap, Snapshot, Store};
 
@@ -314,20 +316,33 @@ fn base_state(store: &Store, limits: Limits) -> Result<SessionState> {
     let options = config.options_mut();
     options.sql_parser.dialect = "PostgreSQL".parse().map_err(failure)?;
     options.sql_parser.parse_float_as_decimal = true;
+    // Names of types travel as metadata, which a literal in the place of a cast loses: no reason to refuse a GROUP BY.
+    options.execution.skip_physical_aggregate_schema_check = true;
     options.execution.parquet.pushdown_filters = false;
     options.execution.parquet.bloom_filter_on_read = true;
     options.catalog.default_catalog = super::names::CATALOG.to_owned();
     options.catalog.default_schema = super::names::SEARCH_PATH.to_owned();
     options.explain.physical_plan_only = true;
     let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
-    let state = state.with_physical_optimizer_rules(physical_rules());
-    let state = state.with_analyzer_rule(membership_rule()).with_analyzer_rule(crate::catalog::analyzer_rule()).build();
+    let state = state.with_physical_optimizer_rules(physical_rules()).with_analyzer_rules(analyzer_rules());
+    let mut state = state.with_type_planner(functions::type_planner()).build();
+    state.register_expr_planner(functions::expr_planner()).map_err(failure)?;
     let mut context = SessionContext::new_with_state(state);
+    functions::functions().into_iter().for_each(|function| context.register_udf(function));
     henna_udfs::register_all(&mut context).map_err(failure)?;
     super::series::bound(&context).map_err(failure)?;
     // Known to sessions, so that masks can be planned, and of no use to them.
     context.register_udf(Pseudonym::without_key().into());
     Ok(context.state())
+}
+
+/// The engine's own rules, between what must come before types are coerced and what follows once they are.
+fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let mut rules = vec![functions::preparing_rule()];
+    rules.extend(Analyzer::new().rules);
+    rules.extend([membership_rule(), crate::catalog::analyzer_rule()]);
+    rules.extend(functions::concluding_rules());
+    rules
 }
 
 /// The functions of every session, and the one that only masks may call.

@@ -39,9 +39,24 @@ pub fn lines(plan: &Arc<dyn ExecutionPlan>, analyze: Analyze) -> Result<RecordBa
         Analyze::Run => DisplayableExecutionPlan::with_metrics(plan.as_ref()),
     };
     let text = shown.indent(false).to_string();
-    let lines: Vec<String> = text.lines().map(without_files).collect();
+    let mut lines: Vec<String> = text.lines().map(without_files).collect();
+    if !reads(plan) {
+        lines.push(NOTHING_READ.to_owned());
+    }
     RecordBatch::try_new(schema(), vec![Arc::new(StringArray::from(lines))])
         .map_err(|error| Error::of(Reason::Internal, error))
+}
+
+/// Says of an answer that statistics or the statement alone give where it comes from.
+const NOTHING_READ: &str = "The plan reads no table: what it gives is known.";
+
+/// Whether rows come from somewhere.
+fn reads(plan: &dyn ExecutionPlan) -> bool {
+    let children = plan.children();
+    match children.as_slice() {
+        [] => !["PlaceholderRowExec", "EmptyExec"].contains(&plan.name()),
+        children => children.iter().any(|child| reads(child.as_ref())),
+    }
 }
 
 /// Reads a stream to its end and keeps nothing; gives the number of rows.

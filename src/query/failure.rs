@@ -117,6 +117,11 @@ fn cast_failure(text: &str) -> Error {
             let text = format!("invalid input syntax for type {}: \"{value}\"", type_name(kind));
             Error::new(Reason::InvalidText, text)
         }
+        // A number that its type has no room for is told by the type alone, as in PostgreSQL.
+        _ if reason == Reason::OutOfRange => match text.rsplit(' ').next().map(type_name) {
+            Some(name @ ("smallint" | "integer" | "bigint")) => Error::new(reason, format!("{name} out of range")),
+            _ => Error::new(reason, text.to_owned()),
+        },
         _ => Error::new(reason, text.to_owned()),
     }
 }

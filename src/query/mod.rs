@@ -24,6 +24,7 @@ mod guard;
 mod insert;
 mod inspection;
 mod judge;
+mod location;
 mod names;
 mod pool;
 mod pseudonym_key;

@@ -27,7 +27,7 @@ use super::failure::failure;
 use super::guard::{Canceller, StatementGuard};
 use super::judge::{judge, judge_mask};
 use super::names::Names;
-use super::settings::{Mark, Settings};
+use super::settings::{self, Mark, Settings};
 use super::statement::{self, Statement, StatementKind, without_literals};
 use super::stoppable::Stoppable;
 use super::utility::Utility;
@@ -132,6 +132,7 @@ impl Session {
     pub async fn prepare(&self, statement: &Statement, types: &[Option<DataType>]) -> Result<Prepared> {
         let guard = self.begin_statement();
         let prepared = guard.run(self.describe(statement, types)).await.and_then(|outcome| outcome);
+        let prepared = prepared.map_err(|error| statement.located(error));
         if let Err(error) = &prepared {
             self.watch(statement, &without_literals(&statement.text), &guard).fail(error);
         }
@@ -146,6 +147,7 @@ impl Session {
         let watch = self.watch(&prepared.statement, &shown, &guard);
         self.names.about.present.begin(shown, &application);
         let answer = self.answer(prepared, values, &guard).await;
+        let answer = answer.map_err(|error| prepared.statement.located(error));
         self.settle(watch.follow(answer))
     }
 
@@ -279,7 +281,9 @@ impl Session {
             Planned::Explain(..) => Ok((Vec::new(), Some(explain::schema()))),
             Planned::Query(plan) => {
                 let parameters = parameters(&plan, types)?;
-                let columns = shown(described(&plan, &parameters)?.schema().as_arrow());
+                let plan = described(&plan, &parameters)?;
+                let coerced = self.coerced(plan.clone())?;
+                let columns = shown(&catalog::typed(&plan, coerced.schema().as_arrow()));
                 Ok((parameters, Some(columns)))
             }
         }
@@ -390,9 +394,8 @@ impl Session {
     ) -> Result<Answer> {
         match self.plan(sql).await? {
             Planned::Query(plan) => {
-                let plan = bind(plan, values)?;
-                unchanged(told, &plan)?;
-                let physical = self.physical(plan).await?;
+                let physical = self.physical(bind(plan, values)?).await?;
+                unchanged(told, &physical.plan.schema())?;
                 let stream = self.lake.pool().stream(&physical, self.context.task_ctx());
                 Ok(rows("SELECT", stream, guard))
             }
@@ -436,6 +439,12 @@ impl Session {
             None => Planned::Query(plan),
             Some(analyze) => Planned::Explain(plan, analyze),
         })
+    }
+
+    /// The plan in the types in which it will run.
+    fn coerced(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let state = self.context.state();
+        state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}).map_err(failure)
     }
 
     /// The logical plan of a query.
@@ -508,7 +517,7 @@ impl Session {
 
     fn utility_columns(&self, utility: &Utility) -> Result<Option<SchemaRef>> {
         let names: Vec<&str> = match utility {
-            Utility::Show { name } => vec![name.as_str()],
+            Utility::Show { name } => vec![settings::full_name(name)],
             Utility::ShowAll => vec!["name", "setting", "description"],
             _ => return Ok(None),
         };
@@ -622,11 +631,16 @@ pub(super) fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<Logica
     plan.with_param_values(values).map_err(failure)
 }
 
+/// The optimizer may give a sum of sums more digits.
+fn is_same(told: &DataType, now: &DataType) -> bool {
+    told == now || told.is_decimal() && now.is_decimal()
+}
+
 /// A plan made at Parse is made again at Execute; the client was told of the first one's columns.
-fn unchanged(told: Option<&SchemaRef>, plan: &LogicalPlan) -> Result<()> {
+fn unchanged(told: Option<&SchemaRef>, now: &Schema) -> Result<()> {
     let Some(told) = told else { return Ok(()) };
-    let now = plan.schema().as_arrow().fields();
+    let now = now.fields();
     let same = told.fields().len() == now.len()
-        && told.fields().iter().zip(now).all(|(told, now)| told.data_type() == now.data_type());
+        && told.fields().iter().zip(now).all(|(told, now)| is_same(told.data_type(), now.data_type()));
     if same { Ok(()) } else { Err(Error::new(Reason::PlanChanged, "cached plan must not change result type")) }
 }

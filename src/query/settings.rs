@@ -275,6 +275,11 @@ impl Default for Settings {
     }
 }
 
+/// The name of a setting as it is told, in the letters that PostgreSQL writes it with.
+pub fn full_name(name: &str) -> &str {
+    find(name).map_or(name, |entry| entry.name)
+}
+
 fn find(name: &str) -> Result<&'static Definition> {
     DEFINITIONS
         .iter()

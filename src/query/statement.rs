@@ -1,17 +1,20 @@
 //! A text, split into statements; each is one of SQL's own, one about objects, or one of the access room's.
 
+use std::sync::Arc;
+
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::cursor::CursorStatement;
 use super::ddl::{self, Ddl};
 use super::failure::syntax;
+use super::location::{at, located};
 use crate::access::{self, AccessStatement};
 use crate::error::{Error, Reason, Result};
-use crate::sql::mend_precedence;
+use crate::sql::{mend_precedence, mend_tokens};
 
 /// Longest text of a message that is looked at.
 const TEXT_BYTES_MAX: usize = 16 << 20;
@@ -21,6 +24,35 @@ const TEXT_BYTES_MAX: usize = 16 << 20;
 pub struct Statement {
     pub text: String,
     pub kind: StatementKind,
+    /// All that the client sent, which places in errors count from.
+    pub source: Arc<str>,
+}
+
+impl Statement {
+    /// The cursor of a MOVE and how many rows it passes over; `None` of those is all.
+    pub fn as_move(&self) -> Option<(&str, Option<usize>)> {
+        match &self.kind {
+            StatementKind::Cursor(cursor) => match cursor.as_ref() {
+                CursorStatement::Fetch { name, rows_max, count_only: true } => Some((name, *rows_max)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// An error of this statement, with its place in what the client sent.
+    pub fn located(&self, error: Error) -> Error {
+        match &self.kind {
+            StatementKind::Sql(statement) => located(error, statement, &self.source),
+            StatementKind::Cursor(cursor) => match cursor.as_ref() {
+                CursorStatement::Declare { query, .. } => {
+                    located(error, &ast::Statement::Query(query.clone()), &self.source)
+                }
+                _ => error,
+            },
+            StatementKind::Access(_) | StatementKind::Ddl(_) => error,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -36,14 +68,19 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
     if sql.len() > TEXT_BYTES_MAX {
         return Err(Error::new(Reason::LimitExceeded, format!("a statement text may have {TEXT_BYTES_MAX} bytes")));
     }
-    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(sql).map_err(|error| syntax(&error))?;
+    let source: Arc<str> = sql.into();
+    let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
+        .tokenize_with_location()
+        .map_err(|error| syntax(&ParserError::from(error)))?;
+    mend_tokens(&mut tokens);
+    let mut parser = Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens);
     let mut statements = Vec::new();
     loop {
         while parser.consume_token(&Token::SemiColon) {}
         if parser.peek_token_ref().token == Token::EOF {
             return Ok(statements);
         }
-        statements.push(next(&mut parser)?);
+        statements.push(next(&mut parser, &source)?);
         let following = parser.peek_token_ref();
         if following.token != Token::EOF && following.token != Token::SemiColon {
             let text = format!("syntax error at or near \"{}\"", following.token);
@@ -52,7 +89,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
     }
 }
 
-fn next(parser: &mut Parser<'_>) -> Result<Statement> {
+fn next(parser: &mut Parser<'_>, source: &Arc<str>) -> Result<Statement> {
     let kind = if let Some(parsed) = access::parse(parser) {
         StatementKind::Access(Box::new(parsed.map_err(|error| refused(&error))?))
     } else if let Some(parsed) = CursorStatement::parse(parser) {
@@ -76,7 +113,7 @@ fn next(parser: &mut Parser<'_>) -> Result<Statement> {
         // May hold a password: never told again.
         StatementKind::Access(_) => String::new(),
     };
-    Ok(Statement { text, kind })
+    Ok(Statement { text, kind, source: Arc::clone(source) })
 }
 
 /// What the access room says of a statement stands by itself; where the parser stopped is a syntax error.
@@ -89,7 +126,18 @@ fn refused(error: &ParserError) -> Error {
 
 /// Forms of SET and RESET that sqlparser does not know or misreads.
 fn session_statement(parser: &mut Parser<'_>) -> Option<ast::Statement> {
-    local_authorization(parser).or_else(|| role_as_setting(parser)).or_else(|| reset_authorization(parser))
+    local_authorization(parser)
+        .or_else(|| role_as_setting(parser))
+        .or_else(|| reset_authorization(parser))
+        .or_else(|| abort(parser))
+}
+
+/// `ABORT [WORK | TRANSACTION]`, an older word for ROLLBACK.
+fn abort(parser: &mut Parser<'_>) -> Option<ast::Statement> {
+    parser.parse_keyword(Keyword::ABORT).then(|| {
+        let _ = parser.parse_one_of_keywords(&[Keyword::WORK, Keyword::TRANSACTION]);
+        ast::Statement::Rollback { chain: false, savepoint: None }
+    })
 }
 
 /// `RESET SESSION AUTHORIZATION`
@@ -154,13 +202,4 @@ pub fn without_literals(text: &str) -> String {
         other => other.to_string(),
     });
     shown.collect()
-}
-
-/// Adds the character position of a line and column.
-fn at(error: Error, sql: &str, place: Location) -> Error {
-    if place.line == 0 {
-        return error;
-    }
-    let before: usize = sql.split_inclusive('\n').take(place.line as usize - 1).map(|line| line.chars().count()).sum();
-    error.at(before + place.column as usize)
 }

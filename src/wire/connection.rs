@@ -186,7 +186,7 @@ impl Connection {
         self.session.take_notices().iter().try_for_each(|notice| self.output.put_notice(notice))
     }
 
-    fn put_parameters(&mut self) -> Result<()> {
+    pub(super) fn put_parameters(&mut self) -> Result<()> {
         for (name, value) in self.session.take_parameter_changes() {
             self.style.set(&name, &value);
             self.output.put_parameter(&name, &value)?;

@@ -54,6 +54,10 @@ impl Names {
         self.portals.remove("");
     }
 
+    pub fn portal(&mut self, name: &str) -> Option<&mut Portal> {
+        self.portals.get_mut(name)
+    }
+
     fn statement(&self, name: &str) -> Result<&Named> {
         self.statements.get(name).ok_or_else(|| match name {
             "" => Error::new(Reason::StatementUnknown, "unnamed prepared statement does not exist"),

@@ -82,6 +82,31 @@ impl Portal {
         self.send(rows_max, style, output).await
     }
 
+    /// Passes over rows of the statement, which begins where it has not; gives how many.
+    pub async fn pass(&mut self, rows_max: Option<usize>, session: &Session, style: &Style) -> Result<usize, Failure> {
+        let Some(statement) = &self.statement else { return Ok(0) };
+        match &mut self.state {
+            State::Bound(values) => {
+                let values = std::mem::take(values);
+                self.state = State::Finished { tag: String::new() };
+                let Answer::Rows { tag, schema, stream, guard } = session.run(statement, values).await? else {
+                    return Ok(0);
+                };
+                let shape = self.shape.clone().ok_or_else(unannounced)?;
+                let rows = Rows::new(tag, schema, stream, guard, shape, self.envelope.clone())?;
+                self.state = State::Open(Box::new(rows));
+            }
+            State::Open(rows) => rows.resume(&session.canceller()),
+            State::Finished { .. } => return Ok(0),
+        }
+        let State::Open(rows) = &mut self.state else { return Ok(0) };
+        let (passed, stop) = rows.pass(rows_max.unwrap_or(usize::MAX), style).await?;
+        if stop == Stop::End {
+            self.state = State::Finished { tag: rows.tag(0) };
+        }
+        Ok(passed)
+    }
+
     async fn send<W: AsyncWrite + Unpin>(
         &mut self,
         rows_max: Option<usize>,

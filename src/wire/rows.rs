@@ -60,7 +60,17 @@ impl Shape {
 /// A kind that only metadata can tell (uuid, json, oid, ...) still fits rows that have lost the metadata.
 fn is_refined(told: &pgwire::api::Type, given: &pgwire::api::Type) -> bool {
     use pgwire::api::Type;
-    let plain = [Type::TEXT, Type::INT2, Type::INT4, Type::INT8, Type::BYTEA, Type::TEXT_ARRAY];
+    let plain = [
+        Type::TEXT,
+        Type::INT2,
+        Type::INT4,
+        Type::INT8,
+        Type::BYTEA,
+        Type::OID,
+        Type::TEXT_ARRAY,
+        Type::INT2_ARRAY,
+        Type::OID_ARRAY,
+    ];
     plain.contains(given) && !plain.contains(told)
 }
 
@@ -143,6 +153,28 @@ impl Rows {
             }
         }
         Ok((sent, Stop::Limit))
+    }
+
+    /// Passes over rows up to the limit; gives how many.
+    pub async fn pass(&mut self, rows_max: usize, style: &Style) -> Result<(usize, Stop), Failure> {
+        let guard = self.guard.clone();
+        guard.run(self.skip(rows_max, style)).await?
+    }
+
+    async fn skip(&mut self, rows_max: usize, style: &Style) -> Result<(usize, Stop), Failure> {
+        let mut passed = 0;
+        while passed < rows_max {
+            match self.encoder.as_mut().filter(|encoder| !encoder.is_done()) {
+                Some(encoder) => passed += encoder.pass(rows_max - passed),
+                None => match self.stream.next().await {
+                    Some(batch) => {
+                        self.encoder = Some(Encoder::new(&batch.map_err(failure)?, &self.shape.columns, style)?);
+                    }
+                    None => return Ok((passed, Stop::End)),
+                },
+            }
+        }
+        Ok((passed, Stop::Limit))
     }
 
     /// `SELECT 5`, `INSERT 0 5`; SHOW and EXPLAIN tell no number.

@@ -7,6 +7,8 @@ use tokio::io::AsyncWrite;
 use super::connection::Connection;
 use super::copy::{self, CopyOut};
 use super::encode::{Envelope, Style};
+use super::extended::Names;
+use super::portal::Portal;
 use super::protocol::message::{self, Format};
 use super::protocol::{Failure, Output};
 use super::rows::{Rows, Shape};
@@ -31,12 +33,34 @@ impl Connection {
             self.output.put(&EmptyQueryResponse::new())?;
         }
         for statement in &statements {
-            let (attendance, session, output, _, style) = self.parts();
-            attendance.run(answer(statement, session, style, output)).await?;
+            let (attendance, session, output, names, style) = self.parts();
+            match moved(statement, session, names) {
+                // A portal of the protocol is a cursor, too.
+                Some((portal, rows_max)) => {
+                    let passed = attendance.run(portal.pass(rows_max, session, style)).await?;
+                    output.put_complete(&format!("MOVE {passed}"))?;
+                }
+                None => attendance.run(answer(statement, session, style, output)).await?,
+            }
             self.put_notices()?;
+            // What a SET changes counts for the next statement of the text.
+            self.put_parameters()?;
         }
         Ok(())
     }
+}
+
+/// The portal that a MOVE is about, where no cursor of SQL has the name, and how far it goes.
+fn moved<'n>(
+    statement: &Statement,
+    session: &Session,
+    names: &'n mut Names,
+) -> Option<(&'n mut Portal, Option<usize>)> {
+    let (name, rows_max) = statement.as_move()?;
+    if session.cursor_columns(name).is_ok() {
+        return None;
+    }
+    Some((names.portal(name)?, rows_max))
 }
 
 async fn answer<W: AsyncWrite + Unpin>(

@@ -12,6 +12,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_postgres::error::ErrorPosition;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use tokio_util::sync::CancellationToken;
 
@@ -135,6 +137,52 @@ async fn one_connection_too_many_is_told_so() {
 }
 
 #[tokio::test]
+async fn an_error_tells_where_the_wrong_name_stands() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    for (sql, place) in [
+        ("SELECT 1,\n nope FROM numbers", 12),
+        ("SELECT 'é' FROM nothing", 17),
+        ("SELECT 1; SELECT nothing(number) FROM numbers", 18),
+    ] {
+        let error = client.simple_query(sql).await.unwrap_err();
+        let position = error.as_db_error().and_then(|error| error.position()).cloned();
+        assert_eq!(position, Some(ErrorPosition::Original(place)), "{sql}");
+    }
+}
+
+// The types that PostgreSQL 15 tells for the same columns.
+#[tokio::test]
+async fn columns_are_told_with_the_types_of_postgres() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    for (sql, expected) in [
+        ("number + 1", Type::INT4),
+        ("sum(number) OVER ()", Type::INT8),
+        ("sum(number::bigint) OVER ()", Type::NUMERIC),
+        ("'x'::name", Type::NAME),
+        ("coalesce('x'::varchar, 'y')", Type::VARCHAR),
+        ("nullif('x'::name, 'y')", Type::NAME),
+        ("ARRAY['x'::name]", Type::NAME_ARRAY),
+        ("CASE WHEN number > 1 THEN '{}'::jsonb ELSE NULL END", Type::JSONB),
+        ("CASE WHEN number > 1 THEN 'x'::name ELSE 'y' END", Type::NAME),
+        ("(SELECT 'x'::name)", Type::NAME),
+        ("'x'::name::text", Type::TEXT),
+        ("1::oid", Type::OID),
+        ("ROW(1, 'a'::text)", Type::RECORD),
+        ("extract(year FROM now())", Type::NUMERIC),
+        ("'{1}'::int[]", Type::INT4_ARRAY),
+        ("-7", Type::INT4),
+        ("3000000000", Type::INT8),
+        ("'{\"a\":1}'::jsonb -> 'a'", Type::JSONB),
+        ("now() AT TIME ZONE 'UTC'", Type::TIMESTAMP),
+    ] {
+        let statement = client.prepare(&format!("SELECT {sql} AS told FROM numbers")).await.unwrap();
+        assert_eq!(statement.columns()[0].type_(), &expected, "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn a_simple_query_answers_each_statement_up_to_the_first_error() {
     let server = Server::start().await;
     let client = server.client().await;
@@ -188,7 +236,7 @@ async fn binary_rows_arrive_as_what_they_were() {
     assert_eq!((row.get::<_, bool>(3), row.get::<_, &str>(4), row.get::<_, Option<&str>>(5)), (true, "text", None));
     assert_eq!(row.columns()[6].type_().name(), "date");
     assert_eq!(row.columns()[7].type_().name(), "timestamp");
-    assert_eq!(row.get::<_, Vec<i64>>(8), [1, 2]);
+    assert_eq!(row.get::<_, Vec<i32>>(8), [1, 2]);
 }
 
 #[tokio::test]
@@ -197,8 +245,8 @@ async fn a_long_result_is_streamed_whole_and_in_order() {
     let client = server.client().await;
     let parameters: [i64; 0] = [];
     let rows = client.query_raw("SELECT generate_series FROM generate_series(1, 200000)", parameters).await.unwrap();
-    let counted = rows.try_fold(0_i64, |last, row| async move {
-        assert_eq!(row.get::<_, i64>(0), last + 1);
+    let counted = rows.try_fold(0_i32, |last, row| async move {
+        assert_eq!(row.get::<_, i32>(0), last + 1);
         Ok(last + 1)
     });
     assert_eq!(counted.await.unwrap(), 200_000);

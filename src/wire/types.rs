@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use arrow::datatypes::{DataType, Field, Fields, IntervalUnit, TimeUnit};
 use pgwire::api::Type;
 
 use crate::dataset::contract::TYPE_KEY;
@@ -51,7 +51,9 @@ fn of_data_type(data_type: &DataType) -> WireType {
         DataType::Boolean => Type::BOOL,
         DataType::Int8 | DataType::Int16 | DataType::UInt8 => Type::INT2,
         DataType::Int32 | DataType::UInt16 => Type::INT4,
-        DataType::Int64 | DataType::UInt32 => Type::INT8,
+        DataType::Int64 => Type::INT8,
+        // The catalogs alone count without a sign in 32 bits.
+        DataType::UInt32 => Type::OID,
         DataType::UInt64 => Type::NUMERIC,
         DataType::Float16 | DataType::Float32 => Type::FLOAT4,
         DataType::Float64 => Type::FLOAT8,
@@ -75,9 +77,15 @@ fn of_data_type(data_type: &DataType) -> WireType {
         | DataType::LargeListView(item) => array_of(&sql_type_of(item).kind, item.data_type()),
         DataType::Dictionary(_, values) => return of_data_type(values),
         DataType::RunEndEncoded(_, values) => return sql_type_of(values),
+        DataType::Struct(fields) if is_row(fields) => Type::RECORD,
         DataType::Struct(_) | DataType::Map(..) | DataType::Union(..) => Type::JSON,
     };
     WireType::of(kind)
+}
+
+/// Whether a struct is what `ROW(a, b)` makes: its fields have no names of their own.
+fn is_row(fields: &Fields) -> bool {
+    !fields.is_empty() && fields.iter().enumerate().all(|(position, field)| *field.name() == format!("c{position}"))
 }
 
 /// What has structure of its own inside a list travels as one JSON text.
@@ -287,8 +295,17 @@ mod tests {
     }
 
     #[test]
+    fn a_struct_without_names_is_a_record_and_one_with_names_is_json() {
+        let fields = |names: [&str; 2]| names.map(|name| Field::new(name, DataType::Int32, true)).to_vec().into();
+        let oid = |names| sql_type_of(&Field::new("r", DataType::Struct(fields(names)), true)).oid();
+        assert_eq!(oid(["c0", "c1"]), 2249);
+        assert_eq!(oid(["c1", "c0"]), 114);
+        assert_eq!(oid(["id", "name"]), 114);
+    }
+
+    #[test]
     fn what_arrow_counts_without_a_sign_finds_room() {
-        for (data_type, oid) in [(DataType::UInt8, 21), (DataType::UInt32, 20), (DataType::UInt64, 1700)] {
+        for (data_type, oid) in [(DataType::UInt8, 21), (DataType::UInt32, 26), (DataType::UInt64, 1700)] {
             assert_eq!(sql_type_of(&Field::new("c", data_type, true)).oid(), oid);
         }
     }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs real clients against a demo of their own: a small lake in a temporary folder, on a free port, stopped by its own pid.
-#   run.sh core   psql, psycopg 3, JDBC
-#   run.sh all    and, where HENNA_CLIENTS_DIR names a folder of client programs, all of those over its own dataset
+#   run.sh core   psql, psycopg 3, JDBC; and where HENNA_CLIENTS_DIR names a folder of client programs, what its corpus says
+#                 that clients send, compared with PostgreSQL's answers
+#   run.sh all    and every client program of that folder, over its own dataset; one that is not installed is skipped, and why
 # Each client ends with `N passed, N failed, N skipped`; so does this script, with the sum. Exit 1 if anything failed.
 set -uo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -83,6 +84,12 @@ client jdbc jdbc
 if [ "$what" = all ]; then
   SERVER_PID=$server PYTHON=$python client memory bash "$here/memory.sh"
   client postgres "$python" "$here/../postgres/compare.py" --henna "$henna"
+  home=$("$here/tools.sh" home)
+  if [ -x "$home/venv-superset/bin/superset" ]; then
+    export SUPERSET_BIN=$home/venv-superset/bin/superset SUPERSET_DIR=$home/superset
+    mkdir -p "$SUPERSET_DIR" && cp "$here/superset/superset_config.py" "$SUPERSET_DIR/"
+    client superset-teams "$home/venv-superset/bin/python" "$here/superset/two_teams.py"
+  fi
 fi
 stop
 if [ "$server_code" = 0 ]; then
@@ -92,30 +99,84 @@ else
   echo "FAIL the demo ended with $server_code on SIGINT"
 fi
 
-if [ "$what" = all ]; then
-  clients=${HENNA_CLIENTS_DIR:-$root/../shared/clients}
-  if [ -d "$clients/run" ]; then
-    export HENNA_ADMIN_PASSWORD=clients
-    "$henna" init --lake "$work/shop" --dataset "$clients/dataset" >/dev/null || exit 1
-    for file in "$clients"/data/*.csv; do
-      "$henna" load --lake "$work/shop" "$(basename "$file" .csv)" "$file" >/dev/null || exit 1
+# skip NAME WHY
+skip() {
+  skipped=$((skipped + 1))
+  echo "== $1"
+  echo "skip $1: $2"
+}
+
+# A PostgreSQL of its own, for the foreign data wrapper; its port is then in FDW_LOCAL_PORT.
+start_postgres() {
+  local bin
+  bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
+  [ -x "$bin/initdb" ] && id postgres >/dev/null 2>&1 && [ "$(id -u)" = 0 ] || return 1
+  postgres=$work/postgres
+  mkdir "$postgres" && chown postgres "$postgres" && chmod 755 "$work" || return 1
+  FDW_LOCAL_PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  export FDW_LOCAL_PORT
+  su postgres -c "'$bin/initdb' -D '$postgres/data' -A trust -U postgres >/dev/null && '$bin/pg_ctl' -w -D '$postgres/data' \
+    -o '-p $FDW_LOCAL_PORT -k $postgres -c listen_addresses=127.0.0.1' -l '$postgres/log' start >/dev/null" || return 1
+  stop_postgres() { su postgres -c "'$bin/pg_ctl' -D '$postgres/data' -m immediate stop >/dev/null"; }
+}
+
+home=$("$here/tools.sh" home)
+
+# with PROGRAM NAME COMMAND...: runs a client if its program is there.
+with() {
+  local needed=$1 name=$2
+  shift 2
+  if command -v "$needed" >/dev/null 2>&1; then client "$name" "$@"; else skip "$name" "$needed is not installed (tests/clients/tools.sh all)"; fi
+}
+
+clients=${HENNA_CLIENTS_DIR:-$root/../shared/clients}
+if [ -d "$clients/run" ]; then
+  export HENNA_ADMIN_PASSWORD=clients
+  "$henna" init --lake "$work/shop" --dataset "$clients/dataset" >/dev/null || exit 1
+  for file in "$clients"/data/*.csv; do
+    "$henna" load --lake "$work/shop" "$(basename "$file" .csv)" "$file" >/dev/null || exit 1
+  done
+  start shop serve --lake "$work/shop"
+  export PGUSER=admin PGPASSWORD=clients SMOKE_SCHEMA=public
+  run=$clients/run
+  client corpus "$python" "$here/corpus.py" "$clients"
+  if [ "$what" = all ]; then
+    export PATH=$PATH:$home/venv-drivers/bin
+    with psql psql bash "$run/psql.sh"
+    for name in psycopg2 psycopg3 asyncpg pg8000 sqlalchemy pandas polars adbc pgcli pyodbc; do
+      with "$home/venv-drivers/bin/python" "$name" "$home/venv-drivers/bin/python" "$run/$name.py"
     done
-    start shop serve --lake "$work/shop"
-    export PGUSER=admin PGPASSWORD=clients SMOKE_SCHEMA=public
-    for program in "$clients"/run/*.{sh,py,js}; do
-      name=$(basename "$program")
-      case $name in
-      _* | run_all.sh) ;;
-      *.sh) client "$name" bash "$program" ;;
-      *.py) client "$name" "$python" "$program" ;;
-      *.js) client "$name" node "$program" ;;
-      esac
-    done
-    stop
-  else
-    echo "skip further clients: HENNA_CLIENTS_DIR names no folder with client programs"
-    skipped=$((skipped + 1))
+    with "$home/venv-ibis/bin/python" ibis "$home/venv-ibis/bin/python" "$run/ibis.py"
+    if [ -d "$home/js/node_modules/pg" ]; then
+      NODE_MODULES=$home/js with node node-pg node "$run/node-pg.js"
+    else
+      skip node-pg "no npm package pg in $home/js (tests/clients/tools.sh all)"
+    fi
+    if [ -d "$home/js-prisma/node_modules/.prisma/client" ]; then
+      NODE_MODULES=$home/js-prisma with node prisma node "$run/prisma.js"
+    else
+      skip prisma "no generated client in $home/js-prisma (tests/clients/tools.sh all)"
+    fi
+    with java jdbc-shop sh "$run/jdbc.sh"
+    with isql isql bash "$run/isql.sh"
+    with pgbench pgbench bash "$run/pgbench.sh"
+    with go go-pgx sh "$run/go-pgx.sh"
+    DBT=$home/venv-dbt/bin/dbt with "$home/venv-dbt/bin/dbt" dbt bash "$run/dbt.sh"
+    if start_postgres; then
+      client postgres_fdw bash "$run/postgres_fdw.sh"
+      stop_postgres
+    else
+      skip postgres_fdw "no PostgreSQL to read from (Debian package postgresql), or not root"
+    fi
+    if [ -x "$home/venv-superset/bin/superset" ]; then
+      client superset "$home/venv-superset/bin/python" "$run/superset.py"
+    else
+      skip superset "no $home/venv-superset (tests/clients/tools.sh all)"
+    fi
   fi
+  stop
+else
+  skip "further clients" "HENNA_CLIENTS_DIR names no folder with client programs"
 fi
 
 echo

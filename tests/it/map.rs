@@ -9,10 +9,12 @@ const GROUND: &[&str] = &["error", "config", "sql"];
 /// A room and the rooms that it may name, beside itself and the ground.
 const ROOMS: &[(&str, &[&str])] = &[
     ("cli", &["web", "wire", "query", "access", "ingest", "dataset", "lake"]),
-    ("wire", &["query", "access", "dataset"]),
+    ("wire", &["query", "access", "dataset", "forms"]),
     ("web", &["query", "access", "dataset", "ingest"]),
-    ("query", &["catalog", "access", "lake", "ingest", "dataset"]),
-    ("catalog", &["access", "dataset", "lake"]),
+    ("query", &["catalog", "functions", "access", "lake", "ingest", "dataset"]),
+    ("catalog", &["functions", "forms", "access", "dataset", "lake"]),
+    ("functions", &["forms", "dataset"]),
+    ("forms", &[]),
     ("ingest", &["dataset", "lake"]),
     ("access", &[]),
     ("lake", &[]),

@@ -28,6 +28,16 @@ pub trait TableResolver: std::fmt::Debug + Send + Sync {
     async fn table(&self, id: &TableId) -> Result<Option<Arc<dyn TableProvider>>>;
 }
 
+/// Those of the sessions, without the one that makes joins of sub-queries in the place of a value: a filter has none.
+fn rules_of_filters(functions: &SessionState) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let rules = functions.analyzer().rules.iter().filter(|rule| rule.name() != DECORRELATION);
+    let mut rules: Vec<_> = rules.cloned().collect();
+    if !rules.iter().any(|rule| rule.name() == membership_rule().name()) {
+        rules.push(membership_rule());
+    }
+    rules
+}
+
 /// The engine's physical rules without those that push filters. These look a column up by its name, and of two columns with
 /// one name, as any join may have, they take the first: `c LEFT JOIN b WHERE b.x IS NULL` would leave out the row groups of c
 /// that have no null. The logical plan has pushed what can be pushed; only filters that a join or a top-N learns are lost.
@@ -51,6 +61,8 @@ pub struct WallEnvironment {
 }
 
 const CATALOG: &str = "henna";
+/// The name of a rule of the sessions.
+const DECORRELATION: &str = "decorrelate_subqueries";
 /// Holds the raw table during planning. Not a name that a user can create.
 pub const BASE_SCHEMA: &str = "henna wall";
 pub const BASE_TABLE: &str = "base";
@@ -67,8 +79,9 @@ impl WallEnvironment {
             .with_scalar_functions(functions.scalar_functions().values().cloned().collect())
             .with_aggregate_functions(functions.aggregate_functions().values().cloned().collect())
             .with_window_functions(functions.window_functions().values().cloned().collect())
+            .with_expr_planners(functions.expr_planners().to_vec())
             .with_physical_optimizer_rules(physical_rules())
-            .with_analyzer_rule(membership_rule())
+            .with_analyzer_rules(rules_of_filters(functions))
             .build();
         Self {
             template: Arc::new(template),
@@ -162,6 +175,7 @@ fn options(zone: &str) -> SessionConfig {
     options.sql_parser.dialect = Dialect::PostgreSQL;
     options.sql_parser.parse_float_as_decimal = true;
     options.execution.time_zone = Some(zone.to_owned());
+    options.execution.skip_physical_aggregate_schema_check = true;
     config
 }
 

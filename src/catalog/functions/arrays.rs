@@ -1,7 +1,7 @@
 //! The bounds of arrays, as PostgreSQL asks for them.
 
 use super::function::{CatalogFunction, strict};
-use crate::catalog::value::Value;
+use crate::functions::value::Value;
 
 pub const FUNCTIONS: &[CatalogFunction] = &[
     strict("array_lower", (2, 2), "int4", |_, arguments| Ok(length(arguments).map(|_| 1).into())),

@@ -4,8 +4,8 @@ use serde::de::IgnoredAny;
 
 use super::function::{CatalogFunction, strict};
 use crate::catalog::snapshot::Snapshot;
-use crate::catalog::value::Value;
 use crate::error::{Error, Reason};
+use crate::functions::value::Value;
 
 pub const FUNCTIONS: &[CatalogFunction] =
     &[strict("uuid_in", (1, 1), "uuid", uuid), strict("json_in", (1, 1), "json", json)];

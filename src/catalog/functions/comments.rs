@@ -2,8 +2,8 @@
 
 use super::function::{CatalogFunction, strict};
 use crate::catalog::snapshot::{Relation, Snapshot};
-use crate::catalog::value::Value;
 use crate::error::Error;
+use crate::functions::value::Value;
 
 pub const FUNCTIONS: &[CatalogFunction] = &[
     strict("obj_description", (1, 2), "text", obj_description),

@@ -4,8 +4,8 @@ use super::function::{CatalogFunction, called, strict};
 use crate::catalog::model::{FunctionEntry, FunctionKind, RelationKind};
 use crate::catalog::pg::{constraint_definition, index_definition};
 use crate::catalog::snapshot::{Snapshot, quote_ident};
-use crate::catalog::value::Value;
 use crate::error::{Error, Reason};
+use crate::functions::value::Value;
 
 pub const FUNCTIONS: &[CatalogFunction] = &[
     strict("pg_get_expr", (2, 3), "text", |_, arguments| Ok(arguments.first().cloned().unwrap_or_default())),

@@ -14,8 +14,8 @@ use datafusion::logical_expr::{
 use crate::catalog::session::CatalogHandle;
 use crate::catalog::snapshot::Snapshot;
 use crate::catalog::types;
-use crate::catalog::value::Value;
 use crate::error::Error;
+use crate::functions::value::Value;
 
 /// What a function does with its arguments, one row at a time.
 pub type Body = fn(&Snapshot, &[Value]) -> Result<Value, Error>;

@@ -3,8 +3,8 @@
 use super::function::{CatalogFunction, called, strict};
 use crate::catalog::information::TypeFacts;
 use crate::catalog::snapshot::Snapshot;
-use crate::catalog::value::Value;
 use crate::error::Error;
+use crate::functions::value::Value;
 
 pub const FUNCTIONS: &[CatalogFunction] = &[
     called("_pg_char_max_length", (2, 2), "int4", |_, arguments| Ok(facts(arguments).character_length.into())),

@@ -6,7 +6,6 @@ mod comments;
 mod definitions;
 mod function;
 mod information;
-mod json;
 mod names;
 mod oids;
 mod privileges;
@@ -35,7 +34,6 @@ fn all() -> impl Iterator<Item = &'static CatalogFunction> {
         comments::FUNCTIONS,
         definitions::FUNCTIONS,
         information::FUNCTIONS,
-        json::FUNCTIONS,
         names::FUNCTIONS,
         oids::FUNCTIONS,
         privileges::FUNCTIONS,

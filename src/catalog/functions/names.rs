@@ -2,8 +2,8 @@
 
 use super::function::{CatalogFunction, called, strict};
 use crate::catalog::snapshot::{Snapshot, quote_ident, split_name};
-use crate::catalog::value::Value;
 use crate::error::{Error, Reason};
+use crate::functions::value::Value;
 
 pub const FUNCTIONS: &[CatalogFunction] = &[
     strict("quote_ident", (1, 1), "text", |_, arguments| Ok(quote_ident(&text(arguments, 0)).into())),

@@ -6,8 +6,8 @@ use crate::catalog::snapshot::{
 };
 use crate::catalog::spec::PG_CATALOG;
 use crate::catalog::types;
-use crate::catalog::value::Value;
 use crate::error::{Error, Reason};
+use crate::functions::value::Value;
 
 /// `...in` is the cast to the type, which gives the oid; `...out` the cast from it to text.
 pub const FUNCTIONS: &[CatalogFunction] =

@@ -5,8 +5,8 @@ use crate::access::{Privilege, PrivilegeSet, RoleId, TableId, Target};
 use crate::catalog::model::RelationEntry;
 use crate::catalog::snapshot::{Relation, Snapshot, split_name};
 use crate::catalog::spec::{INFORMATION_SCHEMA, PG_CATALOG};
-use crate::catalog::value::Value;
 use crate::error::{Error, Reason};
+use crate::functions::value::Value;
 
 pub const FUNCTIONS: &[CatalogFunction] = &[
     strict("has_table_privilege", (2, 3), "bool", on_table),

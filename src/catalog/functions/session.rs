@@ -4,8 +4,8 @@ use super::function::{CatalogFunction, called, strict, volatile};
 use crate::catalog::session::SettingScope;
 use crate::catalog::snapshot::{SYSTEM_OWNER, Snapshot};
 use crate::catalog::spec::PG_CATALOG;
-use crate::catalog::value::Value;
 use crate::error::{Error, Reason};
+use crate::functions::value::Value;
 
 pub const FUNCTIONS: &[CatalogFunction] = &[
     strict("version", (0, 0), "text", version),
@@ -38,7 +38,7 @@ pub const FUNCTIONS: &[CatalogFunction] = &[
     volatile("txid_current", (0, 0), "int8", transaction_id),
     volatile("pg_current_xact_id", (0, 0), "int8", transaction_id),
     called("txid_current_if_assigned", (0, 0), "int8", |_, _| Ok(Value::Null)),
-    volatile("pg_advisory_unlock_all", (0, 0), "text", |_, _| Ok("".into())),
+    volatile("pg_advisory_unlock_all", (0, 0), "void", |_, _| Ok("".into())),
     volatile("pg_cancel_backend", (1, 1), "bool", cancel),
     volatile("pg_terminate_backend", (1, 2), "bool", cancel),
     volatile("pg_reload_conf", (0, 0), "bool", |_, _| Ok(false.into())),

@@ -2,8 +2,8 @@
 
 use super::function::{CatalogFunction, strict};
 use crate::catalog::snapshot::{Snapshot, reserved_words};
-use crate::catalog::value::Value;
 use crate::error::Error;
+use crate::functions::value::Value;
 
 pub const FUNCTIONS: &[CatalogFunction] = &[
     strict("pg_partition_ancestors", (1, 1), "_oid", none),

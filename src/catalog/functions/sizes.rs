@@ -2,8 +2,8 @@
 
 use super::function::{CatalogFunction, called, strict};
 use crate::catalog::snapshot::Snapshot;
-use crate::catalog::value::Value;
 use crate::error::Error;
+use crate::functions::value::Value;
 
 pub const FUNCTIONS: &[CatalogFunction] = &[
     strict("pg_relation_size", (1, 2), "int8", relation_size),

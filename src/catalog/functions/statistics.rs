@@ -2,8 +2,8 @@
 
 use super::function::{Body, CatalogFunction, called, strict};
 use crate::catalog::snapshot::Snapshot;
-use crate::catalog::value::Value;
 use crate::error::Error;
+use crate::functions::value::Value;
 
 const ZERO: Body = |_, _| Ok(Value::Int(0));
 const UNKNOWN: Body = |_, _| Ok(Value::Null);

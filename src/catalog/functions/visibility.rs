@@ -3,8 +3,8 @@
 use super::function::{CatalogFunction, strict};
 use crate::catalog::snapshot::Snapshot;
 use crate::catalog::types;
-use crate::catalog::value::Value;
 use crate::error::Error;
+use crate::functions::value::Value;
 
 /// What belongs to `pg_catalog` alone is always found.
 pub const FUNCTIONS: &[CatalogFunction] = &[

@@ -4,7 +4,7 @@ use super::yes;
 use crate::catalog::pg::Rows;
 use crate::catalog::snapshot::{Attribute, Relation, Snapshot};
 use crate::catalog::types;
-use crate::catalog::value::Value;
+use crate::functions::value::Value;
 
 /// A type as the standard's views describe it.
 #[derive(Debug, Default)]

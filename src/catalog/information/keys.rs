@@ -4,7 +4,7 @@ use super::yes;
 use crate::catalog::model::RelationEntry;
 use crate::catalog::pg::Rows;
 use crate::catalog::snapshot::{Constraint, Rule, Snapshot, column_numbers};
-use crate::catalog::value::Value;
+use crate::functions::value::Value;
 
 /// Keys and checks, and NOT NULL as the check that the standard takes it for.
 pub fn table_constraints(snapshot: &Snapshot, rows: &mut Rows) {

@@ -40,6 +40,6 @@ pub fn fill(view: &str) -> Option<Fill> {
 }
 
 /// `YES` or `NO`.
-fn yes(value: bool) -> super::value::Value {
+fn yes(value: bool) -> crate::functions::value::Value {
     if value { "YES" } else { "NO" }.into()
 }

@@ -2,7 +2,7 @@
 
 use super::Rows;
 use crate::catalog::snapshot::{DATABASE_OID, Snapshot};
-use crate::catalog::value::Value;
+use crate::functions::value::Value;
 
 pub fn pg_stat_activity(snapshot: &Snapshot, rows: &mut Rows) {
     for entry in &snapshot.visible.activity {

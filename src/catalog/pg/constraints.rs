@@ -6,7 +6,7 @@ use super::types::operator_class;
 use crate::catalog::model::RelationEntry;
 use crate::catalog::snapshot::{Constraint, Relation, Rule, Snapshot, column_numbers};
 use crate::catalog::types;
-use crate::catalog::value::Value;
+use crate::functions::value::Value;
 
 pub fn pg_index(snapshot: &Snapshot, rows: &mut Rows) {
     for index in snapshot.indexes() {

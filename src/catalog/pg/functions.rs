@@ -4,7 +4,7 @@ use super::Rows;
 use crate::catalog::model::{FunctionEntry, FunctionKind};
 use crate::catalog::snapshot::{PG_CATALOG_OID, SYSTEM_OWNER_OID, Snapshot, support_function_oid};
 use crate::catalog::types;
-use crate::catalog::value::Value;
+use crate::functions::value::Value;
 
 /// The type `any`, which stands for what a signature leaves open.
 const ANY: u32 = 2276;

@@ -2,7 +2,7 @@
 
 use super::Rows;
 use crate::catalog::snapshot::{DATABASE_OID, PG_CATALOG_OID, PG_TOAST_OID, SYSTEM_OWNER_OID, Snapshot};
-use crate::catalog::value::Value;
+use crate::functions::value::Value;
 
 /// The default tablespace, as PostgreSQL numbers it.
 const DEFAULT_TABLESPACE: u32 = 1663;

@@ -3,7 +3,7 @@
 use super::Rows;
 use crate::catalog::model::PolicyEntry;
 use crate::catalog::snapshot::Snapshot;
-use crate::catalog::value::Value;
+use crate::functions::value::Value;
 
 pub fn pg_policy(snapshot: &Snapshot, rows: &mut Rows) {
     for policy in &snapshot.visible.policies {

@@ -7,7 +7,7 @@ use super::namespaces::{BTREE_AM, DELTA_AM, acl};
 use crate::catalog::model::{RelationEntry, RelationKind};
 use crate::catalog::snapshot::{Attribute, Index, Relation, Rule, SYSTEM_OWNER_OID, Snapshot, default_oid};
 use crate::catalog::types;
-use crate::catalog::value::Value;
+use crate::functions::value::Value;
 
 pub fn pg_class(snapshot: &Snapshot, rows: &mut Rows) {
     let mut referenced = HashSet::new();

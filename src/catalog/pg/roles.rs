@@ -3,7 +3,7 @@
 use super::Rows;
 use crate::catalog::model::{MembershipEntry, RoleEntry};
 use crate::catalog::snapshot::{SYSTEM_OWNER_OID, Snapshot};
-use crate::catalog::value::Value;
+use crate::functions::value::Value;
 
 const PASSWORD: &str = "********";
 

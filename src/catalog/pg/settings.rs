@@ -2,7 +2,7 @@
 
 use super::Rows;
 use crate::catalog::snapshot::Snapshot;
-use crate::catalog::value::Value;
+use crate::functions::value::Value;
 
 pub fn pg_settings(snapshot: &Snapshot, rows: &mut Rows) {
     for setting in &snapshot.visible.settings {

@@ -14,8 +14,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use crate::catalog::session::CatalogHandle;
 use crate::catalog::snapshot::Snapshot;
 use crate::catalog::spec::SystemRelation;
-use crate::catalog::value::Value;
 use crate::error::{Error, Reason};
+use crate::functions::value::Value;
 
 /// Adds the rows of one relation.
 pub type Fill = fn(&Snapshot, &mut Rows);

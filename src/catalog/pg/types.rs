@@ -4,7 +4,7 @@ use super::Rows;
 use super::namespaces::BTREE_AM;
 use crate::catalog::snapshot::{PG_CATALOG_OID, SYSTEM_OWNER_OID, Snapshot};
 use crate::catalog::types;
-use crate::catalog::value::Value;
+use crate::functions::value::Value;
 
 pub fn pg_type(_: &Snapshot, rows: &mut Rows) {
     for item in types::all() {

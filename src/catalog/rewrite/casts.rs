@@ -1,11 +1,12 @@
 //! Casts to the types that only PostgreSQL has. An oid type becomes the oid itself, and its name only where it is shown.
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, DataType, Expr, Query, Select, SelectItem, SetExpr, Value,
+    ArrayElemTypeDef, BinaryOperator, CharacterLength, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Query, Select, SelectItem, SetExpr, UnaryOperator, Value,
 };
 
 use super::arrays::is_vector;
-use super::build::{as_call, call, cast, column, inner, rename, text};
+use super::build::{as_call, call, cast, column, inner, number, object_name, rename, text};
 use crate::catalog::spec;
 
 /// The casts to an oid type, as the functions that do them, and the functions that show such an oid.
@@ -27,6 +28,11 @@ pub fn rewrite(expr: &mut Expr) {
                 *expr = replaced;
             }
         }
+        Expr::Case { .. } => type_literals(expr, &DataType::Integer(None)),
+        Expr::Array(array) => {
+            array.elem.iter_mut().for_each(|item| type_literals(item, &DataType::Integer(None)));
+        }
+        Expr::Function(function) => type_arguments(function),
         Expr::InSubquery { subquery, .. } => keep_oids(subquery),
         Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } => {
             if let Expr::Subquery(query) = right.as_mut() {
@@ -41,6 +47,24 @@ pub fn rewrite(expr: &mut Expr) {
             }
         }
         _ => {}
+    }
+}
+
+/// Functions that give what their arguments are: a whole number in the text is an INTEGER there, too.
+const OF_ARGUMENTS: [&str; 9] = ["array_agg", "avg", "coalesce", "greatest", "least", "max", "min", "nullif", "sum"];
+
+fn type_arguments(function: &mut Function) {
+    let name = super::build::parts(&function.name);
+    let [name] = name.as_slice() else { return };
+    if !OF_ARGUMENTS.contains(&name.as_str()) {
+        return;
+    }
+    if let FunctionArguments::List(list) = &mut function.args {
+        for argument in &mut list.args {
+            if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = argument {
+                type_literals(expr, &DataType::Integer(None));
+            }
+        }
     }
 }
 
@@ -67,12 +91,20 @@ fn cast_of(operand: &mut Box<Expr>, data_type: &mut DataType) -> Option<Expr> {
     }
     match data_type {
         DataType::Text | DataType::Varchar(_) if is_vector(operand) => {
-            Some(call("array_to_string", vec![(**operand).clone(), text(" ")]))
+            let written = call("array_to_string", vec![(**operand).clone(), text(" ")]);
+            Some(cast(written, data_type.clone()))
+        }
+        DataType::Varchar(Some(CharacterLength::IntegerLength { length, .. }))
+        | DataType::Char(Some(CharacterLength::IntegerLength { length, .. })) => {
+            let text = shown(operand).unwrap_or_else(|| cast((**operand).clone(), DataType::Text));
+            let length = i64::try_from(*length).unwrap_or(i64::MAX);
+            Some(cast(call("left", vec![text, number(length)]), data_type.clone()))
         }
         DataType::Text | DataType::Varchar(_) => shown(operand),
         DataType::IntegerUnsigned(_) => function_oid(operand),
         DataType::Uuid => Some(call("uuid_in", vec![(**operand).clone()])),
         DataType::JSON => Some(call("json_in", vec![(**operand).clone()])),
+        DataType::JSONB => Some(call("jsonb_in", vec![(**operand).clone()])),
         _ => None,
     }
 }
@@ -130,7 +162,8 @@ fn plain_type(data_type: &DataType) -> Option<DataType> {
     let qualified = matches!(data_type, DataType::Custom(name, _) if name.0.len() > 1);
     Some(match name.as_str() {
         "oid" | "xid" | "cid" => DataType::IntegerUnsigned(None),
-        "name" | "char" | "bpchar" | "cstring" | "unknown" | "aclitem" | "pg_node_tree" | "refcursor" => DataType::Text,
+        "name" if qualified => DataType::Custom(object_name(&["name"]), Vec::new()),
+        "char" | "bpchar" | "cstring" | "unknown" | "aclitem" | "pg_node_tree" | "refcursor" => DataType::Text,
         "int2vector" => DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::SmallInt(None)), None)),
         "oidvector" => {
             DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::IntegerUnsigned(None)), None))
@@ -224,6 +257,9 @@ fn type_literals(expr: &mut Expr, wanted: &DataType) {
             if fits {
                 *expr = cast(expr.clone(), wanted.clone());
             }
+        }
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: operand } if *wanted == DataType::Integer(None) => {
+            type_literals(operand, wanted);
         }
         Expr::Case { conditions, else_result, .. } => {
             let results = conditions.iter().map(|when| &when.result).chain(else_result.as_deref());

@@ -3,6 +3,7 @@
 mod arrays;
 mod build;
 mod casts;
+mod functions;
 mod hidden;
 mod names;
 mod operators;
@@ -55,6 +56,9 @@ impl VisitorMut for Rewriter {
         let names = query.with.iter().flat_map(|with| &with.cte_tables).map(|cte| build::bare(&cte.alias.name));
         self.tables_named.push(names.collect());
         limit_by_fetch(query);
+        if self.tables_named.len() == 1 {
+            tables::order_columns(query);
+        }
         ControlFlow::Continue(())
     }
 
@@ -92,6 +96,7 @@ impl VisitorMut for Rewriter {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         operators::rewrite(expr);
+        functions::rewrite(expr);
         casts::rewrite(expr);
         sets::rewrite(expr);
         arrays::rewrite(expr);

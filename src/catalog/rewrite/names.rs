@@ -81,7 +81,8 @@ fn figure(expr: &Expr) -> Figure {
     match expr {
         Expr::Identifier(ident) => strong(&bare(ident)),
         Expr::CompoundIdentifier(idents) => idents.last().and_then(|ident| strong(&bare(ident))),
-        Expr::Nested(expr) | Expr::Collate { expr, .. } | Expr::AtTimeZone { timestamp: expr, .. } => figure(expr),
+        Expr::Nested(expr) | Expr::Collate { expr, .. } => figure(expr),
+        Expr::AtTimeZone { .. } => strong("timezone"),
         Expr::Function(function) => parts(&function.name).pop().and_then(|name| strong(&name)),
         Expr::Cast { expr, data_type, .. } => figure(expr).filter(is_strong).or_else(|| weak(type_label(data_type))),
         Expr::TypedString(typed) => weak(type_label(&typed.data_type)),

@@ -9,6 +9,16 @@ use super::build::{as_call, bare, call, cast, inner, number, text};
 const ARRAY_GIVING: [&str; 5] =
     ["generate_series", "pg_partition_ancestors", "pg_partition_children", "pg_listening_channels", "pg_keywords"];
 
+/// Functions that give rows of a JSON value, and those that give the same as an array.
+const ROWS_OF_JSON: [(&str, &str); 6] = [
+    ("json_array_elements", "json_items"),
+    ("jsonb_array_elements", "jsonb_items"),
+    ("json_array_elements_text", "json_item_texts"),
+    ("jsonb_array_elements_text", "json_item_texts"),
+    ("json_object_keys", "json_keys"),
+    ("jsonb_object_keys", "json_keys"),
+];
+
 pub fn rewrite(expr: &mut Expr) {
     if let Expr::CompoundFieldAccess { root, access_chain } = expr {
         if let Some(part) = expanded_field(root, access_chain).or_else(|| field(root, access_chain)) {
@@ -41,7 +51,11 @@ pub fn rewrite(expr: &mut Expr) {
             *expr = call("named_struct", fields);
         }
         (name, _) if ARRAY_GIVING.contains(&name) => *expr = call("unnest", vec![expr.clone()]),
-        _ => {}
+        (name, arguments) => {
+            if let Some((_, giving)) = ROWS_OF_JSON.iter().find(|(known, _)| *known == name) {
+                *expr = call("unnest", vec![call(giving, arguments.to_vec())]);
+            }
+        }
     }
 }
 

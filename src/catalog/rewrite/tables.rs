@@ -2,15 +2,18 @@
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, Query, Select, SelectFlavor, SelectItem,
-    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value, Visit, Visitor,
+    BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, OrderBy, OrderByExpr,
+    OrderByKind, OrderByOptions, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableAliasColumnDef,
+    TableFactor, TableWithJoins, UnaryOperator, Value, Visit, Visitor,
 };
 
-use super::build::{call, object_name, parts};
+use super::build::{call, cast, number, object_name, parts};
 use super::sets::positions;
 use crate::catalog::spec::{self, INFORMATION_SCHEMA, PG_CATALOG};
 
 const SERIES: &str = "generate_series";
+/// The name of a series whose numbers are cast around it. Not a name that a user would choose.
+const INSIDE: &str = "$series";
 
 /// A bare name that is a relation of `pg_catalog` is that relation, since PostgreSQL searches that schema first.
 pub fn qualify(factor: &mut TableFactor, is_cte: impl Fn(&str) -> bool) {
@@ -45,8 +48,10 @@ fn spread_factor(factor: &mut TableFactor, is_first: bool) {
         return;
     }
     let Some(call) = function_of(factor) else { return };
-    if call.is_plain_series() {
-        name_series(factor, call.alias);
+    if let Some(bounds) = call.plain_series() {
+        // What stands inside of the sub-query that gives an integer is visited, too.
+        let width = if call.alias.name.value == INSIDE { Width::BigInt } else { width(&bounds) };
+        name_series(factor, call.alias, &bounds, width);
         return;
     }
     let lateral = !is_first && (call.lateral || call.arguments.iter().any(has_column));
@@ -54,15 +59,39 @@ fn spread_factor(factor: &mut TableFactor, is_first: bool) {
     *factor = TableFactor::Derived { lateral, subquery, alias: Some(call.alias), sample: None };
 }
 
-/// The engine's own table function makes its rows as they are asked for; its column is named as PostgreSQL names it.
-fn name_series(factor: &mut TableFactor, mut named: TableAlias) {
-    if let TableFactor::Table { name, alias, .. } = factor {
-        if named.columns.is_empty() {
-            named.columns = vec![TableAliasColumnDef { name: named.name.clone(), data_type: None }];
-        }
-        *name = object_name(&[SERIES]);
-        *alias = Some(named);
+/// The engine's own table function makes its rows as they are asked for. Its column is named as PostgreSQL names it, and is an
+/// INTEGER where the bounds are.
+fn name_series(factor: &mut TableFactor, mut named: TableAlias, bounds: &[i64], width: Width) {
+    let TableFactor::Table { name, alias, args: Some(arguments), .. } = factor else { return };
+    if named.columns.is_empty() {
+        named.columns = vec![TableAliasColumnDef { name: named.name.clone(), data_type: None }];
     }
+    // The engine's function takes numbers alone, of its own width.
+    let written = |bound: &i64| FunctionArg::Unnamed(FunctionArgExpr::Expr(number(*bound)));
+    arguments.args = bounds.iter().map(written).collect();
+    *name = object_name(&[SERIES]);
+    *alias = Some(named.clone());
+    if let (Width::Integer, [column]) = (width, named.columns.as_slice()) {
+        if let TableFactor::Table { alias: Some(inner), .. } = factor {
+            inner.name = Ident::with_quote('"', INSIDE);
+        }
+        let number = cast(Expr::Identifier(column.name.clone()), DataType::Integer(None));
+        let item = SelectItem::ExprWithAlias { expr: number, alias: column.name.clone() };
+        let from = TableWithJoins { relation: factor.clone(), joins: Vec::new() };
+        let subquery = Box::new(select(vec![item], vec![from]));
+        *factor = TableFactor::Derived { lateral: false, subquery, alias: Some(named), sample: None };
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Width {
+    Integer,
+    BigInt,
+}
+
+/// The width of the widest of them.
+fn width(bounds: &[i64]) -> Width {
+    if bounds.iter().all(|bound| i32::try_from(*bound).is_ok()) { Width::Integer } else { Width::BigInt }
 }
 
 /// A function in the place of a table.
@@ -109,10 +138,11 @@ fn function_of(factor: &TableFactor) -> Option<TableCall> {
 }
 
 impl TableCall {
-    /// A series whose bounds stand in the statement: any other is an array first.
-    fn is_plain_series(&self) -> bool {
-        let plain = self.name == SERIES && !self.lateral && !self.ordinality;
-        plain && (2..=3).contains(&self.arguments.len()) && self.arguments.iter().all(is_constant)
+    /// The bounds and the step of a series where they stand in the statement: any other is an array first.
+    fn plain_series(&self) -> Option<Vec<i64>> {
+        let is_series = self.name == SERIES && !self.lateral && !self.ordinality;
+        let bounds = self.arguments.iter().map(constant).collect::<Option<Vec<_>>>()?;
+        (is_series && (2..=3).contains(&bounds.len())).then_some(bounds)
     }
 
     /// `SELECT function AS column [, positions AS ordinality]`.
@@ -136,6 +166,11 @@ impl TableCall {
                     push(positions(array), name("n"));
                 }
             }
+            "json_each" | "jsonb_each" | "json_each_text" | "jsonb_each_text" => {
+                let values = if self.name.ends_with("text") { "json_value_texts" } else { "json_values" };
+                push(call("unnest", vec![call("json_keys", self.arguments.clone())]), name("key"));
+                push(call("unnest", vec![call(values, self.arguments.clone())]), name("value"));
+            }
             "pg_get_keywords" => {
                 push(call("pg_keywords", Vec::new()), name("word"));
                 push(super::build::text("R"), name("catcode"));
@@ -157,18 +192,80 @@ impl TableCall {
     }
 }
 
-/// Whole numbers, and sums and the like of them.
-fn is_constant(expr: &Expr) -> bool {
+/// A plain query of `pg_attribute` that asks for no order gets the one in which PostgreSQL's index gives its rows: clients take
+/// it for the order of a table's columns.
+pub fn order_columns(query: &mut Query) {
+    if query.order_by.is_some() || query.limit_clause.is_some() || query.with.is_some() {
+        return;
+    }
+    let SetExpr::Select(select) = query.body.as_ref() else { return };
+    let grouped = match &select.group_by {
+        GroupByExpr::Expressions(items, _) => !items.is_empty(),
+        GroupByExpr::All(_) => true,
+    };
+    let is_plain = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+            matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) || is_description(expr)
+        }
+        _ => false,
+    };
+    if grouped || select.distinct.is_some() || select.having.is_some() || !select.projection.iter().all(is_plain) {
+        return;
+    }
+    let joined = select.from.iter().flat_map(|table| table.joins.iter().map(|join| &join.relation));
+    let mut factors = select.from.iter().map(|table| &table.relation).chain(joined);
+    let Some(attributes) = factors.find_map(attributes_named) else { return };
+    let by = |column: &str| OrderByExpr {
+        expr: Expr::CompoundIdentifier(vec![attributes.clone(), Ident::new(column)]),
+        options: OrderByOptions { asc: None, nulls_first: None },
+        with_fill: None,
+    };
+    let kind = OrderByKind::Expressions(vec![by("attrelid"), by("attnum")]);
+    query.order_by = Some(OrderBy { kind, interpolate: None });
+}
+
+/// A function of one row, as clients write it beside the columns.
+fn is_description(expr: &Expr) -> bool {
+    const OF_A_ROW: [&str; 3] = ["col_description", "format_type", "pg_get_expr"];
+    match expr {
+        Expr::Function(function) => parts(&function.name).pop().is_some_and(|name| OF_A_ROW.contains(&name.as_str())),
+        _ => false,
+    }
+}
+
+/// The name that a SELECT gives to `pg_attribute`.
+fn attributes_named(factor: &TableFactor) -> Option<Ident> {
+    let TableFactor::Table { name, alias, args: None, .. } = factor else { return None };
+    let parts = parts(name);
+    let is_it = match parts.as_slice() {
+        [name] => name == "pg_attribute",
+        [.., schema, name] => schema == PG_CATALOG && name == "pg_attribute",
+        _ => false,
+    };
+    let bare = Ident::new("pg_attribute");
+    is_it.then(|| alias.as_ref().map_or(bare, |alias| alias.name.clone()))
+}
+
+/// What a whole number is, or a sum and the like of such.
+fn constant(expr: &Expr) -> Option<i64> {
     use BinaryOperator::{Minus, Multiply, Plus};
     match expr {
-        Expr::Value(value) => {
-            matches!(&value.value, Value::Number(digits, _) if digits.bytes().all(|b| b.is_ascii_digit()))
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, _) => digits.parse().ok(),
+            _ => None,
+        },
+        Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } => constant(inner),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => constant(inner)?.checked_neg(),
+        Expr::BinaryOp { left, op, right } => {
+            let (left, right) = (constant(left)?, constant(right)?);
+            match op {
+                Plus => left.checked_add(right),
+                Minus => left.checked_sub(right),
+                Multiply => left.checked_mul(right),
+                _ => None,
+            }
         }
-        Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr: inner } => {
-            is_constant(inner)
-        }
-        Expr::BinaryOp { left, op: Plus | Minus | Multiply, right } => is_constant(left) && is_constant(right),
-        _ => false,
+        _ => None,
     }
 }
 

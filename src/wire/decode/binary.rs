@@ -7,8 +7,8 @@ use pgwire::api::Type;
 
 use super::{array, numeric, text};
 use crate::error::{Error, Reason, Result};
+use crate::forms::datetime::{POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROS};
 use crate::wire::encode::Style;
-use crate::wire::encode::datetime::{POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROS};
 use crate::wire::protocol::message::{Reader, utf8};
 use crate::wire::types::item_of;
 

@@ -2,8 +2,6 @@
 
 mod array;
 mod binary;
-mod datetime;
-mod interval;
 mod numeric;
 mod text;
 

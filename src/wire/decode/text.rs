@@ -4,10 +4,11 @@ use arrow::datatypes::{DataType, IntervalUnit};
 use datafusion::common::ScalarValue;
 use pgwire::api::Type;
 
-use super::{array, datetime, interval, invalid, numeric, out_of_range};
+use super::{array, invalid, numeric, out_of_range};
 use crate::error::Result;
+use crate::forms::read::{datetime, interval};
+use crate::forms::zone::Zone;
 use crate::wire::encode::Style;
-use crate::wire::encode::zone::Zone;
 
 /// The value of `text` as `data_type`, or as the nearest type that a cast takes there.
 pub fn value(text: &str, kind: &Type, data_type: &DataType, style: &Style) -> Result<ScalarValue> {

@@ -8,6 +8,7 @@ use pgwire::api::Type;
 use super::column::{Put, widened};
 use super::{Cells, Column, Style};
 use crate::error::{Error, Reason, Result};
+use crate::forms::array::put_item;
 use crate::wire::protocol::message::Format;
 use crate::wire::types::{WireType, item_of};
 
@@ -95,23 +96,6 @@ fn put_text(cells: &Cells, items: std::ops::Range<usize>, out: &mut BytesMut) ->
     }
     out.put_u8(b'}');
     Ok(())
-}
-
-/// Quotes what would not read back as itself.
-fn put_item(item: &[u8], out: &mut BytesMut) {
-    let special =
-        |byte: &u8| matches!(byte, b'"' | b'\\' | b'{' | b'}' | b',' | b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c);
-    if !item.is_empty() && !item.eq_ignore_ascii_case(b"null") && !item.iter().any(special) {
-        return out.put_slice(item);
-    }
-    out.put_u8(b'"');
-    for byte in item {
-        if matches!(byte, b'"' | b'\\') {
-            out.put_u8(b'\\');
-        }
-        out.put_u8(*byte);
-    }
-    out.put_u8(b'"');
 }
 
 fn put_vector(cells: &Cells, items: std::ops::Range<usize>, out: &mut BytesMut) -> Result<()> {

@@ -6,12 +6,13 @@ use arrow::datatypes::*;
 use bytes::{BufMut, BytesMut};
 use pgwire::api::Type;
 
-use super::datetime::{self, MICROS_A_DAY, MICROS_A_SECOND};
-use super::interval::Span;
 use super::numeric::Digits;
-use super::zone::Zone;
-use super::{Style, array, json, number, numeric};
+use super::{Style, array, json, numeric, record};
 use crate::error::{Error, Reason, Result};
+use crate::forms::datetime::{self, MICROS_A_DAY, MICROS_A_SECOND};
+use crate::forms::interval::Span;
+use crate::forms::number;
+use crate::forms::zone::Zone;
 use crate::wire::protocol::message::Format;
 
 /// The first byte of `jsonb` in binary.
@@ -123,6 +124,7 @@ pub fn put(array: &dyn Array, kind: &Type, format: Format, style: &Style) -> Res
         Duration(unit) => duration(array, *unit, format),
         Dictionary(_, values) => return put(&*widened(array, values)?, kind, format, style),
         RunEndEncoded(_, values) => return put(&*widened(array, values.data_type())?, kind, format, style),
+        Struct(_) if *kind == Type::RECORD => return record::put(array.as_struct(), format, style),
         List(_) | LargeList(_) | FixedSizeList(..) | ListView(_) | LargeListView(_) if !is_json(kind) => {
             return array::put(array, kind, format, style);
         }
@@ -388,12 +390,5 @@ fn duration(array: &dyn Array, unit: TimeUnit, format: Format) -> Put {
             Box::new(move |row| values.value(row) / 1000)
         }
     };
-    // As the difference of two instants prints: whole days apart from the clock.
-    interval(
-        move |row| {
-            let micros = micros(row);
-            Span { months: 0, days: (micros / MICROS_A_DAY) as i32, micros: micros % MICROS_A_DAY }
-        },
-        format,
-    )
+    interval(move |row| Span::of_micros(micros(row)), format)
 }

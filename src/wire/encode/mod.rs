@@ -3,12 +3,9 @@
 mod array;
 mod column;
 pub mod copy;
-pub mod datetime;
-pub mod interval;
 mod json;
-mod number;
 mod numeric;
-pub mod zone;
+mod record;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::buffer::NullBuffer;
@@ -16,10 +13,10 @@ use bytes::{BufMut, BytesMut};
 
 use self::column::Put;
 use self::copy::CopyForm;
-use self::zone::Zone;
 use super::protocol::message::Format;
 use super::types::WireType;
 use crate::error::{Error, Reason, Result};
+use crate::forms::zone::Zone;
 
 /// How values look in text: what the session's settings say of it.
 #[derive(Debug, Clone, Default)]
@@ -124,6 +121,13 @@ impl Encoder {
             self.next += 1;
         }
         Ok(self.next - start)
+    }
+
+    /// Leaves out so many rows of the batch, or what is left of it. Gives their number.
+    pub fn pass(&mut self, rows_max: usize) -> usize {
+        let passed = rows_max.min(self.rows - self.next.min(self.rows));
+        self.next += passed;
+        passed
     }
 
     fn put_row(&self, envelope: &mut Envelope, out: &mut BytesMut) -> Result<()> {

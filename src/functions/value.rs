@@ -1,4 +1,4 @@
-//! A cell of a system table, or an argument of a catalog function, as a plain value.
+//! A cell of a system table, or an argument of a function, as a plain value.
 
 use std::sync::Arc;
 
@@ -21,7 +21,11 @@ pub enum Value {
     /// Also an oid, and an instant in microseconds since 1970.
     Int(i64),
     Float(f64),
+    /// A decimal, by its digits.
+    Number(String),
     Text(String),
+    /// A text that is JSON by its type.
+    Json(String),
     List(Vec<Value>),
 }
 
@@ -32,7 +36,7 @@ impl Value {
 
     pub fn as_text(&self) -> Option<&str> {
         match self {
-            Self::Text(text) => Some(text),
+            Self::Text(text) | Self::Json(text) => Some(text),
             _ => None,
         }
     }
@@ -43,7 +47,7 @@ impl Value {
             Self::Int(number) => Some(*number),
             Self::Float(number) if number.fract() == 0.0 => Some(*number as i64),
             Self::Text(text) => text.trim().parse().ok(),
-            Self::Bool(_) | Self::Float(_) | Self::List(_) | Self::Null => None,
+            Self::Bool(_) | Self::Float(_) | Self::Number(_) | Self::Json(_) | Self::List(_) | Self::Null => None,
         }
     }
 
@@ -65,7 +69,7 @@ impl Value {
             Self::Bool(value) => if *value { "t" } else { "f" }.to_owned(),
             Self::Int(number) => number.to_string(),
             Self::Float(number) => number.to_string(),
-            Self::Text(text) => text.clone(),
+            Self::Text(text) | Self::Number(text) | Self::Json(text) => text.clone(),
             Self::List(items) => {
                 let items: Vec<String> = items.iter().map(Self::display).collect();
                 format!("{{{}}}", items.join(","))
@@ -99,7 +103,11 @@ impl Value {
                 ScalarValue::Int64(Some(number)) => Self::Int(number),
                 _ => Self::Null,
             },
-            other => Self::Text(other.to_string()),
+            other => match other.cast_to(&DataType::Utf8)? {
+                ScalarValue::Utf8(Some(digits)) if other.data_type().is_decimal() => Self::Number(digits),
+                ScalarValue::Utf8(Some(text)) => Self::Text(text),
+                _ => Self::Null,
+            },
         })
     }
 

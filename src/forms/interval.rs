@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use bytes::{BufMut, BytesMut};
 
-use super::datetime::{MICROS_A_SECOND, put_fraction};
+use super::datetime::{MICROS_A_DAY, MICROS_A_SECOND, put_fraction};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
@@ -14,6 +14,11 @@ pub struct Span {
 }
 
 impl Span {
+    /// As the difference of two instants prints: whole days apart from the clock.
+    pub fn of_micros(micros: i64) -> Self {
+        Self { months: 0, days: (micros / MICROS_A_DAY) as i32, micros: micros % MICROS_A_DAY }
+    }
+
     /// PostgreSQL's own style: `1 year 2 mons -3 days +04:05:06.7`.
     pub fn put_text(self, out: &mut BytesMut) {
         let start = out.len();

@@ -1,8 +1,8 @@
 //! Dates, times of day and instants in PostgreSQL's ISO text, and in what is close to it.
 
 use crate::error::{Error, Reason, Result};
-use crate::wire::encode::datetime::{Civil, MICROS_A_DAY, MICROS_A_SECOND};
-use crate::wire::encode::zone::Zone;
+use crate::forms::datetime::{Civil, MICROS_A_DAY, MICROS_A_SECOND};
+use crate::forms::zone::Zone;
 
 /// Days since 1970.
 pub fn date(text: &str) -> Result<i32> {
@@ -14,10 +14,10 @@ pub fn date(text: &str) -> Result<i32> {
         None => {}
     }
     let (days, rest) = day(text.trim()).ok_or_else(refused)?;
-    // A time after the date is cut off, as a cast would.
+    // A time after the date is cut off, as a cast would, and a zone without one is passed over.
     let rest = rest.trim_start_matches(['T', ' ']);
     if !rest.is_empty() {
-        let (_, tail) = clock(rest).ok_or_else(refused)?;
+        let (_, tail) = clock(rest).unwrap_or((0, rest));
         offset(tail, Zone::UTC, 0).ok_or_else(refused)?;
     }
     i32::try_from(days).map_err(|_| out_of_range("date", text))
@@ -55,7 +55,8 @@ fn moment(text: &str, zone: Zone, type_name: &str) -> Result<(i64, i32)> {
     let refused = || invalid(type_name, text);
     let (days, rest) = day(text.trim()).ok_or_else(refused)?;
     let rest = rest.trim_start_matches(['T', 't', ' ']);
-    let (micros, tail) = if rest.is_empty() { (0, "") } else { clock(rest).ok_or_else(refused)? };
+    // A zone may follow the date at once.
+    let (micros, tail) = clock(rest).unwrap_or((0, rest));
     let local = days.checked_mul(MICROS_A_DAY).and_then(|midnight| midnight.checked_add(micros));
     let local = local.filter(|local| local.unsigned_abs() < i64::MAX as u64 - 2 * MICROS_A_DAY as u64);
     let local = local.ok_or_else(|| out_of_range(type_name, text))?;
@@ -174,6 +175,9 @@ mod tests {
             assert_eq!(instant(text, shanghai).unwrap(), new_year, "{text}");
         }
         assert_eq!(timestamp("2024-01-01 00:00:00+08").unwrap(), new_year);
+        assert_eq!(instant("2024-01-01 +00", shanghai).unwrap(), new_year);
+        assert_eq!(date("2024-01-01 +08").unwrap(), 19_723);
+        assert!(date("2024-01-01 25:00").is_err() && instant("2024-01-01 x", shanghai).is_err());
         assert_eq!(timestamp("2024-01-01 00:00:00.1234567").unwrap(), new_year + 123_457);
     }
 

@@ -4,7 +4,7 @@ use arrow::datatypes::IntervalMonthDayNano;
 
 use super::{invalid, out_of_range};
 use crate::error::Result;
-use crate::wire::encode::datetime::{MICROS_A_DAY, MICROS_A_SECOND};
+use crate::forms::datetime::{MICROS_A_DAY, MICROS_A_SECOND};
 
 /// Months, days and microseconds as they add up.
 #[derive(Default)]

@@ -1,0 +1,52 @@
+//! PostgreSQL's operators, casts and functions where the engine has none, or another one.
+
+mod arithmetic;
+mod casts;
+mod intervals;
+mod json;
+mod pattern;
+mod plain;
+mod planner;
+mod preparation;
+mod rewriting;
+mod texts;
+mod types;
+pub mod value;
+mod zones;
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::planner::{ExprPlanner, TypePlanner};
+use datafusion::optimizer::AnalyzerRule;
+
+/// The functions, by their own names; those of the engine with the same name give way.
+pub fn functions() -> Vec<ScalarUDF> {
+    let plain = json::FUNCTIONS.iter().map(|function| ScalarUDF::new_from_impl(plain::PlainUdf::new(*function)));
+    plain
+        .chain(pattern::functions())
+        .chain(intervals::functions())
+        .chain(zones::functions())
+        .chain(casts::functions())
+        .collect()
+}
+
+/// What operators mean for the types that they stand between.
+pub fn expr_planner() -> Arc<dyn ExprPlanner> {
+    Arc::new(planner::PostgresOperators)
+}
+
+/// The types that a cast may name.
+pub fn type_planner() -> Arc<dyn TypePlanner> {
+    Arc::new(types::PostgresTypes)
+}
+
+/// The rule that must come before types are coerced.
+pub fn preparing_rule() -> Arc<dyn AnalyzerRule + Send + Sync> {
+    Arc::new(preparation::Preparation)
+}
+
+/// The rules that follow once they are.
+pub fn concluding_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 2] {
+    [Arc::new(casts::PostgresCasts), Arc::new(arithmetic::CheckedArithmetic)]
+}

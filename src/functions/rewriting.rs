@@ -1,0 +1,36 @@
+//! Expressions of a plan, each replaced where it stands, under the name that it had.
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, ExprSchema};
+use datafusion::error::Result;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+
+/// The plan with `change` made to every expression in it, from the inside out. `change` sees the columns that the expression
+/// may name; those of a query around a sub-query carry their type with them.
+pub fn change_expressions(
+    plan: LogicalPlan,
+    change: impl Fn(Expr, &dyn ExprSchema) -> Result<Transformed<Expr>>,
+) -> Result<LogicalPlan> {
+    let changed = plan.transform_up_with_subqueries(|node| {
+        let schema = columns_of(&node);
+        let preserver = NamePreserver::new(&node);
+        let changed = node.map_expressions(|expr| {
+            let name = preserver.save(&expr);
+            Ok(expr.transform_up(|expr| change(expr, &schema))?.update_data(|expr| name.restore(expr)))
+        })?;
+        if changed.transformed { changed.map_data(LogicalPlan::recompute_schema) } else { Ok(changed) }
+    })?;
+    Ok(changed.data)
+}
+
+fn columns_of(node: &LogicalPlan) -> DFSchema {
+    let mut schema = DFSchema::empty();
+    if let LogicalPlan::TableScan(scan) = node {
+        schema.merge(&scan.projected_schema);
+    }
+    for input in node.inputs() {
+        schema.merge(input.schema());
+    }
+    schema
+}
