@@ -18,12 +18,14 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::sql::sqlparser::ast;
 use futures::Stream;
 
-use super::answer::Answer;
+use super::answer::{Answer, TransactionStatus};
+use super::block::Holding;
 use super::cursor::CursorStatement;
 use super::engine::Lake;
 use super::failure::reason_of;
 use super::guard::StatementGuard;
 use super::names::lock;
+use super::prepared::PreparedStatement;
 use super::session::Session;
 use super::statement::{Statement, StatementKind, without_literals};
 use super::utility::Utility;
@@ -64,8 +66,17 @@ impl Session {
 
     /// A statement of which no name was resolved yet.
     fn unplanned(&self, statement: &Statement, shown: &str) -> Watch {
-        let security = self.lake().security().snapshot();
-        let what = What::of(statement, &security);
+        let security = self.security().snapshot();
+        let mut what = What::of(statement, &security);
+        // A block's changes of rights are done when it is committed; what it loses is told, too.
+        let is_commit = self.transaction() == TransactionStatus::Active && what.command == "COMMIT";
+        if is_commit && self.holding() == Holding::Steps {
+            what.kind = AuditKind::Security;
+        }
+        if is_end(&what.command) && self.holding() != Holding::Nothing {
+            what.is_quiet = false;
+        }
+        let records = what.kind == AuditKind::Security && (is_commit || !self.in_block());
         let statement = (!shown.is_empty()).then(|| seal::hash(shown.as_bytes()));
         let event = AuditEvent {
             command: what.command,
@@ -83,6 +94,7 @@ impl Session {
             begun: Instant::now(),
             rows: None,
             is_quiet: what.is_quiet,
+            records,
             is_told: false,
             event,
         }
@@ -95,14 +107,14 @@ impl Session {
 
     /// Takes note of a text that is no statement. It may be anything, so nothing of it is kept.
     pub(super) fn tell_unparsed(&self, error: &Error) {
-        let security = self.lake().security().snapshot();
+        let security = self.security().snapshot();
         let sqlstate = Some(code(Err(error.reason())).to_owned());
         self.lake().audit().record(AuditEvent { sqlstate, ..self.audit_event(AuditKind::Statement, &security) });
     }
 
     /// Takes note of a role that the start-up message took on.
     pub(super) fn tell_role(&self, command: &str, name: &str, outcome: &Result<()>) {
-        let security = self.lake().security().snapshot();
+        let security = self.security().snapshot();
         let outcome = outcome.as_ref().map(|_| ()).map_err(Error::reason);
         let kind = if outcome == Err(Reason::Privilege) { AuditKind::Denial } else { AuditKind::Role };
         self.lake().audit().record(AuditEvent {
@@ -159,6 +171,10 @@ impl What {
             StatementKind::Cursor(cursor) => {
                 return plain(cursor.tag(), matches!(**cursor, CursorStatement::Close { .. }));
             }
+            StatementKind::Copy(_) => return plain("COPY", false),
+            StatementKind::Prepared(prepared) => {
+                return plain(prepared.tag(), !matches!(**prepared, PreparedStatement::Execute { .. }));
+            }
             StatementKind::Sql(sql) => sql,
         };
         match Utility::of(sql) {
@@ -174,6 +190,10 @@ impl What {
             Ok(None) | Err(_) => plain(&command(sql, &statement.text), false),
         }
     }
+}
+
+fn is_end(command: &str) -> bool {
+    ["COMMIT", "ROLLBACK"].contains(&command)
 }
 
 /// The role that a statement takes on; `none` and `default` are one's own.
@@ -196,12 +216,11 @@ fn known_role(security: &SecuritySnapshot, name: &str) -> Option<String> {
     (["none", "default"].contains(&name) || security.role_named(name).is_some()).then(|| name.to_owned())
 }
 
-/// The first word of a statement, which is always the grammar's own; the queries of COPY are its.
+/// The first word of a statement, which is always the grammar's own.
 fn command(sql: &ast::Statement, text: &str) -> String {
-    let first = text.split_whitespace().next().unwrap_or_default();
     match sql {
-        ast::Statement::Query(_) if first != "COPY" => "SELECT".to_owned(),
-        _ => first.to_owned(),
+        ast::Statement::Query(_) => "SELECT".to_owned(),
+        _ => text.split_whitespace().next().unwrap_or_default().to_owned(),
     }
 }
 
@@ -263,6 +282,8 @@ pub(super) struct Watch {
     begun: Instant,
     rows: Option<u64>,
     is_quiet: bool,
+    /// Its success is a record of the security log.
+    records: bool,
     is_told: bool,
     event: AuditEvent,
 }
@@ -281,6 +302,7 @@ impl Watch {
                 self.tell(Some(Ok(())));
                 Ok(Answer::Done { tag })
             }
+            Ok(Answer::CopyIn(copy)) => Ok(Answer::CopyIn(Box::new(copy.watched(self)))),
             Ok(Answer::Empty) => {
                 self.is_told = true;
                 Ok(Answer::Empty)
@@ -314,7 +336,7 @@ impl Watch {
         if outcome == Some(Err(Reason::Privilege)) || !event.hidden.is_empty() {
             event.kind = AuditKind::Denial;
         }
-        if event.kind == AuditKind::Security && outcome == Some(Ok(())) {
+        if self.records && outcome == Some(Ok(())) {
             event.epoch = self.store.snapshot().epoch();
         }
         event.policies = relations.shown.iter().any(|id| self.security.is_bound(self.role, id));

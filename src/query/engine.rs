@@ -12,6 +12,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::activity::Activity;
 use super::authoring::start_as_role;
 use super::failure::failure;
+use super::guard::Canceller;
 use super::names::{Names, lock};
 use super::pool::Pool;
 use super::security_log::LakeLog;
@@ -201,13 +202,12 @@ impl Lake {
         &self.shared.wall
     }
 
-    /// What exists now.
-    pub(super) fn inventory(&self) -> Arc<Inventory> {
-        self.inventory_at(&self.shared.security.snapshot())
-    }
-
     /// What exists as the snapshot knows it.
     pub(super) fn inventory_at(&self, security: &SecuritySnapshot) -> Arc<Inventory> {
+        if security.branch().is_some() {
+            // One session's own: never kept where others look.
+            return Arc::new(self.shared.founded.with_authored(security));
+        }
         let defined_at = security.defined_at();
         if let Some((at, inventory)) = lock(&self.shared.inventory).as_ref()
             && *at == defined_at
@@ -231,25 +231,13 @@ impl Lake {
         self.shared.started_us
     }
 
-    /// Cancels the statement of session `pid` on behalf of a role that has the rights of that session's user.
-    pub(super) fn cancel(&self, pid: i32, by: RoleId) -> bool {
+    /// What ends session `pid` or its statement, for a role that has the rights of that session's user: for all to see, and
+    /// in its own `sight`. Other sessions must not feel what a block has not committed.
+    pub(super) fn canceller_of(&self, pid: i32, by: RoleId, sight: &SecuritySnapshot) -> Option<Canceller> {
         let security = self.shared.security.snapshot();
-        let user = self.shared.activity.user(pid).and_then(|name| security.role_named(&name).map(|role| role.id));
-        user.is_some_and(|user| security.has_privileges_of(by, user)) && self.shared.activity.cancel(pid)
-    }
-
-    /// The name of the session's user, and whether the current role is a superuser.
-    pub(super) fn describe_principal(&self, principal: &Principal) -> (String, bool) {
-        let security = self.shared.security.snapshot();
-        (principal.session_user_name(&security), security.is_superuser(principal.current_role()))
-    }
-
-    /// What SHOW role gives.
-    pub(super) fn role_shown(&self, principal: &Principal) -> String {
-        if principal.current_role() == principal.session_user() {
-            return "none".to_owned();
-        }
-        principal.current_user_name(&self.shared.security.snapshot())
+        let user = self.shared.activity.user(pid).and_then(|name| security.role_named(&name).map(|role| role.id))?;
+        let may = security.has_privileges_of(by, user) && sight.has_privileges_of(by, user);
+        if may { self.shared.activity.canceller(pid) } else { None }
     }
 
     /// Whether a policy lets the principal see every row of a table although row security is on.
@@ -300,6 +288,14 @@ impl Lake {
         }
         Ok(())
     }
+}
+
+/// What SHOW role gives.
+pub(super) fn role_shown(principal: &Principal, security: &SecuritySnapshot) -> String {
+    if principal.current_role() == principal.session_user() {
+        return "none".to_owned();
+    }
+    principal.current_user_name(security)
 }
 
 /// The state that every session begins from: PostgreSQL's dialect, our functions, limits shared by all.

@@ -22,7 +22,8 @@ use super::super::error::AccessError;
 use super::super::model::grant::Privilege;
 use super::super::model::object::TableId;
 use super::super::principal::{Principal, PrincipalHandle};
-use super::super::store::{Fingerprint, SecurityStore};
+use super::super::store::Fingerprint;
+use super::super::store::handle::SecurityHandle;
 use super::decision::{Decision, require_select};
 use super::environment::{PolicyChain, TableResolver, WallEnvironment, external};
 use super::expression::{column, names, query};
@@ -39,7 +40,7 @@ use crate::error::Reason;
 pub struct SecuredTable {
     raw: Arc<dyn TableProvider>,
     pub(super) id: TableId,
-    pub(super) security: Arc<SecurityStore>,
+    pub(super) security: SecurityHandle,
     pub(super) principal: PrincipalHandle,
     pub(super) resolver: Arc<dyn TableResolver>,
     pub(super) environment: Arc<WallEnvironment>,
@@ -53,11 +54,12 @@ impl SecuredTable {
     pub fn new(
         raw: Arc<dyn TableProvider>,
         id: TableId,
-        security: Arc<SecurityStore>,
+        security: impl Into<SecurityHandle>,
         principal: PrincipalHandle,
         resolver: Arc<dyn TableResolver>,
         environment: Arc<WallEnvironment>,
     ) -> Self {
+        let security = security.into();
         let schema = shown_schema(&raw.schema(), &security, &id);
         Self { raw, id, security, principal, resolver, environment, schema, decision: Arc::default() }
     }
@@ -285,7 +287,7 @@ struct Request {
 }
 
 /// The raw schema, where a column that a mask may cover can be null.
-fn shown_schema(raw: &SchemaRef, security: &SecurityStore, id: &TableId) -> SchemaRef {
+fn shown_schema(raw: &SchemaRef, security: &SecurityHandle, id: &TableId) -> SchemaRef {
     let snapshot = security.snapshot();
     let Some(relation) = snapshot.relation(id).filter(|relation| !relation.masks.is_empty()) else {
         return Arc::clone(raw);

@@ -21,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::super::error::AccessError;
 use super::super::model::object::TableId;
 use super::super::principal::PrincipalHandle;
-use super::super::store::SecurityStore;
+use super::super::store::handle::SecurityHandle;
 use super::decision::require_select;
 use super::environment::{PolicyChain, external};
 use super::leakproof::LeakProof;
@@ -36,7 +36,7 @@ pub struct WalledView {
     plan: LogicalPlan,
     /// Plans what is inside.
     state: SessionState,
-    security: Arc<SecurityStore>,
+    security: SecurityHandle,
     caller: PrincipalHandle,
     schema: SchemaRef,
 }
@@ -47,7 +47,7 @@ impl WalledView {
         id: TableId,
         plan: LogicalPlan,
         state: SessionState,
-        security: Arc<SecurityStore>,
+        security: SecurityHandle,
         caller: PrincipalHandle,
     ) -> Self {
         let fields = plan.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
