@@ -18,8 +18,8 @@ pub mod throttle;
 pub mod wall;
 
 pub use audit::{
-    AuditCheck, AuditEntry, AuditEvent, AuditKind, AuditLog, AuditReader, AuditRecord, AuditStore, AuditUser, Head,
-    now_us,
+    AuditCheck, AuditEntry, AuditEvent, AuditKind, AuditLog, AuditReader, AuditRecord, AuditRun, AuditStore, AuditUser,
+    Head, now_us,
 };
 pub use error::AccessError;
 pub use model::change::Change;

@@ -14,7 +14,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::RecordBatchStream;
-use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use datafusion::sql::sqlparser::ast;
 use futures::Stream;
 
@@ -26,6 +26,7 @@ use super::failure::reason_of;
 use super::guard::StatementGuard;
 use super::names::lock;
 use super::prepared::PreparedStatement;
+use super::query_log;
 use super::session::Session;
 use super::statement::{Statement, StatementKind, without_literals};
 use super::utility::Utility;
@@ -86,6 +87,9 @@ impl Session {
         };
         Watch {
             audit: Arc::clone(self.lake().audit()),
+            query_log: Arc::clone(self.lake().query_log()),
+            shown: shown.to_owned(),
+            bytes: 0,
             store: Arc::clone(self.lake().security()),
             role: self.principal().get().checked_role(),
             security,
@@ -231,7 +235,11 @@ fn code(outcome: Result<(), Reason>) -> &'static str {
 
 /// The relations that a statement names. What its policies read is not among them: that would tell of the policies.
 #[derive(Debug, Default)]
-pub(super) struct Named(Mutex<Relations>);
+pub(super) struct Named {
+    relations: Mutex<Relations>,
+    /// What runs, until it has ended.
+    plan: Mutex<Option<Arc<dyn ExecutionPlan>>>,
+}
 
 #[derive(Debug, Default)]
 struct Relations {
@@ -250,13 +258,18 @@ impl Named {
         self.note(|relations| &mut relations.hidden, id);
     }
 
+    /// The plan whose costs are those of the statement.
+    pub fn runs(&self, plan: &Arc<dyn ExecutionPlan>) {
+        *lock(&self.plan) = Some(Arc::clone(plan));
+    }
+
     /// The statement is planned: names that are resolved from now on are not its own.
     pub fn close(&self) {
-        lock(&self.0).is_closed = true;
+        lock(&self.relations).is_closed = true;
     }
 
     fn note(&self, among: impl FnOnce(&mut Relations) -> &mut BTreeSet<TableId>, id: &TableId) {
-        let mut relations = lock(&self.0);
+        let mut relations = lock(&self.relations);
         if !relations.is_closed {
             among(&mut relations).insert(id.clone());
         }
@@ -274,6 +287,11 @@ impl Named {
 /// A statement on its way.
 pub(super) struct Watch {
     audit: Arc<AuditLog>,
+    query_log: Arc<AuditLog>,
+    /// The statement's text without literals.
+    shown: String,
+    /// Of the rows that it has given.
+    bytes: u64,
     store: Arc<SecurityStore>,
     security: Arc<SecuritySnapshot>,
     role: RoleId,
@@ -328,7 +346,7 @@ impl Watch {
             return;
         }
         let mut event = std::mem::take(&mut self.event);
-        let relations = std::mem::take(&mut *lock(&self.named.0));
+        let relations = std::mem::take(&mut *lock(&self.named.relations));
         let missing = outcome == Some(Err(Reason::UndefinedTable));
         if missing {
             event.hidden = Named::texts(&relations.hidden);
@@ -344,6 +362,9 @@ impl Watch {
         event.rows = self.rows;
         event.sqlstate = outcome.map(|outcome| code(outcome).to_owned());
         event.elapsed_us = u64::try_from(self.begun.elapsed().as_micros()).ok();
+        let plan = lock(&self.named.plan).take();
+        let run = query_log::run_of(&self.shown, plan.as_deref(), self.bytes);
+        self.query_log.keep(AuditEvent { run: Some(Box::new(run)), hidden: Vec::new(), ..event.clone() });
         self.audit.record(event);
     }
 }
@@ -369,6 +390,8 @@ impl Stream for Watched {
             Poll::Ready(Some(Ok(batch))) => {
                 let rows = self.watch.rows.unwrap_or_default();
                 self.watch.rows = Some(rows.saturating_add(batch.num_rows() as u64));
+                let bytes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0));
+                self.watch.bytes = self.watch.bytes.saturating_add(bytes.sum::<usize>() as u64);
             }
             Poll::Ready(Some(Err(error))) => self.watch.tell(Some(Err(reason_of(error)))),
             Poll::Ready(None) => self.watch.tell(Some(Ok(()))),

@@ -37,6 +37,9 @@ const SPILL_BYTES_MAX: u64 = 50 << 30;
 /// Footers and page indexes of Parquet files that are kept.
 const METADATA_CACHE_BYTES: usize = 512 << 20;
 
+/// Where the log of queries lies.
+const QUERIES: &str = "queries/";
+
 /// The column that names a row's person, in every table that has one.
 const PERSON: &str = "one_id";
 
@@ -51,6 +54,8 @@ pub struct Limits {
     pub threads: usize,
     /// Age at which whole segments of the audit log are taken away; `None` is never.
     pub audit_retention: Option<std::time::Duration>,
+    /// The same of the log of queries.
+    pub query_log_retention: Option<std::time::Duration>,
 }
 
 /// An open lake. Clones share it.
@@ -64,6 +69,7 @@ struct Shared {
     dataset: Arc<Dataset>,
     security: Arc<SecurityStore>,
     audit: Arc<AuditLog>,
+    query_log: Arc<AuditLog>,
     /// What the dataset and the house brought.
     founded: Inventory,
     /// With what users made, at the change that last concerned it.
@@ -109,6 +115,8 @@ impl Lake {
         let (security, dataset) = (Arc::new(security), Arc::new(dataset));
         let audit_files = Arc::new(LakeLog::new(store.clone()));
         let audit = Arc::new(AuditLog::start(audit_files, limits.audit_retention)?);
+        let query_files = Arc::new(LakeLog::in_folder(store.clone(), QUERIES));
+        let query_log = Arc::new(AuditLog::start(query_files, limits.query_log_retention)?);
         let pool = Pool::new(limits.threads)?;
         let base = base_state(&store, limits)?;
         let founded = Inventory::of(&dataset, crate::ingest::system::contracts()?, system::contracts()?);
@@ -120,6 +128,7 @@ impl Lake {
             dataset,
             security,
             audit,
+            query_log,
             founded,
             inventory: Mutex::default(),
             activity,
@@ -177,6 +186,11 @@ impl Lake {
     /// What was done in this lake, and what was refused.
     pub fn audit(&self) -> &Arc<AuditLog> {
         &self.shared.audit
+    }
+
+    /// What each statement did and cost.
+    pub fn query_log(&self) -> &Arc<AuditLog> {
+        &self.shared.query_log
     }
 
     /// What scans under row policies have read and left out: for the program that embeds the lake; no statement can ask.

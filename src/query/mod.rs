@@ -28,6 +28,7 @@ mod judge;
 mod names;
 mod pool;
 mod prepared;
+mod query_log;
 mod role_attribute;
 mod security_log;
 mod series;

@@ -508,7 +508,9 @@ impl Session {
             let plan = context.state().create_physical_plan(&plan).await.map_err(failure)?;
             Stoppable::new(plan).map_err(failure)
         };
-        self.lake.pool().run(planning).await
+        let planned = self.lake.pool().run(planning).await?;
+        self.names.named().runs(&planned.plan);
+        Ok(planned)
     }
 
     /// The instant of `as_of()`: the setting, else what the dataset says; `None` where it says the newest and there is none.

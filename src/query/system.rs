@@ -13,6 +13,7 @@ use super::engine::role_shown;
 use super::failure::failure;
 use super::guard::Canceller;
 use super::names::{Names, lock};
+use super::query_log;
 use crate::access::{Principal, Revision, TableId, Visible};
 use crate::catalog::inventory::{Body, HOUSE, PUBLIC};
 use crate::catalog::model::{ActivityEntry, SettingEntry, VisibleCatalog};
@@ -98,6 +99,7 @@ pub fn contracts() -> Result<Vec<Contract>> {
     let mut contracts: Vec<_> =
         TABLES.iter().map(|(name, comment, columns)| contract(name, comment, columns)).collect();
     contracts.push(audit_table::contract()?);
+    contracts.push(query_log::contract()?);
     Ok(contracts)
 }
 
@@ -123,6 +125,9 @@ pub(super) async fn table(names: &Arc<Names>, contract: &Contract) -> Result<Arc
     let schema = contract.schema(&zone);
     if contract.name == audit_table::NAME {
         return audit_table::table(names, schema);
+    }
+    if contract.name == query_log::NAME {
+        return query_log::table(names, schema);
     }
     let columns = match contract.name.as_str() {
         "tables" => tables(names).await?,

@@ -12,5 +12,6 @@ mod crash;
 mod custom_dataset;
 mod map;
 mod online_retail;
+mod query_log;
 mod slt;
 mod support;
