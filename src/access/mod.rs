@@ -38,11 +38,11 @@ pub use store::memory::MemoryLog;
 pub use store::naming::{NamingKind, NamingRule};
 pub use store::objects::{ObjectChange, Objects, Relation};
 pub use store::scram::Verifier;
-pub use store::{AccessNotice, Applied, Fingerprint, Planned, SecurityStore, authored, planned};
+pub use store::{AccessNotice, Applied, Planned, SecurityStore, authored, planned};
 pub use throttle::{Attempt, Throttle};
 #[cfg(test)]
 pub use wall::Breach;
 pub use wall::{
-    Admission, ScanTotals, SecureScanExec, SecuredTable, TableResolver, WallEnvironment, WalledView, membership_rule,
-    physical_rules,
+    Admission, Pseudonym, PseudonymKey, RawTables, ScanTotals, SecureScanExec, SecuredTable, TableResolver,
+    WallEnvironment, WalledView, membership_rule, physical_rules,
 };

@@ -17,7 +17,7 @@ mod value;
 pub mod visible;
 
 pub use correlated::analyzer_rule;
-pub use functions::functions;
+pub use functions::{acts_as_its_caller, functions, speaks_for_its_caller};
 pub use parameters::infer_parameters;
 pub use pg::SystemSchema;
 pub use rewrite::{rewrite, shown_name};

@@ -20,6 +20,7 @@
 mod arrange;
 mod check;
 mod data_file;
+mod decided;
 mod durable;
 mod error;
 mod keys;

@@ -27,10 +27,12 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use object_store::ObjectMeta;
 use object_store::path::Path;
 
+use super::decided::{is_decided, satisfying};
 use super::prune::{seen_as, surviving};
 use super::remap::{Remap, RemapExpr};
 use super::snapshot::{FileEntry, Snapshot};
 use super::store::STORE_URL;
+use super::table::PartitionSpec;
 
 /// See [`Snapshot::provider`].
 pub struct RawTable {
@@ -56,7 +58,11 @@ impl TableProvider for RawTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+        let judge = |filter: &&Expr| match self.is_decided(filter) {
+            true => TableProviderFilterPushDown::Exact,
+            false => TableProviderFilterPushDown::Inexact,
+        };
+        Ok(filters.iter().map(judge).collect())
     }
 
     fn statistics(&self) -> Option<Statistics> {
@@ -70,11 +76,16 @@ impl TableProvider for RawTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let predicate = self.predicate(state, filters)?;
-        let kept = match &predicate {
-            Some(predicate) => surviving(&self.snapshot.files, &self.shape, Arc::clone(predicate)),
-            None => self.snapshot.files.clone(),
-        };
+        let (decided, open): (Vec<&Expr>, Vec<&Expr>) = filters.iter().partition(|filter| self.is_decided(filter));
+        let mut kept = self.snapshot.files.clone();
+        let by = self.partition_column().unwrap_or_default();
+        for filter in decided {
+            kept = satisfying(&kept, filter, by, &self.shape)?;
+        }
+        let predicate = self.predicate(state, &open)?;
+        if let Some(predicate) = &predicate {
+            kept = surviving(&kept, &self.shape, Arc::clone(predicate));
+        }
         if kept.is_empty() {
             let columns = projection.map_or_else(|| Ok(self.shape.as_ref().clone()), |ids| self.shape.project(ids))?;
             return Ok(Arc::new(EmptyExec::new(Arc::new(columns))));
@@ -83,7 +94,7 @@ impl TableProvider for RawTable {
         let counter = |name: &'static str| MetricBuilder::new(source.metrics()).global_counter(name);
         counter("files_pruned_by_log").add(self.snapshot.files.len() - kept.len());
         counter("files_scanned").add(kept.len());
-        let limit = if filters.is_empty() { limit } else { None };
+        let limit = if open.is_empty() { limit } else { None };
         let scan = self.scan_of(state, source, &kept, projection, limit)?;
         self.remapped(scan)
     }
@@ -95,8 +106,22 @@ impl RawTable {
         Self { snapshot, shape, remap }
     }
 
+    /// The column by whose values the files are divided.
+    fn partition_column(&self) -> Option<&str> {
+        match self.snapshot.spec.partition.as_ref()? {
+            PartitionSpec::Column(column) => Some(column),
+            PartitionSpec::Month(_) => None,
+        }
+    }
+
+    /// Whether the filter is asked of no row, because the partition of a file decides it.
+    fn is_decided(&self, filter: &Expr) -> bool {
+        let by = self.partition_column().filter(|by| self.remap.as_ref().is_none_or(|remap| remap.column != *by));
+        by.is_some_and(|by| is_decided(filter, by, &self.shape))
+    }
+
     /// What the scan may use of the filters, over stored values.
-    fn predicate(&self, state: &dyn Session, filters: &[Expr]) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+    fn predicate(&self, state: &dyn Session, filters: &[&Expr]) -> Result<Option<Arc<dyn PhysicalExpr>>> {
         let usable = filters.iter().filter_map(|filter| self.on_stored(filter));
         let Some(whole) = conjunction(usable) else { return Ok(None) };
         let schema = DFSchema::try_from(Arc::clone(&self.shape))?;

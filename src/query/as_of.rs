@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::error::{DataFusionError, Result as DfResult};
+use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, LogicalPlan, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
+
+use super::calls::calls;
 
 /// The instant in microseconds since 1970 UTC, shared by the function and the session that works it out.
 #[derive(Debug, Clone, Default)]
@@ -83,14 +84,5 @@ impl ScalarUDFImpl for AsOf {
 
 /// Whether a plan asks for the instant, in views and sub-queries too.
 pub fn is_used(plan: &LogicalPlan) -> DfResult<bool> {
-    let mut used = false;
-    plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expression| {
-            expression.apply(|part| {
-                used |= matches!(part, Expr::ScalarFunction(call) if call.func.name() == NAME);
-                Ok::<_, DataFusionError>(if used { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-            })
-        })
-    })?;
-    Ok(used)
+    calls(plan, NAME)
 }

@@ -363,7 +363,7 @@ impl Watch {
         event.sqlstate = outcome.map(|outcome| code(outcome).to_owned());
         event.elapsed_us = u64::try_from(self.begun.elapsed().as_micros()).ok();
         let plan = lock(&self.named.plan).take();
-        let run = query_log::run_of(&self.shown, plan.as_deref(), self.bytes);
+        let run = query_log::run_of(&self.shown, plan.as_ref(), self.bytes);
         self.query_log.keep(AuditEvent { run: Some(Box::new(run)), hidden: Vec::new(), ..event.clone() });
         self.audit.record(event);
     }

@@ -38,11 +38,11 @@ pub fn contract() -> Result<Contract> {
 }
 
 /// The table for the session that reads it, as it is when it is read.
-pub(super) fn table(names: &Arc<Names>, schema: SchemaRef) -> Result<Arc<dyn TableProvider>> {
+pub(super) fn table(names: &Arc<Names>, schema: SchemaRef, zone: &str) -> Result<Arc<dyn TableProvider>> {
     let records = AuditRows {
         audit: Arc::clone(names.lake().audit()),
         sight: Arc::new(Sight::of_session(names)),
-        zone: names.time_zone(),
+        zone: zone.to_owned(),
         schema: Arc::clone(&schema),
     };
     Ok(Arc::new(StreamingTable::try_new(schema, vec![Arc::new(records)]).map_err(failure)?))

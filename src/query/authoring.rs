@@ -8,6 +8,7 @@ use super::answer::{Notice, TransactionStatus};
 use super::names::Names;
 use super::session::{Session, State};
 use super::settings::Settings;
+use super::statement::Statement;
 use crate::access::{
     AccessStatement, Objects, Principal, Relation, RelationKind, RoleAlteration, RoleId, SecuritySnapshot, TableId,
     Visible,
@@ -172,13 +173,14 @@ impl AuthorObjects<'_> {
         })
     }
 
-    /// Plans a query of the author's and forgets it.
-    async fn plans(&self, sql: &str) -> Result<()> {
-        let Some(session) = self.session else { return Ok(()) };
-        let [statement] = &session.parse(sql)?[..] else {
+    /// The one statement that an expression of the author's was put into, and the session that plans it.
+    fn one_statement(&self, sql: &str) -> Result<Option<(&Session, Statement)>> {
+        let Some(session) = self.session else { return Ok(None) };
+        let statements = session.parse(sql)?;
+        let [statement] = statements.as_slice() else {
             return Err(Error::new(Reason::Syntax, "an expression must be one expression"));
         };
-        session.plan_only(statement).await
+        Ok(Some((session, statement.clone())))
     }
 }
 
@@ -209,11 +211,17 @@ impl Objects for AuthorObjects<'_> {
     }
 
     async fn validate_policy(&self, table: &TableId, expression: &str) -> Result<()> {
-        self.plans(&format!("SELECT 1 FROM {table} WHERE ({expression})")).await
+        match self.one_statement(&format!("SELECT 1 FROM {table} WHERE ({expression})"))? {
+            Some((session, statement)) => session.plan_only(&statement).await,
+            None => Ok(()),
+        }
     }
 
     async fn validate_mask(&self, table: &TableId, column: &str, expression: &str) -> Result<()> {
         let column = crate::access::quoted(column);
-        self.plans(&format!("SELECT coalesce(({expression}), {column}) FROM {table}")).await
+        match self.one_statement(&format!("SELECT coalesce(({expression}), {column}) FROM {table}"))? {
+            Some((session, statement)) => session.plan_mask(&statement).await,
+            None => Ok(()),
+        }
     }
 }

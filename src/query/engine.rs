@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -15,13 +16,14 @@ use super::failure::failure;
 use super::guard::Canceller;
 use super::names::{Names, lock};
 use super::pool::Pool;
+use super::pseudonym_key::pseudonym_key;
 use super::security_log::LakeLog;
 use super::session::{Session, State};
 use super::settings::Settings;
 use super::system;
 use crate::access::{
-    AuditLog, PolicyCommand, Principal, PrincipalHandle, RoleId, RowSecurity, ScanTotals, SecuritySnapshot,
-    SecurityStore, TableId, WallEnvironment, membership_rule, physical_rules, quoted,
+    AuditLog, PolicyCommand, Principal, PrincipalHandle, Pseudonym, PseudonymKey, RoleId, RowSecurity, ScanTotals,
+    SecuritySnapshot, SecurityStore, TableId, WallEnvironment, membership_rule, physical_rules, quoted,
 };
 use crate::catalog::inventory::Inventory;
 use crate::dataset::{Contract, Dataset, SqlType};
@@ -122,7 +124,8 @@ impl Lake {
         let founded = Inventory::of(&dataset, crate::ingest::system::contracts()?, system::contracts()?);
         let activity = Arc::default();
         let started_us = chrono::Utc::now().timestamp_micros();
-        let wall = Arc::new(WallEnvironment::new(&base));
+        let key = pseudonym_key(&store, &security.snapshot()).await?;
+        let wall = Arc::new(wall(&base, key, &dataset.time_zone)?);
         let shared = Shared {
             store,
             dataset,
@@ -289,7 +292,8 @@ impl Lake {
     /// Plans each view once, as the lake's own superuser: its columns are known, and one that cannot be planned stops the
     /// opening. A view may read views that were planned before it.
     async fn plan_views(&self) -> Result<()> {
-        if self.shared.security.is_new() {
+        // Behind a damaged log nothing is read, so nothing is planned either; the lake opens to tell of it.
+        if self.shared.security.is_new() || !self.shared.security.snapshot().is_sound() {
             return Ok(());
         }
         let session = self.session(self.shared.security.bootstrap_principal()).await?;
@@ -331,7 +335,16 @@ fn base_state(store: &Store, limits: Limits) -> Result<SessionState> {
     let mut context = SessionContext::new_with_state(state);
     henna_udfs::register_all(&mut context).map_err(failure)?;
     super::series::bound(&context).map_err(failure)?;
+    // Known to sessions, so that masks can be planned, and of no use to them.
+    context.register_udf(Pseudonym::without_key().into());
     Ok(context.state())
+}
+
+/// The functions of every session, and the one that only masks may call.
+fn wall(base: &SessionState, key: PseudonymKey, zone: &str) -> Result<WallEnvironment> {
+    let mut functions = base.clone();
+    functions.register_udf(Arc::new(Pseudonym::with_key(key).into())).map_err(failure)?;
+    Ok(WallEnvironment::new(&functions, zone))
 }
 
 fn runtime(limits: Limits) -> Result<Arc<RuntimeEnv>> {

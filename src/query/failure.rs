@@ -160,6 +160,12 @@ fn plan_failure(text: &str) -> Error {
     if let Some(name) = between(text, "table '", "' not found") {
         return Error::new(Reason::UndefinedTable, format!("relation \"{}\" does not exist", shown_name(name)));
     }
+    // The engine's check of its own work: the text is the whole plan, which tells nothing to who wrote the statement.
+    if lower.starts_with("plan: [") {
+        tracing::error!(plan = text, "the engine made a plan that it refuses to run");
+        return Error::new(Reason::Internal, "the engine has no sound plan for this statement")
+            .with_hint("sort or group by a column of a sub-query instead of by an expression");
+    }
     if lower.starts_with("invalid function") {
         let name = between(text, "'", "'").unwrap_or("?");
         return Error::new(Reason::UndefinedFunction, format!("function {name} does not exist"));

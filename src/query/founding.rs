@@ -78,7 +78,7 @@ impl Lake {
             return Err(Error::new(Reason::Unsupported, text));
         }
         let dataset = kept_dataset(&store, &mark.dataset).await?;
-        let security = SecurityStore::open(security_log(&store)).await?;
+        let security = SecurityStore::reopen(security_log(&store)).await?;
         Self::assemble(store, dataset, security, limits).await
     }
 }

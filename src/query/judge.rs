@@ -3,11 +3,23 @@
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 
+use super::calls::calls;
 use super::failure::failure;
+use crate::access::Pseudonym;
 use crate::error::{Error, Reason, Result};
 
-/// Refuses a plan that holds anything but reads, in its sub-queries too.
+/// Refuses a plan that holds anything but reads, in its sub-queries too, or asks for a pseudonym: whoever could ask for
+/// those of values of his own would find the people behind the tokens.
 pub fn judge(plan: &LogicalPlan) -> Result<()> {
+    judge_mask(plan)?;
+    if calls(plan, Pseudonym::NAME).map_err(failure)? {
+        return Err(Pseudonym::refusal().into());
+    }
+    Ok(())
+}
+
+/// The same for a mask, which may show pseudonyms.
+pub fn judge_mask(plan: &LogicalPlan) -> Result<()> {
     let mut refused = None;
     plan.apply_with_subqueries(|node| {
         refused = refusal(node);

@@ -22,9 +22,9 @@ use super::prepared::NamedStatements;
 use super::role_attribute::RoleAttribute;
 use super::session::State;
 use super::system;
-use super::viewpoint::{BareNames, Viewpoint};
+use super::viewpoint::{BareNames, Clock, Viewpoint};
 use crate::access::{
-    ObjectId, PrincipalHandle, RowSecuritySetting, SecuredTable, SecurityHandle, SecuritySnapshot, TableId,
+    ObjectId, PrincipalHandle, RawTables, RowSecuritySetting, SecuredTable, SecurityHandle, SecuritySnapshot, TableId,
     TableResolver, Visible,
 };
 use crate::catalog::inventory::{Body, Inventory, PUBLIC, Relation};
@@ -150,7 +150,10 @@ impl Names {
         let Some(state) = self.engine.get().and_then(|state| state()) else {
             return Err(Error::new(Reason::Internal, "a session that has ended planned a statement"));
         };
-        Ok(SessionStateBuilder::new_from_existing(state).with_catalog_list(self.catalogs(at)).build())
+        let mut config = state.config().clone();
+        config.options_mut().execution.time_zone = Some(self.zone_at(&at));
+        let builder = SessionStateBuilder::new_from_existing(state).with_config(config);
+        Ok(builder.with_catalog_list(self.catalogs(at)).build())
     }
 
     pub(super) fn state(&self) -> Arc<Mutex<State>> {
@@ -248,6 +251,14 @@ impl Names {
 
     pub(super) fn time_zone(&self) -> String {
         lock(&self.state).settings.time_zone().to_owned()
+    }
+
+    /// The zone that times have at a viewpoint.
+    pub(super) fn zone_at(&self, at: &Viewpoint) -> String {
+        match at.clock {
+            Clock::Session => self.time_zone(),
+            Clock::Lake => self.lake.dataset().time_zone.clone(),
+        }
     }
 
     pub(super) fn search_path_schemas(&self) -> Vec<String> {
@@ -368,8 +379,11 @@ impl Names {
     ) -> Result<Arc<dyn TableProvider>> {
         let snapshot = self.snapshot(&relation.folder).await?;
         let remap = self.lake.remap_of(contract, self).await?;
-        let raw = snapshot.provider(contract.schema(&self.time_zone()), remap);
-        Ok(Arc::new(self.secured(at, relation.id(), raw)))
+        let in_zone = |zone: &str| Arc::clone(&snapshot).provider(contract.schema(zone), remap.clone());
+        let (zone, lake_zone) = (self.zone_at(at), &self.lake.dataset().time_zone);
+        let shown = in_zone(&zone);
+        let beneath = if zone == *lake_zone { Arc::clone(&shown) } else { in_zone(lake_zone) };
+        Ok(Arc::new(self.secured(at, relation.id(), RawTables { shown, beneath })))
     }
 
     async fn system_table(
@@ -378,12 +392,13 @@ impl Names {
         id: TableId,
         contract: &Contract,
     ) -> Result<Arc<dyn TableProvider>> {
-        let raw = system::table(self, contract).await?;
+        let shown = system::table(self, contract, &self.zone_at(at)).await?;
+        let raw = RawTables::zoned(shown, &self.lake.dataset().time_zone);
         Ok(Arc::new(self.secured(at, id, raw)))
     }
 
-    pub(super) fn secured(self: &Arc<Self>, at: &Viewpoint, id: TableId, raw: Arc<dyn TableProvider>) -> SecuredTable {
-        let resolver = Arc::new(CallersTables { names: Arc::clone(self), at: at.clone() });
+    pub(super) fn secured(self: &Arc<Self>, at: &Viewpoint, id: TableId, raw: RawTables) -> SecuredTable {
+        let resolver = Arc::new(CallersTables { names: Arc::clone(self), at: at.clone().by_lake_time() });
         let environment = Arc::clone(self.lake.wall());
         SecuredTable::new(raw, id, self.security.clone(), at.principal.clone(), resolver, environment)
     }

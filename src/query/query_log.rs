@@ -17,6 +17,7 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 
 use super::audit_table::{Sight, lists, outward};
+use super::explain::holds_wall;
 use super::failure::failure;
 use super::names::Names;
 use super::system::fitted;
@@ -34,32 +35,43 @@ pub fn contract() -> Result<Contract> {
 }
 
 /// What a statement's run is told of: its text without literals, and what its plan says that it cost.
-pub(super) fn run_of(text: &str, plan: Option<&dyn ExecutionPlan>, bytes: u64) -> AuditRun {
+pub(super) fn run_of(text: &str, plan: Option<&Arc<dyn ExecutionPlan>>, bytes: u64) -> AuditRun {
     let end = text.floor_char_boundary(TEXT_BYTES_MAX);
-    let mut run = AuditRun { text: text[..end].to_owned(), bytes, ..AuditRun::default() };
+    let mut run = AuditRun { text: text[..end].to_owned(), ..AuditRun::default() };
+    let mut held = Held::default();
     if let Some(plan) = plan {
-        add_costs(plan, &mut run);
+        add_costs(plan.as_ref(), &mut run, &mut held);
+    }
+    if !plan.is_some_and(holds_wall) {
+        run.bytes = Some(bytes);
+        (run.memory_bytes, run.spilled_bytes) = (Some(held.memory_bytes), Some(held.spilled_bytes));
     }
     run
 }
 
+#[derive(Default)]
+struct Held {
+    memory_bytes: u64,
+    spilled_bytes: u64,
+}
+
 /// What the operators of a plan measured. Those behind a wall measure nothing that is told.
-fn add_costs(plan: &dyn ExecutionPlan, run: &mut AuditRun) {
+fn add_costs(plan: &dyn ExecutionPlan, run: &mut AuditRun, held: &mut Held) {
     if let Some(metrics) = plan.metrics() {
         run.cpu_us += metrics.elapsed_compute().unwrap_or_default() as u64 / 1_000;
-        run.spilled_bytes += metrics.spilled_bytes().unwrap_or_default() as u64;
-        let held = metrics.iter().filter(|metric| metric.value().name().ends_with("mem_used"));
-        run.memory_bytes += held.map(|metric| metric.value().as_usize() as u64).sum::<u64>();
+        held.spilled_bytes += metrics.spilled_bytes().unwrap_or_default() as u64;
+        let memory = metrics.iter().filter(|metric| metric.value().name().ends_with("mem_used"));
+        held.memory_bytes += memory.map(|metric| metric.value().as_usize() as u64).sum::<u64>();
     }
-    plan.children().into_iter().for_each(|child| add_costs(child.as_ref(), run));
+    plan.children().into_iter().for_each(|child| add_costs(child.as_ref(), run, held));
 }
 
 /// The table for the session that reads it, as it is when it is read.
-pub(super) fn table(names: &Arc<Names>, schema: SchemaRef) -> Result<Arc<dyn TableProvider>> {
+pub(super) fn table(names: &Arc<Names>, schema: SchemaRef, zone: &str) -> Result<Arc<dyn TableProvider>> {
     let records = QueryRows {
         log: Arc::clone(names.lake().query_log()),
         sight: Arc::new(Sight::of_session(names)),
-        zone: names.time_zone(),
+        zone: zone.to_owned(),
         schema: Arc::clone(&schema),
     };
     Ok(Arc::new(StreamingTable::try_new(schema, vec![Arc::new(records)]).map_err(failure)?))
@@ -132,10 +144,10 @@ fn columns(rows: &[(AuditEvent, AuditRun)], zone: &str) -> Vec<ArrayRef> {
         Arc::new(texts.collect::<StringArray>()),
         lists(rows.iter().map(|(event, _)| event.tables.as_slice())),
         number(|(event, _)| event.rows),
-        number(|(_, run)| Some(run.bytes)),
+        number(|(_, run)| run.bytes),
         millis(|(_, run)| Some(run.cpu_us)),
-        number(|(_, run)| Some(run.memory_bytes)),
-        number(|(_, run)| Some(run.spilled_bytes)),
+        number(|(_, run)| run.memory_bytes),
+        number(|(_, run)| run.spilled_bytes),
         text(|event| event.sqlstate.as_deref()),
         millis(|(event, _)| event.elapsed_us),
     ]

@@ -50,6 +50,10 @@ impl LogStore for LakeLog {
         Ok(if written { PutOutcome::Written } else { PutOutcome::Exists })
     }
 
+    async fn put(&self, path: &str, content: Bytes) -> Result<(), LogStoreError> {
+        self.store.put(&self.inward(path), content).await.map_err(told)
+    }
+
     async fn get(&self, path: &str) -> Result<Option<Bytes>, LogStoreError> {
         self.store.get(&self.inward(path)).await.map_err(told)
     }
@@ -62,10 +66,6 @@ impl LogStore for LakeLog {
 
 #[async_trait]
 impl AuditStore for LakeLog {
-    async fn put(&self, path: &str, content: Bytes) -> Result<(), LogStoreError> {
-        self.store.put(&self.inward(path), content).await.map_err(told)
-    }
-
     async fn remove(&self, path: &str) -> Result<(), LogStoreError> {
         self.store.delete(&self.inward(path)).await.map_err(told)
     }

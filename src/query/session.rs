@@ -27,7 +27,7 @@ use super::engine::{Lake, role_shown};
 use super::explain::{self, Analyze};
 use super::failure::failure;
 use super::guard::{Canceller, StatementGuard};
-use super::judge::judge;
+use super::judge::{judge, judge_mask};
 use super::names::Names;
 use super::prepared::PreparedStatement;
 use super::settings::{Mark, Settings};
@@ -218,6 +218,21 @@ impl Session {
     pub(super) async fn plan_only(&self, statement: &Statement) -> Result<()> {
         match &statement.kind {
             StatementKind::Sql(sql) => self.plan(sql).await.map(|_| ()),
+            StatementKind::Access(_)
+            | StatementKind::Cursor(_)
+            | StatementKind::Prepared(_)
+            | StatementKind::Copy(_)
+            | StatementKind::Ddl(_) => Err(Error::new(Reason::Syntax, "not an expression")),
+        }
+    }
+
+    /// The same of a mask: it may show pseudonyms where a superuser writes it.
+    pub(super) async fn plan_mask(&self, statement: &Statement) -> Result<()> {
+        let superuser = self.security().snapshot().is_superuser(self.principal().get().current_role());
+        match &statement.kind {
+            StatementKind::Sql(sql) => {
+                self.plan_judged(sql, if superuser { judge_mask } else { judge }).await.map(|_| ())
+            }
             StatementKind::Access(_)
             | StatementKind::Cursor(_)
             | StatementKind::Prepared(_)
@@ -458,13 +473,17 @@ impl Session {
                 if analyze == Analyze::Run {
                     explain::drain(self.lake.pool().stream(&physical, self.context.task_ctx())).await?;
                 }
-                Ok(rows("EXPLAIN", once(explain::lines(physical.plan.as_ref(), analyze)?), guard))
+                Ok(rows("EXPLAIN", once(explain::lines(&physical.plan, analyze)?), guard))
             }
         }
     }
 
     /// The logical plan of a statement that reads, judged.
     async fn plan(&self, sql: &ast::Statement) -> Result<Planned> {
+        self.plan_judged(sql, judge).await
+    }
+
+    async fn plan_judged(&self, sql: &ast::Statement, judge: fn(&LogicalPlan) -> Result<()>) -> Result<Planned> {
         let mut sql = sql.clone();
         catalog::rewrite(&mut sql);
         let (query, analyze) = match &sql {

@@ -119,22 +119,21 @@ fn contract(name: &str, comment: &str, columns: &[ColumnText]) -> Contract {
     }
 }
 
-/// One of these tables, filled for the session that reads it.
-pub(super) async fn table(names: &Arc<Names>, contract: &Contract) -> Result<Arc<dyn TableProvider>> {
-    let zone = names.time_zone();
-    let schema = contract.schema(&zone);
+/// One of these tables, filled for the session that reads it, with times in `zone`.
+pub(super) async fn table(names: &Arc<Names>, contract: &Contract, zone: &str) -> Result<Arc<dyn TableProvider>> {
+    let schema = contract.schema(zone);
     if contract.name == audit_table::NAME {
-        return audit_table::table(names, schema);
+        return audit_table::table(names, schema, zone);
     }
     if contract.name == query_log::NAME {
-        return query_log::table(names, schema);
+        return query_log::table(names, schema, zone);
     }
     let columns = match contract.name.as_str() {
         "tables" => tables(names).await?,
         "functions" => functions(),
         "sources" => sources(names),
         "settings" => settings(names),
-        "activity" => activity(names, &zone),
+        "activity" => activity(names, zone),
         other => return Err(Error::new(Reason::Internal, format!("no one fills henna.{other}"))),
     };
     let batch = fitted(&schema, &columns).map_err(|error| Error::of(Reason::Internal, error))?;

@@ -14,6 +14,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::parser::Statement;
 
 use super::as_of;
+use super::calls::called;
 use super::failure::failure;
 use super::judge::judge;
 use super::names::Names;
@@ -40,11 +41,20 @@ pub(super) enum BareNames {
     None,
 }
 
+/// In which zone times are read and shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clock {
+    Session,
+    /// Behind a wall: a reader that could choose the zone would move the bounds of what he sees.
+    Lake,
+}
+
 /// As whom, and within which views, names are resolved.
 #[derive(Debug, Clone)]
 pub(super) struct Viewpoint {
     pub principal: PrincipalHandle,
     pub bare: BareNames,
+    pub clock: Clock,
     /// The views that are being planned, outermost first.
     within: Vec<TableId>,
     /// The table that the statement writes to, by its name.
@@ -54,7 +64,12 @@ pub(super) struct Viewpoint {
 impl Viewpoint {
     /// That of a session's own statements.
     pub fn of(principal: PrincipalHandle) -> Self {
-        Self { principal, bare: BareNames::SearchPath, within: Vec::new(), target: None }
+        Self { principal, bare: BareNames::SearchPath, clock: Clock::Session, within: Vec::new(), target: None }
+    }
+
+    /// The same behind a wall.
+    pub fn by_lake_time(self) -> Self {
+        Self { clock: Clock::Lake, ..self }
     }
 
     pub fn with_target(self, name: &str, table: Arc<dyn TableProvider>) -> Self {
@@ -73,7 +88,7 @@ impl Viewpoint {
         }
         let mut within = self.within.clone();
         within.push(view.clone());
-        Ok(Self { principal, bare, within, target: None })
+        Ok(Self { principal, bare, clock: self.clock, within, target: None })
     }
 }
 
@@ -99,7 +114,8 @@ impl Names {
                 (self.planned(&state, &file.sql, sources, relation).await?, state)
             }
             ViewTerms::Authored { sources, rights: ViewRights::Owner, .. } => {
-                let state = self.state_at(at.inside(&id, self.owner_of(&id, at)?, BareNames::None)?)?;
+                let inside = at.inside(&id, self.owner_of(&id, at)?, BareNames::None)?;
+                let state = self.state_at(inside.by_lake_time())?;
                 let plan = self.planned(&state, &file.sql, sources, relation).await;
                 let plan = plan.map_err(|error| conceal(&id, error))?;
                 return self.walled(at, id, plan, state);
@@ -143,7 +159,7 @@ impl Names {
             self.ask_for_as_of();
         }
         let (security, caller) = (self.security().clone(), at.principal.clone());
-        Ok(Arc::new(WalledView::new(id, plan, state, security, caller)))
+        Ok(Arc::new(WalledView::new(id, plan, state, security, caller, &self.zone_at(at))))
     }
 
     /// The reader with the rights of the view's owner.
@@ -164,6 +180,10 @@ pub(super) async fn select_plan(state: &SessionState, sql: &str) -> Result<Logic
     let plan = state.statement_to_plan(Statement::Statement(Box::new(parsed))).await.map_err(failure)?;
     refuse_large(&plan)?;
     judge(&plan)?;
+    if let Some(function) = called(&plan, catalog::acts_as_its_caller).map_err(failure)? {
+        let text = format!("a view cannot call {function}");
+        return Err(Error::new(Reason::Unsupported, text).with_hint("it would act as whoever reads the view"));
+    }
     Ok(plan)
 }
 

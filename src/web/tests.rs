@@ -55,6 +55,8 @@ sql = "CREATE ROLE mole SUPERUSER"
 "#;
 
 const ROWS: &str = "team,number,amount\ntmall,1,10.00\ndouyin,1,20.50\ndouyin,2,30.00\n";
+/// Those of them that tmall may see.
+const ROWS_OF_TMALL: &str = "team,number,amount\ntmall,1,10.00\n";
 
 /// A server on a free port, for as long as the value lives.
 struct Server {
@@ -87,6 +89,10 @@ impl Answer {
 
 impl Server {
     async fn start() -> Self {
+        Self::with_rows(ROWS).await
+    }
+
+    async fn with_rows(rows: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = |path: &str, text: &str| DatasetFile { path: path.into(), bytes: text.into() };
         let files = vec![
@@ -99,10 +105,10 @@ impl Server {
         let root = folder.path().join("lake");
         let lake = Lake::found(root.to_str().unwrap(), &dataset, "sesame", Limits::default()).await.unwrap();
         let path = folder.path().join("sales.csv");
-        std::fs::write(&path, ROWS).unwrap();
+        std::fs::write(&path, rows).unwrap();
         let request = LoadRequest::new("sales", vec![path.to_string_lossy().into_owned()]);
         let report = Loader::new(lake.store().clone(), Arc::new(dataset)).load(request).await.unwrap();
-        assert_eq!(report.rows_added, 3);
+        assert_eq!(report.rows_added, rows.lines().count() as u64 - 1);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
         let done = tokio::spawn(serve(listener, lake.clone(), Duration::from_secs(1), shutdown.clone()));
@@ -198,6 +204,44 @@ async fn each_user_s_tiles_count_the_rows_that_it_may_see() {
         let rows = server.query(&[("authorization", &basic(user, "sesame"))], "SELECT sum(amount) FROM sales").await;
         assert_eq!(rows.json()["rows"], json!([[revenue]]), "{user}");
     }
+}
+
+/// The same web before a house that never had the rows of others: status and body must be equal, to the byte.
+#[tokio::test]
+async fn neither_queries_nor_tiles_tell_of_hidden_rows() {
+    let (walled, bare) = (Server::start().await, Server::with_rows(ROWS_OF_TMALL).await);
+    let basic = basic("tmall", "sesame");
+    let known = [("authorization", basic.as_str())];
+    for sql in [
+        "SELECT * FROM sales",
+        "SELECT count(*), min(team), max(amount), sum(amount) FROM sales",
+        "SELECT count(*) FROM sales WHERE 1 / (number - 2) < 9",
+        "SELECT CAST(replace(team, 'tmall', '1') AS integer) FROM sales",
+        "SELECT team FROM sales ORDER BY CAST(replace(team, 'tmall', '1') AS integer)",
+        "SELECT count(*) FROM sales WHERE team = 'douyin' OR amount > 15",
+        "SELECT CAST(team AS integer) FROM sales",
+        "SELECT reltuples FROM pg_class WHERE relname = 'sales'",
+        "SELECT rows, files, bytes FROM henna.tables WHERE table_name = 'sales'",
+        "SELECT * FROM henna.rejects",
+        "SELECT * FROM henna.nothing",
+        "SET ROLE headquarters",
+        "SET datafusion.optimizer.max_passes = 0",
+        "ALTER POLICY sales_tmall ON sales USING (true)",
+        "DELETE FROM sales",
+    ] {
+        let (told, wanted) = (walled.query(&known, sql).await, bare.query(&known, sql).await);
+        assert_eq!((told.status, &told.body), (wanted.status, &wanted.body), "{sql}");
+        assert!(!told.body.contains("douyin"), "{sql}: {}", told.body);
+    }
+    // Another's login, guessed or taken over, opens nothing; a tile reads as who asks.
+    let (own, others) = (walled.cookie_of("tmall").await, bare.cookie_of("tmall").await);
+    for number in 0..4 {
+        let path = format!("/boards/sales/tiles/{number}");
+        let (told, wanted) = (walled.get(&path, &own).await, bare.get(&path, &others).await);
+        assert_eq!((told.status, told.body), (wanted.status, wanted.body), "{path}");
+        assert_eq!(walled.get(&path, &others).await.status, 403, "{path}");
+    }
+    assert_eq!(walled.query(&[("cookie", &own), ("authorization", "Basic aHE6")], "SELECT 1").await.status, 401);
 }
 
 #[tokio::test]

@@ -1,13 +1,11 @@
 //! The audit log over the wire and on disk: what it tells to whom, what it never holds, and how it is verified.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt;
 
-use super::support::{ADMIN_PASSWORD, DEMO_PASSWORD, House, Rows, Wire, folder, henna, ran, run};
+use super::support::{ADMIN_PASSWORD, DEMO_PASSWORD, House, Rows, Wire, folder, henna, ran, run, server};
 
 /// What a client finds in the log, oldest first.
 async fn records(client: &Wire, columns: &str, condition: &str) -> Rows {
@@ -326,18 +324,6 @@ fn check_names_an_audit_record_that_was_changed_or_removed() {
     std::fs::remove_file(last).unwrap();
     let found = ran(henna(&lake).arg("check"));
     assert!(found.out.contains("is missing") && found.code == 1, "{}", found.out);
-}
-
-/// `henna serve` on a free port, and the port.
-fn server(lake: &Path) -> (Child, u16) {
-    let mut command = henna(lake);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--web", "off"]).stdout(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let address = line.split("127.0.0.1:").nth(1).unwrap();
-    let port = address.split_whitespace().next().unwrap().parse().unwrap();
-    (child, port)
 }
 
 /// Logs in and runs one statement.

@@ -12,15 +12,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
 
-use super::support::{House, InProcess, Refusal, Rows, Wire, run};
+use super::support::{Door, House, Refusal, Rows, run};
 
 /// What was asked and what came of it.
 type Told = Arc<Mutex<Vec<(String, Result<Rows, Refusal>)>>>;
-
-enum Door {
-    Wire(Wire),
-    InProcess(Box<InProcess>),
-}
 
 struct Client {
     door: Door,
@@ -33,10 +28,7 @@ impl AsyncDB for Client {
     type ColumnType = DefaultColumnType;
 
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Refusal> {
-        let answer = match &mut self.door {
-            Door::Wire(client) => client.ask(sql).await,
-            Door::InProcess(session) => session.ask(sql).await,
-        };
+        let answer = self.door.ask(sql).await;
         self.told.lock().unwrap().push((sql.to_owned(), answer.clone()));
         let rows = answer?;
         let types = vec![DefaultColumnType::Any; rows.first().map_or(0, Vec::len)];

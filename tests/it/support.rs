@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -12,11 +13,12 @@ use futures::TryStreamExt;
 use henna::cli::serve::LakeBackend;
 use henna::config::TlsPolicy;
 use henna::dataset::{Dataset, write_samples};
-use henna::query::{Answer, Lake, Session, failure};
+use henna::query::{Answer, Lake, Opening, Session, failure};
 use henna::wire;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
+use tokio_postgres::error::ErrorPosition;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use tokio_util::sync::CancellationToken;
 
@@ -67,7 +69,7 @@ pub fn henna(lake: &Path) -> Command {
 
 /// Runs the program; what it printed, and its exit code.
 pub fn ran(command: &mut Command) -> Ran {
-    let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+    let output = command.stdin(Stdio::null()).output().unwrap();
     Ran::from(output)
 }
 
@@ -102,6 +104,28 @@ impl Ran {
         }
         self
     }
+}
+
+/// `henna serve` in a process of its own on a free port, and the port.
+pub fn server(lake: &Path) -> (Child, u16) {
+    let mut command = henna(lake);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--web", "off"]).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let address = line.split("127.0.0.1:").nth(1).unwrap();
+    let port = address.split_whitespace().next().unwrap().parse().unwrap();
+    (child, port)
+}
+
+/// The files of the demo's lake in `folder`, with no server in front of them.
+pub async fn demo_files(folder: &Path) {
+    copy_folder(demo_root().await, folder);
+}
+
+/// The same of the small lake.
+pub async fn sales_files(folder: &Path) {
+    copy_folder(sales_root().await, folder);
 }
 
 /// The demo's lake on disk: tables filled by `henna load`, users made. Made once; tests that change it take a copy.
@@ -217,8 +241,20 @@ impl House {
 
     /// A session in this process.
     pub async fn in_process(&self, role: &str) -> InProcess {
-        let session = self.lake.session(self.lake.principal(role).unwrap()).await.unwrap();
-        InProcess { session, zone: self.lake.dataset().time_zone.clone() }
+        self.embedded(role, &[]).await.unwrap()
+    }
+
+    /// The same with settings as of a start-up message.
+    pub async fn embedded(&self, role: &str, options: &[(&str, &str)]) -> Result<InProcess, Refusal> {
+        let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let opening = Opening { options, ..Opening::default() };
+        let session = self.lake.session_with(self.lake.principal(role)?, opening).await?;
+        Ok(InProcess { session, zone: self.lake.dataset().time_zone.clone() })
+    }
+
+    /// A client at each door.
+    pub async fn doors(&self, user: &str) -> [Door; 2] {
+        [Door::Wire(self.wire(user).await), Door::InProcess(Box::new(self.in_process(user).await))]
     }
 }
 
@@ -244,6 +280,8 @@ pub struct Refusal {
     pub message: String,
     pub detail: Option<String>,
     pub hint: Option<String>,
+    /// Where in the statement, counted in characters from 1.
+    pub position: Option<u32>,
 }
 
 impl fmt::Display for Refusal {
@@ -255,15 +293,25 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl Refusal {
-    fn of(error: tokio_postgres::Error) -> Self {
+    pub fn of(error: tokio_postgres::Error) -> Self {
         match error.as_db_error() {
             Some(told) => Self {
                 sqlstate: told.code().code().to_owned(),
                 message: told.message().to_owned(),
                 detail: told.detail().map(str::to_owned),
                 hint: told.hint().map(str::to_owned),
+                position: match told.position() {
+                    Some(ErrorPosition::Original(position)) => Some(*position),
+                    _ => None,
+                },
             },
-            None => Self { sqlstate: "-----".to_owned(), message: error.to_string(), detail: None, hint: None },
+            None => Self {
+                sqlstate: "-----".to_owned(),
+                message: error.to_string(),
+                detail: None,
+                hint: None,
+                position: None,
+            },
         }
     }
 }
@@ -275,6 +323,7 @@ impl From<henna::Error> for Refusal {
             message: error.to_string(),
             detail: error.detail().map(str::to_owned),
             hint: error.hint().map(str::to_owned),
+            position: error.position().and_then(|position| u32::try_from(position).ok()),
         }
     }
 }
@@ -319,6 +368,15 @@ pub struct InProcess {
 }
 
 impl InProcess {
+    /// What was told beside the answers since the last call.
+    pub fn notices(&self) -> Vec<String> {
+        self.session
+            .take_notices()
+            .into_iter()
+            .map(|notice| format!("{}: {}", notice.severity, notice.message))
+            .collect()
+    }
+
     /// As the wire does, tells the session of an error that came while its rows were read.
     pub async fn ask(&mut self, sql: &str) -> Result<Rows, Refusal> {
         let told = self.told(sql).await;
@@ -347,6 +405,40 @@ impl InProcess {
             }
         }
         Ok(rows)
+    }
+}
+
+/// A client of either door.
+pub enum Door {
+    Wire(Wire),
+    InProcess(Box<InProcess>),
+}
+
+impl Door {
+    /// The rows of the last statement of `sql` that gave some.
+    pub async fn ask(&mut self, sql: &str) -> Result<Rows, Refusal> {
+        match self {
+            Self::Wire(client) => client.ask(sql).await,
+            Self::InProcess(session) => session.ask(sql).await,
+        }
+    }
+
+    /// The one value of a query.
+    pub async fn value(&mut self, sql: &str) -> String {
+        let rows = self.ask(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        rows[0][0].clone().unwrap_or_default()
+    }
+
+    /// Runs statements that must succeed.
+    pub async fn run(&mut self, sql: &str) {
+        self.ask(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Wire(_) => "wire",
+            Self::InProcess(_) => "process",
+        }
     }
 }
 

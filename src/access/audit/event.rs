@@ -117,12 +117,13 @@ pub struct AuditEvent {
 pub struct AuditRun {
     /// With a question mark for each literal; empty where it may hold a password.
     pub text: String,
-    /// Of the rows that it gave, as they lay in memory.
-    pub bytes: u64,
     /// Of all threads.
     pub cpu_us: u64,
-    pub memory_bytes: u64,
-    pub spilled_bytes: u64,
+    /// Of the rows that it gave, as they lay in memory. This and what follows is not told where row policies or masks were in
+    /// its way: it follows how the visible rows lie among the hidden ones.
+    pub bytes: Option<u64>,
+    pub memory_bytes: Option<u64>,
+    pub spilled_bytes: Option<u64>,
 }
 
 // As serde wants it.

@@ -1,7 +1,6 @@
 //! The audit log of a lake that lives in memory.
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
 use super::super::store::log::LogStoreError;
 use super::super::store::memory::MemoryLog;
@@ -9,11 +8,6 @@ use super::segments::AuditStore;
 
 #[async_trait]
 impl AuditStore for MemoryLog {
-    async fn put(&self, path: &str, content: Bytes) -> Result<(), LogStoreError> {
-        self.tamper(path, Some(content));
-        Ok(())
-    }
-
     async fn remove(&self, path: &str) -> Result<(), LogStoreError> {
         self.tamper(path, None);
         Ok(())

@@ -31,13 +31,10 @@ const MARK: &str = "audit/head.json";
 /// How often a batch is sealed again because another process was faster.
 const ATTEMPTS_MAX: usize = 64;
 
-/// Where the audit log lies: as the security log, with two rights more. Only what another file holds is ever removed, or
+/// Where the audit log lies: as the security log, with one right more. Only what another file holds is ever removed, or
 /// what is older than it must be kept.
 #[async_trait]
 pub trait AuditStore: LogStore {
-    /// Writes or replaces a file, durably.
-    async fn put(&self, path: &str, content: Bytes) -> Result<(), LogStoreError>;
-
     /// Nothing happens where there is no such file.
     async fn remove(&self, path: &str) -> Result<(), LogStoreError>;
 }

@@ -253,6 +253,10 @@ impl LogStore for Breakable {
         self.inner.put_if_absent(path, content).await
     }
 
+    async fn put(&self, path: &str, content: Bytes) -> Result<(), LogStoreError> {
+        self.inner.put(path, content).await
+    }
+
     async fn get(&self, path: &str) -> Result<Option<Bytes>, LogStoreError> {
         self.inner.get(path).await
     }
@@ -264,10 +268,6 @@ impl LogStore for Breakable {
 
 #[async_trait]
 impl AuditStore for Breakable {
-    async fn put(&self, path: &str, content: Bytes) -> Result<(), LogStoreError> {
-        self.inner.put(path, content).await
-    }
-
     async fn remove(&self, path: &str) -> Result<(), LogStoreError> {
         self.inner.remove(path).await
     }

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Fingerprint, SecurityStore};
+use super::SecurityStore;
 use crate::access::model::snapshot::SecuritySnapshot;
-use crate::access::principal::Principal;
 
 /// One session's door to the log, shared with the tables that it can name. A change shows at the next scan.
 #[derive(Clone)]
@@ -33,10 +32,6 @@ impl SecurityHandle {
     /// `None` goes back to what everyone sees.
     pub fn set_pending(&self, pending: Option<Arc<SecuritySnapshot>>) {
         *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = pending;
-    }
-
-    pub fn fingerprint(&self, principal: &Principal) -> Fingerprint {
-        Fingerprint { revision: self.snapshot().revision(), principal: principal.clone() }
     }
 
     /// Whether both are of one session.

@@ -1,4 +1,7 @@
 //! The security log: one immutable file a change, each sealed by a checksum and by the hash of the one before.
+//!
+//! A chain cannot miss its own end, so a mark beside it names the newest record. It is written after that record: what a
+//! crash leaves is the mark of the record before, and a log that ends before its mark was cut off.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,11 +15,14 @@ use super::super::model::change::Change;
 use super::super::model::snapshot::SecuritySnapshot;
 use super::seal;
 
-/// Where the log lies. Whole files only; a file that is there is never written again.
+/// Where the log lies. Whole files only; a record that is there is never written again.
 #[async_trait]
 pub trait LogStore: fmt::Debug + Send + Sync {
     /// Writes a file whole and durably, unless one of that path exists: then nothing changes and the answer says so.
     async fn put_if_absent(&self, path: &str, content: Bytes) -> Result<PutOutcome, LogStoreError>;
+
+    /// Writes or replaces a file, durably.
+    async fn put(&self, path: &str, content: Bytes) -> Result<(), LogStoreError>;
 
     /// None where there is no such file.
     async fn get(&self, path: &str) -> Result<Option<Bytes>, LogStoreError>;
@@ -38,6 +44,7 @@ pub struct LogStoreError(pub String);
 
 /// The folder of the log, within the lake.
 pub const FOLDER: &str = "security/";
+const MARK: &str = "security/head.json";
 
 /// Where record `number` lies; the first is 1.
 pub fn path(number: u64) -> String {
@@ -89,13 +96,32 @@ impl Replayed {
         Self { snapshot: Arc::new(snapshot), head: seal::hash(content) }
     }
 
-    fn locked(self, record: u64) -> Self {
+    /// Knows nothing after the record before `record`, and locks every table.
+    pub fn locked(self, record: u64) -> Self {
         Self { snapshot: Arc::new(Arc::unwrap_or_clone(self.snapshot).locked_at(record)), head: self.head }
     }
 }
 
-/// Reads all records after those that `from` stands for. A gap locks the snapshot like a damaged record.
+/// Which record is the newest.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mark {
+    number: u64,
+    hash: String,
+}
+
+/// Marks the newest record.
+pub async fn mark(store: &dyn LogStore, newest: &Replayed) -> Result<(), AccessError> {
+    let mark = Mark { number: newest.snapshot.epoch(), hash: newest.head.clone() };
+    let content = seal::seal(&mark).map_err(|error| storage("marked", error))?;
+    store.put(MARK, content.into()).await.map_err(|error| storage("marked", error))
+}
+
+/// Reads all records after those that `from` stands for. A gap, and an end before the mark, locks the snapshot like a
+/// damaged record.
 pub async fn replay(store: &dyn LogStore, from: Replayed) -> Result<Replayed, AccessError> {
+    // The mark first: what is written meanwhile is newer.
+    let mark = store.get(MARK).await.map_err(|error| storage("read", error))?;
     let paths = store.list(FOLDER).await.map_err(|error| storage("listed", error))?;
     let last = paths.iter().filter_map(|path| number_of(path)).max().unwrap_or(0);
     let mut replayed = from;
@@ -106,7 +132,20 @@ pub async fn replay(store: &dyn LogStore, from: Replayed) -> Result<Replayed, Ac
             None => replayed.locked(number),
         };
     }
-    Ok(replayed)
+    Ok(match mark.and_then(|mark| missed(&mark, &replayed)) {
+        Some(record) if replayed.snapshot.is_sound() => replayed.locked(record),
+        _ => replayed,
+    })
+}
+
+/// The record that the mark knows and the log has not: after its end, or another in its place.
+fn missed(mark: &[u8], replayed: &Replayed) -> Option<u64> {
+    let last = replayed.snapshot.epoch();
+    match seal::open::<Mark>(mark) {
+        Some(mark) if mark.number < last => None,
+        Some(mark) if mark.number == last => (mark.hash != replayed.head).then_some(last),
+        _ => Some(last + 1),
+    }
 }
 
 fn number_of(path: &str) -> Option<u64> {

@@ -68,6 +68,11 @@ impl LogStore for MemoryLog {
         Ok(PutOutcome::Written)
     }
 
+    async fn put(&self, path: &str, content: Bytes) -> Result<(), LogStoreError> {
+        self.tamper(path, Some(content));
+        Ok(())
+    }
+
     async fn get(&self, path: &str) -> Result<Option<Bytes>, LogStoreError> {
         Ok(self.content(path))
     }

@@ -25,7 +25,7 @@ use super::audit::now_us;
 use super::error::AccessError;
 use super::model::change::Change;
 use super::model::role::{Role, RoleId};
-use super::model::snapshot::{Revision, SecuritySnapshot};
+use super::model::snapshot::SecuritySnapshot;
 use super::principal::Principal;
 use super::statement::AccessStatement;
 use crate::error::Result;
@@ -49,13 +49,6 @@ pub struct AccessNotice {
     pub message: String,
 }
 
-/// What an answer depends on beside the plan and the data: equal fingerprints see the same rows and values.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Fingerprint {
-    revision: Revision,
-    principal: Principal,
-}
-
 /// Roles, grants and policies of one lake. Readers take a snapshot and are never held up.
 #[derive(Debug)]
 pub struct SecurityStore {
@@ -68,6 +61,15 @@ impl SecurityStore {
     pub async fn open(log: Arc<dyn LogStore>) -> Result<Self> {
         let replayed = log::replay(log.as_ref(), Replayed::default()).await?;
         Ok(Self { log, state: watch::Sender::new(replayed) })
+    }
+
+    /// The same of a lake that was founded: it has a first record, so a log without one has lost it.
+    pub async fn reopen(log: Arc<dyn LogStore>) -> Result<Self> {
+        let store = Self::open(log).await?;
+        if store.is_new() {
+            store.state.send_modify(|state| *state = std::mem::take(state).locked(1));
+        }
+        Ok(store)
     }
 
     /// The first record of a new lake: its superuser, and schema `public` for everyone.
@@ -107,12 +109,12 @@ impl SecurityStore {
         Ok(())
     }
 
-    /// Reads the whole log anew and tells the record that is damaged; None is sound.
+    /// Reads the whole log anew and tells the record that is damaged or missing; None is sound.
     pub async fn check(&self) -> Result<Option<u64>> {
         let replayed = log::replay(self.log.as_ref(), Replayed::default()).await?;
         Ok(match replayed.snapshot.ensure_sound() {
             Err(AccessError::Damaged(record)) => Some(record),
-            _ => None,
+            _ => (replayed.snapshot.epoch() == 0).then_some(1),
         })
     }
 
@@ -134,7 +136,10 @@ impl SecurityStore {
 
     /// The principal of a role, without proof: for the program that embeds the lake and for its own upkeep.
     pub fn principal(&self, role: &str) -> Result<Principal> {
-        Ok(self.snapshot().require_role(role).map(|role| Principal::of(role.id))?)
+        let snapshot = self.snapshot();
+        let found = snapshot.require_role(role).map(|role| Principal::of(role.id));
+        // A damaged log may have lost the role.
+        Ok(found.or_else(|error| snapshot.ensure_sound().and(Err(error)))?)
     }
 
     /// The superuser of the lake itself, for upkeep; it exists once the lake is bootstrapped.
@@ -220,7 +225,14 @@ impl SecurityStore {
         let record = Record { number, previous, at_us: now_us(), by: by.to_string(), tag: tag.to_string(), changes };
         let content = record.seal()?;
         match self.log.put_if_absent(&log::path(number), content.clone()).await {
-            Ok(PutOutcome::Written) => self.publish(state.extended(&record, &content)),
+            Ok(PutOutcome::Written) => {
+                let newest = state.extended(&record, &content);
+                self.publish(newest.clone());
+                // The change is made. Without its mark the log is as good as before, and only less guarded at its end.
+                if let Err(error) = log::mark(self.log.as_ref(), &newest).await {
+                    tracing::warn!(%error, number, "the newest record of the security log was not marked");
+                }
+            }
             Ok(PutOutcome::Exists) => {
                 self.refresh().await?;
                 return Ok(PutOutcome::Exists);

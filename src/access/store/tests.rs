@@ -148,6 +148,44 @@ async fn a_log_that_rots_locks_every_table() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_cut_off_at_its_end_locks_every_table() {
+    let world = World::new().await;
+    world.admin(&["CREATE USER anna", "GRANT SELECT ON t TO anna", "REVOKE SELECT ON t FROM anna"]).await;
+    let last = world.store.snapshot().epoch();
+    let (mark, revoke) = (world.log.content("security/head.json"), world.log.content(&log::path(last)));
+    // Without the last record the grant would stand again.
+    world.log.tamper(&log::path(last), None);
+    let store = world.reopened().await;
+    let told = store.snapshot().ensure_sound().unwrap_err().to_string();
+    assert_eq!(told, format!("security log is damaged at record {last}"));
+    assert_eq!(store.check().await.unwrap(), Some(last));
+    // A crash between a record and its mark leaves the mark of the record before.
+    world.log.tamper(&log::path(last), revoke);
+    assert_eq!(world.store.check().await.unwrap(), None);
+    world.admin(&["CREATE ROLE later"]).await;
+    world.log.tamper("security/head.json", mark);
+    assert_eq!(world.store.check().await.unwrap(), None);
+    world.log.tamper("security/head.json", Some(Bytes::from_static(b"{}")));
+    assert!(world.reopened().await.snapshot().ensure_sound().is_err());
+    // A lake of before there were marks.
+    world.log.tamper("security/head.json", None);
+    assert_eq!(world.store.check().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_log_that_is_gone_locks_every_table() {
+    let world = World::new().await;
+    for number in 0..=world.store.snapshot().epoch() {
+        world.log.tamper(&log::path(number), None);
+    }
+    world.log.tamper("security/head.json", None);
+    assert_eq!(world.store.check().await.unwrap(), Some(1));
+    let store = SecurityStore::reopen(world.log.clone()).await.unwrap();
+    assert_eq!(store.snapshot().ensure_sound().unwrap_err().to_string(), "security log is damaged at record 1");
+    assert!(!store.is_new() && store.bootstrap("mole", "secret").await.is_err());
+}
+
+#[tokio::test]
 async fn records_cannot_change_places() {
     let world = World::new().await;
     world.admin(&["CREATE ROLE a", "CREATE ROLE b"]).await;
@@ -231,6 +269,19 @@ async fn a_role_in_use_is_not_dropped() {
 }
 
 #[tokio::test]
+async fn a_role_that_hangs_on_hidden_objects_does_not_tell_their_names() {
+    let world = World::new().await;
+    world.admin(&["CREATE ROLE maker CREATEROLE"]).await;
+    world.run("maker", "CREATE ROLE own").await.unwrap();
+    world.admin(&["GRANT SELECT ON t TO own", "CREATE POLICY secret ON u TO own USING (true)"]).await;
+    let error = world.run("maker", "DROP ROLE own").await.unwrap_err();
+    assert_eq!((error.reason(), error.detail()), (Reason::DependentObjects, Some("objects that are hidden from you")));
+    world.admin(&["GRANT SELECT (a) ON t TO maker"]).await;
+    let error = world.run("maker", "DROP ROLE own").await.unwrap_err();
+    assert_eq!(error.detail(), Some("privileges for table t\nobjects that are hidden from you"));
+}
+
+#[tokio::test]
 async fn what_hangs_on_a_role_goes_or_changes_hands() {
     let world = World::new().await;
     world
@@ -264,6 +315,34 @@ async fn what_hangs_on_a_role_goes_or_changes_hands() {
     assert_eq!(policies.keys().collect::<Vec<_>>(), ["shared"]);
     assert_eq!(policies["shared"].roles, [snapshot.role_named("b").unwrap().id]);
     assert_eq!(*world.reopened().await.snapshot(), *snapshot);
+}
+
+#[tokio::test]
+async fn nobody_sets_himself_free_of_a_restrictive_policy() {
+    let world = World::new().await;
+    world
+        .admin(&[
+            "CREATE ROLE tight",
+            "CREATE USER anna IN ROLE tight",
+            "GRANT SELECT ON t TO tight",
+            "CREATE POLICY some ON t TO tight USING (true)",
+            "CREATE POLICY few ON t AS RESTRICTIVE TO tight USING (a = 1)",
+            "ALTER TABLE u OWNER TO anna",
+            "CREATE POLICY own ON u AS RESTRICTIVE TO tight USING (a = 1)",
+        ])
+        .await;
+    let notices = world.run("anna", "DROP OWNED BY tight").await.unwrap().notices;
+    let told = "role \"tight\" stays in restrictive policies: only the owner of their table may take it out";
+    assert_eq!((notices[0].severity, notices[0].message.as_str()), ("WARNING", told));
+    let policies = |table| {
+        let snapshot = world.store.snapshot();
+        let relation = snapshot.relation(&TableId::new("public", table)).unwrap();
+        relation.policies.keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!((policies("t"), policies("u")), (vec!["few".to_owned()], Vec::new()));
+    assert_eq!(world.reason("anna", "DROP ROLE tight").await, Reason::Privilege);
+    assert!(world.run("admin", "DROP OWNED BY tight").await.unwrap().notices.is_empty());
+    assert!(policies("t").is_empty());
 }
 
 #[tokio::test]

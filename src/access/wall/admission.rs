@@ -23,6 +23,7 @@ use super::super::principal::RowSecuritySetting;
 use super::environment::{PolicyChain, external};
 use super::expression::{for_caller, truth};
 use super::secured_table::SecuredTable;
+use super::zoned::batch_as;
 
 /// Whether the policies take the row.
 const VERDICT: &str = "henna verdict";
@@ -104,8 +105,9 @@ impl Admission {
 
     /// One boolean a row, in any order.
     async fn verdicts(&self, batch: &RecordBatch) -> Result<Vec<RecordBatch>> {
-        let base = Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch.clone()]])?);
         let table = &self.table;
+        let batch = batch_as(batch, &table.beneath.schema())?;
+        let base = Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?);
         let (resolver, chain) = (Arc::clone(&table.resolver), self.chain.clone());
         let state = table.environment.state_of_checks(&self.state, base, resolver, chain);
         let holds = ast::Expr::IsTrue(Box::new(ast::Expr::Nested(Box::new(self.policy.clone()))));

@@ -11,7 +11,6 @@ use super::super::model::object::TableId;
 use super::super::model::policy::PolicyCommand;
 use super::super::model::snapshot::SecuritySnapshot;
 use super::super::principal::{Principal, RowSecuritySetting};
-use super::environment::Planning;
 use super::expression::{for_caller, has_query, shows_column, truth};
 
 /// The rows and values that the principal gets.
@@ -39,9 +38,9 @@ impl Decision {
         Ok(Self { policy, masks })
     }
 
-    /// How much of the optimizer its expressions need.
-    pub fn planning(&self) -> Planning {
-        if self.policy.iter().chain(self.masks.values()).any(has_query) { Planning::Full } else { Planning::Filter }
+    /// Whether its expressions read other tables.
+    pub fn has_query(&self) -> bool {
+        self.policy.iter().chain(self.masks.values()).any(has_query)
     }
 
     /// Whether the principal sees the table as it is.

@@ -8,47 +8,24 @@ use datafusion::common::config::Dialect;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::context::SessionState;
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::optimizer::eliminate_filter::EliminateFilter;
-use datafusion::optimizer::optimize_projections::OptimizeProjections;
-use datafusion::optimizer::propagate_empty_relation::PropagateEmptyRelation;
-use datafusion::optimizer::push_down_filter::PushDownFilter;
-use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
-use datafusion::optimizer::{AnalyzerRule, OptimizerRule};
+use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 
 use super::super::error::AccessError;
 use super::super::model::object::TableId;
+use super::decisions::Decisions;
 use super::membership::membership_rule;
 use super::totals::{ScanCounters, ScanTotals};
+use super::wall_session::WallSession;
 
 /// How a policy's sub-queries find other tables.
 #[async_trait]
 pub trait TableResolver: std::fmt::Debug + Send + Sync {
     /// What the caller gets under a full name: a secured table, or a view over such. None is hidden or missing.
     async fn table(&self, id: &TableId) -> Result<Option<Arc<dyn TableProvider>>>;
-}
-
-/// How much of the optimizer a plan behind the wall goes through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Planning {
-    /// Filters and projections of one scan.
-    Filter,
-    /// Sub-queries, which become joins.
-    Full,
-}
-
-/// Folds constants, finds out that no row can come, brings filters and columns to the scan: all that [`Planning::Filter`]
-/// needs, once, in this order. The other rules are for joins and aggregates; to ask them would cost half of the planning.
-fn filter_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    vec![
-        Arc::new(SimplifyExpressions::new()),
-        Arc::new(EliminateFilter::new()),
-        Arc::new(PropagateEmptyRelation::new()),
-        Arc::new(PushDownFilter::new()),
-        Arc::new(OptimizeProjections::new()),
-    ]
 }
 
 /// The engine's physical rules without those that push filters. These look a column up by its name, and of two columns with
@@ -62,7 +39,10 @@ pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
 /// The functions and options that policies and masks are planned with. One serves all tables of a lake.
 #[derive(Debug)]
 pub struct WallEnvironment {
-    template: SessionState,
+    template: Arc<SessionState>,
+    /// What times are read in whose text names no zone: of the lake, so that no session moves the bounds of a policy.
+    zone: String,
+    decisions: Decisions,
     counters: Arc<ScanCounters>,
     /// Those of the sessions: they make joins of sub-queries that stand in the place of a value.
     analyzer_rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>>,
@@ -79,10 +59,11 @@ const NO_SCHEMA: &str = "henna no schema";
 
 impl WallEnvironment {
     /// Policies may call the functions of `functions`, which must not be one session's own; nothing else is taken from it.
-    pub fn new(functions: &SessionState) -> Self {
+    /// `zone` is the time zone of the lake.
+    pub fn new(functions: &SessionState, zone: &str) -> Self {
         let template = SessionStateBuilder::new()
             .with_default_features()
-            .with_config(SessionConfig::new().with_create_default_catalog_and_schema(false))
+            .with_config(options(zone))
             .with_scalar_functions(functions.scalar_functions().values().cloned().collect())
             .with_aggregate_functions(functions.aggregate_functions().values().cloned().collect())
             .with_window_functions(functions.window_functions().values().cloned().collect())
@@ -90,12 +71,24 @@ impl WallEnvironment {
             .with_analyzer_rule(membership_rule())
             .build();
         Self {
-            template,
+            template: Arc::new(template),
+            zone: zone.to_owned(),
+            decisions: Decisions::default(),
             counters: Arc::default(),
             analyzer_rules: functions.analyzer().rules.clone(),
             #[cfg(test)]
             breached: super::breach::Breached::default(),
         }
+    }
+
+    /// Where what one scan was told is kept for the next. They belong to one security store.
+    pub(super) fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
+    /// Resolves the names of functions, and no others.
+    pub(super) fn planner(&self) -> &SessionState {
+        &self.template
     }
 
     /// What the scans behind the wall have read and left out.
@@ -107,26 +100,34 @@ impl WallEnvironment {
         Arc::clone(&self.counters)
     }
 
+    /// The options behind the wall. The caller lends how much runs in parallel; its other options are not looked at.
+    pub(super) fn config(&self, caller: &dyn Session, chain: PolicyChain) -> SessionConfig {
+        options(&self.zone)
+            .with_batch_size(caller.config().batch_size())
+            .with_target_partitions(caller.config().target_partitions())
+            .with_extension(Arc::new(chain))
+    }
+
+    /// A session for rules that look at one row alone.
+    pub(super) fn session(&self, caller: &dyn Session, chain: PolicyChain) -> WallSession {
+        WallSession::new(Arc::clone(&self.template), self.config(caller, chain), caller)
+    }
+
     /// A state in which the base table is `base`, and others are what `resolver` gives.
-    /// `caller` lends its memory, disk and object stores, and how much runs in parallel; its other options are not looked at.
+    /// `caller` lends its memory, disk and object stores, and the moment that `now()` is.
     pub fn state(
         &self,
         caller: &dyn Session,
         base: Arc<dyn TableProvider>,
         resolver: Arc<dyn TableResolver>,
         chain: PolicyChain,
-        planning: Planning,
     ) -> SessionState {
-        let mut config = config(caller).with_extension(Arc::new(chain));
-        let mut builder = SessionStateBuilder::new_from_existing(self.template.clone());
-        if planning == Planning::Filter {
-            config.options_mut().optimizer.max_passes = 1;
-            builder = builder.with_optimizer_rules(filter_rules());
-        }
-        builder
-            .with_config(config)
+        let config = self.config(caller, chain);
+        SessionStateBuilder::new_from_existing(self.template.as_ref().clone())
+            .with_config(config.clone())
             .with_runtime_env(Arc::clone(caller.runtime_env()))
             .with_catalog_list(Arc::new(WallCatalog { base, resolver }))
+            .with_execution_props(props(caller, &config))
             .build()
     }
 
@@ -138,24 +139,29 @@ impl WallEnvironment {
         resolver: Arc<dyn TableResolver>,
         chain: PolicyChain,
     ) -> SessionState {
-        SessionStateBuilder::new_from_existing(self.state(caller, base, resolver, chain, Planning::Full))
+        SessionStateBuilder::new_from_existing(self.state(caller, base, resolver, chain))
             .with_analyzer_rules(self.analyzer_rules.clone())
-            .with_execution_props(caller.execution_props().clone())
             .build()
     }
 }
 
-fn config(caller: &dyn Session) -> SessionConfig {
+/// What a plan behind a wall knows of the moment it runs in: `now()` is the caller's, the zone is not.
+pub fn props(caller: &dyn Session, config: &SessionConfig) -> ExecutionProps {
+    let mut props = ExecutionProps::new();
+    props.query_execution_start_time = caller.execution_props().query_execution_start_time;
+    props.config_options = Some(Arc::clone(config.options()));
+    props
+}
+
+fn options(zone: &str) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_create_default_catalog_and_schema(false)
         .with_information_schema(false)
-        .with_default_catalog_and_schema(CATALOG, NO_SCHEMA)
-        .with_batch_size(caller.config().batch_size())
-        .with_target_partitions(caller.config().target_partitions());
+        .with_default_catalog_and_schema(CATALOG, NO_SCHEMA);
     let options = config.options_mut();
     options.sql_parser.dialect = Dialect::PostgreSQL;
     options.sql_parser.parse_float_as_decimal = true;
-    options.execution.time_zone = Some("UTC".to_string());
+    options.execution.time_zone = Some(zone.to_owned());
     config
 }
 

@@ -9,24 +9,29 @@ mod admission;
 mod breach;
 mod compact;
 mod decision;
-mod dynamic;
+mod decisions;
 mod environment;
 mod expression;
 mod leakproof;
 mod membership;
 mod planned_table;
+mod pseudonym;
+mod row_rules;
 mod secure_scan;
 mod secured_table;
 mod totals;
+mod wall_session;
 mod walled_view;
+mod zoned;
 
 pub use admission::Admission;
 #[cfg(test)]
 pub use breach::Breach;
 pub use environment::{TableResolver, WallEnvironment, physical_rules};
 pub use membership::membership_rule;
+pub use pseudonym::{Pseudonym, PseudonymKey};
 pub use secure_scan::SecureScanExec;
-pub use secured_table::SecuredTable;
+pub use secured_table::{RawTables, SecuredTable};
 pub use totals::ScanTotals;
 pub use walled_view::WalledView;
 

@@ -1,11 +1,12 @@
 //! The leaf that the caller's plan sees in place of a policy, its masks, and the table below them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::common::Statistics;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
@@ -17,6 +18,7 @@ use datafusion::physical_plan::filter_pushdown::{
 };
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
@@ -28,12 +30,20 @@ use futures::{StreamExt, future};
 use super::super::error::AccessError;
 use super::super::model::object::TableId;
 use super::compact::compact;
-use super::dynamic::{filtered, is_harmless};
 use super::environment::external;
 use super::totals::{CountedScan, ScanCounters};
 
-/// A plan that cannot be looked into: no children, no statistics, no metrics but its own row count, no order, nothing to push
-/// into it. Its number of partitions is the session's, whatever lies below. Errors from below become one text.
+/// Whether the number of rows behind a wall may be told before they are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowCount {
+    /// Whether it is known depends on rows that may be hidden.
+    Untold,
+    /// The layout of the table decides the policy, so that it is known of whatever rows there are.
+    Told,
+}
+
+/// A plan that cannot be looked into: no children, no statistics but a number of visible rows that may be told, no metrics but
+/// its own row count, no order, nothing to push into it. Its number of partitions is the session's, whatever lies below. Errors from below become one text.
 #[derive(Debug)]
 pub struct SecureScanExec {
     id: TableId,
@@ -42,8 +52,7 @@ pub struct SecureScanExec {
     config: SessionConfig,
     /// Rows of a partition after which it may stop.
     row_limit: Option<usize>,
-    /// Columns that do not show the table's own values.
-    masked: BTreeSet<String>,
+    row_count: RowCount,
     /// What an error from below becomes.
     failure: fn(String) -> AccessError,
     properties: Arc<PlanProperties>,
@@ -69,9 +78,9 @@ impl SecureScanExec {
             Boundedness::Bounded,
         );
         let metrics = ExecutionPlanMetricsSet::new();
-        let (row_limit, masked, counted) = (None, BTreeSet::new(), None);
         let (failure, properties) = (AccessError::PolicyFailed, Arc::new(properties));
-        Ok(Self { id, inner, config, row_limit, masked, failure, properties, metrics, counted })
+        let (row_limit, row_count, counted) = (None, RowCount::Untold, None);
+        Ok(Self { id, inner, config, row_limit, row_count, failure, properties, metrics, counted })
     }
 
     /// Lets each partition stop after so many rows.
@@ -79,15 +88,14 @@ impl SecureScanExec {
         Self { row_limit, ..self }
     }
 
+    pub fn with_row_count(self, row_count: RowCount) -> Self {
+        Self { row_count, ..self }
+    }
+
     /// Adds what is read behind the wall to the counters, once it has been read.
     pub fn with_counters(self, counters: Arc<ScanCounters>) -> Self {
         let counted = Some(Arc::new(CountedScan::new(Arc::clone(&self.inner), counters)));
         Self { counted, ..self }
-    }
-
-    /// Names the columns that masks stand for: no filter of the caller reaches them.
-    pub fn with_masked(self, masked: BTreeSet<String>) -> Self {
-        Self { masked, ..self }
     }
 
     /// Says of an error from below that a view failed.
@@ -103,7 +111,7 @@ impl SecureScanExec {
             counted,
             config: self.config.clone(),
             row_limit: self.row_limit,
-            masked: self.masked.clone(),
+            row_count: self.row_count,
             failure: self.failure,
             properties: Arc::clone(&self.properties),
             metrics: ExecutionPlanMetricsSet::new(),
@@ -191,23 +199,27 @@ impl ExecutionPlan for SecureScanExec {
         Some(self.metrics.clone_inner())
     }
 
-    /// Every filter stays above too. With a row limit nothing passes: it counts rows before filters above see them.
+    /// How many rows there are, if that may be told. Nothing else.
+    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        let mut shown = Statistics::new_unknown(&self.schema());
+        if self.row_count == RowCount::Told && args.partition().is_none() && self.row_limit.is_none() {
+            let inner = StatisticsContext::new().compute(self.inner.as_ref(), args)?;
+            if inner.num_rows.is_exact() == Some(true) {
+                shown.num_rows = inner.num_rows;
+            }
+        }
+        Ok(Arc::new(shown))
+    }
+
+    /// Filters stay above, those too that a sort or join learns while it runs.
     fn handle_child_pushdown_result(
         &self,
-        phase: FilterPushdownPhase,
+        _: FilterPushdownPhase,
         result: ChildPushdownResult,
         _: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
         let refused = vec![PushedDown::No; result.parent_filters.len()];
-        let refused = FilterPushdownPropagation::with_parent_pushdown_result(refused);
-        let (schema, plain) = (self.schema(), |name: &str| !self.masked.contains(name));
-        let filters = result.parent_filters.into_iter().map(|offered| offered.filter);
-        let harmless: Vec<_> = filters.filter(|filter| is_harmless(filter, &schema, &plain)).collect();
-        if harmless.is_empty() || phase != FilterPushdownPhase::Post || self.row_limit.is_some() {
-            return Ok(refused);
-        }
-        let inner = filtered(Arc::clone(&self.inner), harmless, self.config.options())?;
-        Ok(refused.with_updated_node(Arc::new(self.with_inner(inner))))
+        Ok(FilterPushdownPropagation::with_parent_pushdown_result(refused))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
@@ -22,14 +22,15 @@ use super::super::error::AccessError;
 use super::super::model::grant::Privilege;
 use super::super::model::object::TableId;
 use super::super::principal::{Principal, PrincipalHandle};
-use super::super::store::Fingerprint;
 use super::super::store::handle::SecurityHandle;
 use super::decision::{Decision, require_select};
+use super::decisions::Decided;
 use super::environment::{PolicyChain, TableResolver, WallEnvironment, external};
 use super::expression::{column, names, query};
 use super::leakproof::LeakProof;
 use super::planned_table::{PlannedTable, project};
-use super::secure_scan::SecureScanExec;
+use super::secure_scan::{RowCount, SecureScanExec};
+use super::zoned::{ZonedTable, beneath_as, shown_as};
 use crate::error::Reason;
 
 /// Decides anew at every scan, so that no stored plan carries rights that are gone.
@@ -39,29 +40,44 @@ use crate::error::Reason;
 #[derive(Clone)]
 pub struct SecuredTable {
     raw: Arc<dyn TableProvider>,
+    pub(super) beneath: Arc<dyn TableProvider>,
     pub(super) id: TableId,
     pub(super) security: SecurityHandle,
     pub(super) principal: PrincipalHandle,
     pub(super) resolver: Arc<dyn TableResolver>,
     pub(super) environment: Arc<WallEnvironment>,
     schema: SchemaRef,
-    /// The last decision and what it was made from.
-    decision: Arc<Mutex<Option<Decided>>>,
+}
+
+/// A table in two zones.
+pub struct RawTables {
+    /// Its times are in the zone of the session.
+    pub shown: Arc<dyn TableProvider>,
+    /// The same with times in the zone of the lake: what policies and masks read.
+    pub beneath: Arc<dyn TableProvider>,
+}
+
+impl RawTables {
+    /// Of a table that is small or never scanned: no predicate goes into what is beneath.
+    pub fn zoned(shown: Arc<dyn TableProvider>, lake_zone: &str) -> Self {
+        let beneath = Arc::new(ZonedTable::new(Arc::clone(&shown), lake_zone));
+        Self { shown, beneath }
+    }
 }
 
 impl SecuredTable {
-    /// `resolver` gives the tables of the same principal to the sub-queries of policies.
+    /// `resolver` gives the tables of the same principal to the sub-queries of policies, with times in the zone of the lake.
     pub fn new(
-        raw: Arc<dyn TableProvider>,
+        raw: RawTables,
         id: TableId,
         security: impl Into<SecurityHandle>,
         principal: PrincipalHandle,
         resolver: Arc<dyn TableResolver>,
         environment: Arc<WallEnvironment>,
     ) -> Self {
-        let security = security.into();
+        let (RawTables { shown: raw, beneath }, security) = (raw, security.into());
         let schema = shown_schema(&raw.schema(), &security, &id);
-        Self { raw, id, security, principal, resolver, environment, schema, decision: Arc::default() }
+        Self { raw, beneath, id, security, principal, resolver, environment, schema }
     }
 
     pub fn id(&self) -> &TableId {
@@ -74,19 +90,10 @@ impl SecuredTable {
         require_select(&self.security.snapshot(), &principal, &self.id, columns).map_err(external)
     }
 
-    fn decide(&self) -> Result<(Principal, Arc<Decision>)> {
-        let principal = self.principal.get();
-        // The fingerprint first: a change in between makes the cached decision look old, never new.
-        let fingerprint = self.security.fingerprint(&principal);
-        let cached = self.decision.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((of, decision)) = cached
-            && of == fingerprint
-        {
-            return Ok((principal, decision));
-        }
-        let decision = Arc::new(Decision::of(&self.security.snapshot(), &principal, &self.id).map_err(external)?);
-        *self.decision.lock().unwrap_or_else(PoisonError::into_inner) = Some((fingerprint, Arc::clone(&decision)));
-        Ok((principal, decision))
+    fn decide(&self) -> Result<(Principal, Arc<Decided>)> {
+        let (snapshot, principal) = (self.security.snapshot(), self.principal.get());
+        let decided = self.environment.decisions().of(&snapshot, &principal, &self.id).map_err(external)?;
+        Ok((principal, decided))
     }
 
     fn require_select(&self, principal: &Principal, projection: Option<&[usize]>, filters: &[Expr]) -> Result<()> {
@@ -105,21 +112,25 @@ impl SecuredTable {
     async fn walled(
         &self,
         state: &dyn Session,
-        decision: &Decision,
+        decided: &Decided,
         args: &ScanArgs<'_>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let chain = PolicyChain::extended(state, &self.id)?;
-        let filters = args.filters().unwrap_or(&[]);
-        let (below, above): (Vec<Expr>, Vec<Expr>) =
-            filters.iter().cloned().partition(|filter| self.is_leak_proof(decision, filter));
+        let (mut below, mut above) = (Vec::new(), Vec::new());
+        for filter in args.filters().unwrap_or(&[]) {
+            match self.leak_proof(&decided.decision, filter) {
+                Some(filter) => below.push(filter),
+                None => above.push(filter.clone()),
+            }
+        }
         let projected: Vec<usize> = match args.projection() {
             Some(indices) => indices.to_vec(),
             None => (0..self.schema.fields().len()).collect(),
         };
-        let request = Request { leaving: self.leaving(&projected, &above), below, fetch: None };
         // Predicates that cannot go below must see their rows before a limit counts them.
         let fetch = if above.is_empty() { args.limit() } else { None };
-        let scan = self.behind_wall(state, decision, chain, Request { fetch, ..request }).await;
+        let request = Request { leaving: self.leaving(&projected, &above), below, fetch };
+        let scan = self.behind_wall(state, decided, chain, request).await;
         let scan = scan.map_err(|error| self.conceal_plan_error(error))?;
         if above.is_empty() {
             return Ok(scan);
@@ -143,48 +154,58 @@ impl SecuredTable {
     async fn behind_wall(
         &self,
         caller: &dyn Session,
-        decision: &Decision,
+        decided: &Decided,
         chain: PolicyChain,
         request: Request,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let decision = &decided.decision;
         let shown = Arc::new(self.schema.project(&request.leaving)?);
-        let masked: Vec<&str> = shown
-            .fields()
-            .iter()
-            .map(|field| field.name().as_str())
-            .filter(|name| decision.masks.contains_key(*name))
-            .collect();
-        let rows = if masked.is_empty() { shown.as_ref().clone() } else { self.beneath_masks(decision, &shown) };
-        let rows = Arc::new(rows);
-        let (resolver, planning) = (Arc::clone(&self.resolver), decision.planning());
-        let state = self.environment.state(caller, Arc::clone(&self.raw), resolver, chain.clone(), planning);
-        let plan = self.plan_rows(&state, decision, &request.below, &rows).await?;
-        let fetch = request.fetch;
-        let scan = SecureScanExec::try_new(self.id.clone(), plan, rows, state.config().clone())?;
-        let scan = scan.with_row_limit(fetch).with_counters(self.environment.counters());
-        if masked.is_empty() {
-            return Ok(Arc::new(scan));
+        let is_masked = shown.fields().iter().any(|field| decision.masks.contains_key(field.name()));
+        let rows = Arc::new(self.beneath_masks(decision, &shown)?);
+        let session = self.environment.session(caller, chain.clone());
+        let rules = decided.row_rules(&self.id, &self.beneath.schema(), self.environment.planner())?;
+        let (plan, row_count) = match &rules {
+            Some(rules) => rules.rows(self.beneath.as_ref(), &session, &request.below, &rows).await?,
+            None => {
+                let state = self.state(caller, Arc::clone(&self.beneath), chain.clone());
+                (self.plan_rows(&state, decision, &request.below, &rows).await?, RowCount::Untold)
+            }
+        };
+        let leaf = |plan, schema| SecureScanExec::try_new(self.id.clone(), plan, schema, session.config().clone());
+        if !is_masked {
+            let scan = leaf(shown_as(plan, &shown)?, shown)?.with_row_count(row_count).with_row_limit(request.fetch);
+            return Ok(Arc::new(scan.with_counters(self.environment.counters())));
         }
-        let base = Arc::new(PlannedTable::new(Arc::new(scan)));
-        let state = self.environment.state(caller, base, Arc::clone(&self.resolver), chain, planning);
-        let plan = self.plan_masks(&state, decision, &shown).await?;
-        let scan = SecureScanExec::try_new(self.id.clone(), plan, Arc::clone(&shown), state.config().clone())?;
-        Ok(Arc::new(scan.with_masked(masked.iter().map(|name| name.to_string()).collect())))
+        let scan = leaf(plan, rows)?.with_row_limit(request.fetch).with_counters(self.environment.counters());
+        let plan = match &rules {
+            Some(rules) => rules.masked(Arc::new(scan), &session, &shown)?,
+            None => {
+                let state = self.state(caller, Arc::new(PlannedTable::new(Arc::new(scan))), chain);
+                self.plan_masks(&state, decision, &shown).await?
+            }
+        };
+        Ok(Arc::new(leaf(shown_as(plan, &shown)?, shown)?))
     }
 
-    /// The columns that the masks and the unmasked part of `shown` read.
-    fn beneath_masks(&self, decision: &Decision, shown: &Schema) -> Schema {
-        let mut read: BTreeSet<String> = BTreeSet::new();
+    fn state(&self, caller: &dyn Session, base: Arc<dyn TableProvider>, chain: PolicyChain) -> SessionState {
+        self.environment.state(caller, base, Arc::clone(&self.resolver), chain)
+    }
+
+    /// What is read for the columns of `shown`: the columns themselves, and in the place of those that are masked what their
+    /// masks read.
+    fn beneath_masks(&self, decision: &Decision, shown: &Schema) -> Result<Schema> {
+        let beneath = self.beneath.schema();
+        let mut read: Vec<String> = Vec::new();
         for field in shown.fields() {
             match decision.masks.get(field.name()) {
                 Some(mask) => read.extend(names(mask)),
-                None => {
-                    read.insert(field.name().clone());
-                }
+                None => read.push(field.name().clone()),
             }
         }
-        let fields: Vec<_> = self.schema.fields().iter().filter(|field| read.contains(field.name())).cloned().collect();
-        Schema::new_with_metadata(fields, self.schema.metadata().clone())
+        let mut seen = BTreeSet::new();
+        // What is no column is a name of something else within the mask.
+        let indices = read.into_iter().filter_map(|name| beneath.index_of(&name).ok()).filter(|at| seen.insert(*at));
+        Ok(beneath.project(&indices.collect::<Vec<_>>())?)
     }
 
     /// `columns <- leak-proof predicates AND policy <- raw scan`
@@ -202,7 +223,7 @@ impl SecuredTable {
         let plan = self.plan_query(state, items, decision.policy.clone()).await?;
         let mut plan = LogicalPlanBuilder::from(plan);
         for predicate in below {
-            plan = plan.filter(unqualified(predicate.clone())?)?;
+            plan = plan.filter(predicate.clone())?;
         }
         let columns = columns.fields().iter().map(|field| Expr::Column(Column::new_unqualified(field.name())));
         let plan = plan.project(columns.collect::<Vec<_>>())?.build()?;
@@ -237,14 +258,18 @@ impl SecuredTable {
         state.statement_to_plan(Statement::Statement(Box::new(statement))).await
     }
 
-    fn is_leak_proof(&self, decision: &Decision, filter: &Expr) -> bool {
-        let Ok(schema) = DFSchema::try_from(self.schema.as_ref().clone()) else { return false };
-        let Ok(filter) = unqualified(filter.clone()) else { return false };
+    /// The predicate as it may run on hidden rows; None where it may not.
+    fn leak_proof(&self, decision: &Decision, filter: &Expr) -> Option<Expr> {
+        let schema = DFSchema::try_from(self.schema.as_ref().clone()).ok()?;
+        let filter = unqualified(filter.clone()).ok()?;
+        let plain = |name: &str| !decision.masks.contains_key(name);
+        #[cfg_attr(not(test), allow(unused_mut))]
+        let mut passes = LeakProof { schema: &schema, plain: &plain }.accepts(&filter);
         #[cfg(test)]
-        if let Some(passes) = self.environment.breached.lets_pass(&schema, &filter) {
-            return passes;
+        if let Some(breach) = self.environment.breached.lets_pass(&schema, &filter) {
+            passes = breach;
         }
-        LeakProof { schema: &schema, plain: &|name| !decision.masks.contains_key(name) }.accepts(&filter)
+        beneath_as(filter, &schema, &self.beneath.schema()).filter(|_| passes)
     }
 
     /// Planning reads no rows, but its errors quote the policy. What the caller may know passes.
@@ -275,9 +300,6 @@ impl SecuredTable {
         external(AccessError::Denied { kind: "table", name: table })
     }
 }
-
-/// A decision and what it was made from.
-type Decided = (Fingerprint, Arc<Decision>);
 
 /// What one scan wants.
 struct Request {
@@ -358,22 +380,22 @@ impl TableProvider for SecuredTable {
     }
 
     async fn scan_with_args<'a>(&self, state: &dyn Session, args: ScanArgs<'a>) -> Result<ScanResult> {
-        let (principal, decision) = self.decide()?;
+        let (principal, decided) = self.decide()?;
         self.require_select(&principal, args.projection(), args.filters().unwrap_or(&[]))?;
-        if decision.is_open() {
+        if decided.decision.is_open() {
             return self.raw.scan_with_args(state, args).await;
         }
-        Ok(self.walled(state, &decision, &args).await?.into())
+        Ok(self.walled(state, &decided, &args).await?.into())
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let (_, decision) = self.decide()?;
-        if decision.is_open() {
+        let (_, decided) = self.decide()?;
+        if decided.decision.is_open() {
             return self.raw.supports_filters_pushdown(filters);
         }
-        let judge = |filter: &&Expr| match self.is_leak_proof(&decision, filter) {
-            true => TableProviderFilterPushDown::Inexact,
-            false => TableProviderFilterPushDown::Unsupported,
+        let judge = |filter: &&Expr| match self.leak_proof(&decided.decision, filter) {
+            Some(_) => TableProviderFilterPushDown::Inexact,
+            None => TableProviderFilterPushDown::Unsupported,
         };
         Ok(filters.iter().map(judge).collect())
     }

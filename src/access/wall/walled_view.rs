@@ -23,10 +23,11 @@ use super::super::model::object::TableId;
 use super::super::principal::PrincipalHandle;
 use super::super::store::handle::SecurityHandle;
 use super::decision::require_select;
-use super::environment::{PolicyChain, external};
+use super::environment::{PolicyChain, external, props};
 use super::leakproof::LeakProof;
 use super::secure_scan::SecureScanExec;
 use super::secured_table::unqualified;
+use super::zoned::{beneath_as, in_zone, shown_as};
 use crate::error::Reason;
 
 /// One reader's door to such a view.
@@ -42,16 +43,18 @@ pub struct WalledView {
 }
 
 impl WalledView {
-    /// `plan` was made in `state`, whose names are those of whoever's rights count; the caller needs SELECT on the columns.
+    /// `plan` was made in `state`, whose names are those of whoever's rights count; the caller needs SELECT on the columns,
+    /// and gets times in `zone`.
     pub fn new(
         id: TableId,
         plan: LogicalPlan,
         state: SessionState,
         security: SecurityHandle,
         caller: PrincipalHandle,
+        zone: &str,
     ) -> Self {
         let fields = plan.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let schema = Arc::new(in_zone(&Schema::new(fields.collect::<Vec<_>>()), zone));
         Self { id, plan, state, security, caller, schema }
     }
 
@@ -71,29 +74,30 @@ impl WalledView {
         external(AccessError::Denied { kind: "view", name: self.id.table.clone() })
     }
 
-    fn is_leak_proof(&self, filter: &Expr) -> bool {
-        let Ok(schema) = DFSchema::try_from(self.schema.as_ref().clone()) else { return false };
-        let Ok(filter) = unqualified(filter.clone()) else { return false };
-        LeakProof { schema: &schema, plain: &|_| true }.accepts(&filter)
+    /// The predicate as it may run on rows that the view leaves out; None where it may not.
+    fn leak_proof(&self, filter: &Expr) -> Option<Expr> {
+        let schema = DFSchema::try_from(self.schema.as_ref().clone()).ok()?;
+        let filter = unqualified(filter.clone()).ok()?;
+        let passes = LeakProof { schema: &schema, plain: &|_| true }.accepts(&filter);
+        beneath_as(filter, &schema, self.plan.schema().as_arrow()).filter(|_| passes)
     }
 
     async fn inside(&self, caller: &dyn Session, wanted: &[usize], filters: &[Expr]) -> Result<SecureScanExec> {
         let chain = PolicyChain::extended(caller, &self.id)?;
         let config = self.state.config().clone().with_extension(Arc::new(chain));
         let state = SessionStateBuilder::new_from_existing(self.state.clone())
-            .with_config(config)
-            .with_execution_props(caller.execution_props().clone())
+            .with_config(config.clone())
+            .with_execution_props(props(caller, &config))
             .build();
         let schema = Arc::new(self.schema.project(wanted)?);
         let mut plan = LogicalPlanBuilder::from(self.plan.clone());
-        for filter in filters.iter().filter(|filter| self.is_leak_proof(filter)) {
-            plan = plan.filter(unqualified(filter.clone())?)?;
+        for filter in filters.iter().filter_map(|filter| self.leak_proof(filter)) {
+            plan = plan.filter(filter)?;
         }
         let columns = schema.fields().iter().map(|field| Expr::Column(Column::new_unqualified(field.name())));
         let plan = plan.project(columns.collect::<Vec<_>>())?.build()?;
-        let config = state.config().clone();
         let plan = on_a_stack_of_its_own(async move { state.create_physical_plan(&plan).await }).await?;
-        SecureScanExec::try_new(self.id.clone(), plan, schema, config)
+        SecureScanExec::try_new(self.id.clone(), shown_as(plan, &schema)?, schema, config)
     }
 
     /// The inside of the view is not the reader's business: an error tells that it failed, and what the reader may know.
@@ -159,9 +163,9 @@ impl TableProvider for WalledView {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let judge = |filter: &&Expr| match self.is_leak_proof(filter) {
-            true => TableProviderFilterPushDown::Inexact,
-            false => TableProviderFilterPushDown::Unsupported,
+        let judge = |filter: &&Expr| match self.leak_proof(filter) {
+            Some(_) => TableProviderFilterPushDown::Inexact,
+            None => TableProviderFilterPushDown::Unsupported,
         };
         Ok(filters.iter().map(judge).collect())
     }

@@ -49,9 +49,58 @@ fn all() -> impl Iterator<Item = &'static CatalogFunction> {
     .flatten()
 }
 
+/// Functions of the session and of oids whose answer is the caller's name, the server's, or that of the arguments.
+const OPEN: [&str; 11] = [
+    "version",
+    "current_database",
+    "current_catalog",
+    "current_schema",
+    "current_user",
+    "current_role",
+    "user",
+    "session_user",
+    "getpgusername",
+    "current_setting",
+    "format_type",
+];
+
+/// Functions that change what goes on.
+const ACTING: [&str; 3] = ["set_config", "pg_cancel_backend", "pg_terminate_backend"];
+
+/// Whether a function tells what its caller may see, or acts as its caller. Where another than the caller wrote the call, it
+/// would carry that to the writer.
+pub fn speaks_for_its_caller(name: &str) -> bool {
+    let speaking = [
+        comments::FUNCTIONS,
+        definitions::FUNCTIONS,
+        information::FUNCTIONS,
+        oids::FUNCTIONS,
+        privileges::FUNCTIONS,
+        session::FUNCTIONS,
+        sizes::FUNCTIONS,
+        statistics::FUNCTIONS,
+        visibility::FUNCTIONS,
+    ];
+    speaking.into_iter().flatten().any(|function| function.name == name) && !OPEN.contains(&name)
+}
+
+/// Whether a function acts as its caller.
+pub fn acts_as_its_caller(name: &str) -> bool {
+    ACTING.contains(&name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_functions_that_are_told_apart_by_name_exist() {
+        for name in OPEN.iter().chain(&ACTING) {
+            assert!(all().any(|function| function.name == *name), "{name}");
+        }
+        assert!(ACTING.iter().all(|name| speaks_for_its_caller(name)));
+        assert!(speaks_for_its_caller("has_table_privilege") && !speaks_for_its_caller("quote_ident"));
+    }
 
     #[test]
     fn every_function_has_its_own_name() {

@@ -15,6 +15,7 @@ use crate::catalog::session::CatalogHandle;
 use crate::catalog::snapshot::Snapshot;
 use crate::catalog::spec::SystemRelation;
 use crate::catalog::value::Value;
+use crate::error::{Error, Reason};
 
 /// Adds the rows of one relation.
 pub type Fill = fn(&Snapshot, &mut Rows);
@@ -53,7 +54,8 @@ impl TableProvider for SystemTable {
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         if self.relation.kind == 'x' {
-            return Err(DataFusionError::Plan(format!("permission denied for table {}", self.relation.name)));
+            let text = format!("permission denied for table {}", self.relation.name);
+            return Err(DataFusionError::External(Box::new(Error::new(Reason::Privilege, text))));
         }
         let all: Vec<usize> = (0..self.relation.columns.len()).collect();
         let mut rows = Rows::new(self.relation, projection.unwrap_or(&all));

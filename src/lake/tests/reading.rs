@@ -92,6 +92,42 @@ async fn a_count_reads_no_file() {
 }
 
 #[tokio::test]
+async fn a_condition_that_the_partition_decides_is_asked_of_no_row() {
+    let mut by_id = spec(&[], None);
+    by_id.partition = Some(PartitionSpec::Column("id".into()));
+    let (_folder, store) = lake(&by_id).await;
+    let mut orders = THREE.to_vec();
+    orders.push(("", "2025-04-01T00:00:00Z", 4, 1, 1));
+    store.write(&name(), load("1", &orders)).await.unwrap();
+    let context = context(&store, None).await;
+    for (condition, count, is_decided) in [
+        ("id = 'a'", 1, true),
+        ("id IN ('a', 'c')", 2, true),
+        ("'b' < id", 1, true),
+        ("id BETWEEN 'a' AND 'b'", 2, true),
+        ("NOT id < 'b'", 2, true),
+        ("id = 'z'", 0, true),
+        // True of the empty text, which lies with the nulls.
+        ("id <> 'a'", 3, false),
+        ("id IN ('a', 'c') AND id <> 'c'", 1, false),
+        ("id < 'b'", 2, false),
+        ("id = 'a' OR id IS NULL", 1, false),
+        ("id = 'a' AND one_id > 0", 1, false),
+        ("id = 'a' OR one_id > 3", 2, false),
+    ] {
+        let sql = format!("SELECT count(*) AS n FROM orders WHERE {condition}");
+        let plan = analyzed(&context, &sql).await;
+        assert_eq!(!plan.contains("DataSourceExec"), is_decided, "{condition}: {plan}");
+        assert_eq!(count_of(&context, &sql).await, count, "{condition}");
+    }
+}
+
+async fn count_of(context: &SessionContext, sql: &str) -> i64 {
+    let batches = context.sql(sql).await.unwrap().collect().await.unwrap();
+    batches[0].column(0).as_any().downcast_ref::<Int64Array>().unwrap().value(0)
+}
+
+#[tokio::test]
 async fn an_empty_table_gives_no_rows() {
     let (_folder, store) = lake(&spec(&[], None)).await;
     let rows = ask(&store, "SELECT count(*) AS n FROM orders WHERE id = 'a'").await;

@@ -11,7 +11,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
 
 use super::{BlockMark, Private};
-use crate::access::{Principal, PrincipalHandle, SecuredTable, TableId};
+use crate::access::{Principal, PrincipalHandle, RawTables, SecuredTable, TableId};
 use crate::catalog::inventory::Relation;
 use crate::dataset::Contract;
 use crate::error::{Error, Reason, Result};
@@ -156,7 +156,8 @@ impl Session {
     /// The destination as it is to who inserted the rows.
     fn table_of(&self, staged: &Staged, target: Arc<dyn TableProvider>) -> SecuredTable {
         let own = Viewpoint::of(PrincipalHandle::new(staged.principal.clone()));
-        self.names().secured(&own, staged.id.clone(), target)
+        let raw = RawTables::zoned(target, &self.lake().dataset().time_zone);
+        self.names().secured(&own, staged.id.clone(), raw)
     }
 
     /// Goes back to a savepoint that stood before the first row; gives the table of the rows.

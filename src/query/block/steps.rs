@@ -26,6 +26,8 @@ type ObjectPlan = Box<dyn Fn(&Place<'_>) -> Result<Vec<ObjectChange>> + Send + S
 pub(super) struct Step {
     tag: &'static str,
     principal: Principal,
+    /// Whether it was given as a superuser, who may write what others may not.
+    is_superuser: bool,
     plan: Plan,
     changes: Vec<Change>,
     /// The folders of tables that it dropped: they go after COMMIT.
@@ -67,6 +69,9 @@ async fn replayed(
 ) -> Result<Arc<SecuritySnapshot>> {
     let mut state = Arc::clone(over);
     for step in steps {
+        if state.is_superuser(step.principal.current_role()) != step.is_superuser {
+            return Err(conflict(step.tag));
+        }
         let changes = match step.changes_over(names, &state).await {
             Err(error) if !matches!(error.reason(), Reason::Io | Reason::Corrupt) => {
                 return Err(conflict(step.tag).with_detail(error.to_string()));
@@ -151,8 +156,9 @@ impl Session {
         let over = self.security().snapshot();
         let (changes, outcome) = self.names().at_place(&over, &principal, &plan)?;
         let changes = authored(&over, &principal, &changes)?;
+        let is_superuser = over.is_superuser(principal.current_role());
         let plan = Plan::Objects(Box::new(move |place: &Place<'_>| plan(place).map(|(changes, _)| changes)));
-        self.take_step(&over, Step { tag, principal, plan, changes, doomed: OnceLock::new() })?;
+        self.take_step(&over, Step { tag, principal, is_superuser, plan, changes, doomed: OnceLock::new() })?;
         Ok(outcome)
     }
 
@@ -165,8 +171,9 @@ impl Session {
         let (over, principal) = (self.security().snapshot(), objects.principal.clone());
         let planned = planned(&over, &principal, statement, objects).await?;
         let plan = Plan::Access(statement.clone(), objects.path.to_vec());
+        let is_superuser = over.is_superuser(principal.current_role());
         let (tag, changes) = (statement.tag(), planned.changes.clone());
-        self.take_step(&over, Step { tag, principal, plan, changes, doomed: OnceLock::new() })?;
+        self.take_step(&over, Step { tag, principal, is_superuser, plan, changes, doomed: OnceLock::new() })?;
         Ok(planned)
     }
 

@@ -33,8 +33,8 @@ use super::insert::{into_view, refuse_founded};
 use super::names::lock;
 use super::session::Session;
 use super::viewpoint::Viewpoint;
-use crate::access::SecuredTable;
 use crate::access::statement::RelationName;
+use crate::access::{RawTables, SecuredTable};
 use crate::catalog::inventory::Body;
 use crate::error::{Error, Reason, Result};
 
@@ -104,7 +104,9 @@ impl Session {
         };
         let target = Arc::new(Target::new(contract.schema(&self.time_zone()), self.defaults_of(&contract)?));
         let own = Viewpoint::of(self.principal().clone());
-        let table = self.names().secured(&own, relation.id(), Arc::clone(&target) as Arc<dyn TableProvider>);
+        let shown = Arc::clone(&target) as Arc<dyn TableProvider>;
+        let raw = RawTables::zoned(shown, &self.lake().dataset().time_zone);
+        let table = self.names().secured(&own, relation.id(), raw);
         let positions = target::Columns::of_names(columns, &contract)?;
         let given = positions.given(&contract);
         table.require_insert(&given)?;

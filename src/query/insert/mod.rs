@@ -18,9 +18,9 @@ use super::block::Destination;
 use super::ddl::shown;
 use super::session::{Session, bind};
 use super::viewpoint::Viewpoint;
-use crate::access::SecuredTable;
 use crate::access::statement::RelationName;
 use crate::access::statement::names::relation_name;
+use crate::access::{RawTables, SecuredTable};
 use crate::catalog::inventory::{Body, Origin, Relation};
 use crate::error::{Error, Reason, Result};
 
@@ -45,7 +45,9 @@ impl Session {
         };
         let target = Arc::new(Target::new(contract.schema(&self.time_zone()), self.defaults_of(&contract)?));
         let own = Viewpoint::of(self.principal().clone());
-        let table = self.names().secured(&own, relation.id(), Arc::clone(&target) as Arc<dyn TableProvider>);
+        let shown = Arc::clone(&target) as Arc<dyn TableProvider>;
+        let raw = RawTables::zoned(shown, &self.lake().dataset().time_zone);
+        let table = self.names().secured(&own, relation.id(), raw);
         let columns = Columns::named(insert, &contract)?;
         let given = columns.given(&contract);
         table.require_insert(&given)?;

@@ -18,6 +18,7 @@ use super::target::{Columns, Target};
 use crate::catalog;
 use crate::dataset::{Column as ContractColumn, Contract};
 use crate::error::{Error, Reason, Result};
+use crate::query::columns::require_columns;
 use crate::query::failure::failure;
 use crate::query::judge::judge;
 use crate::query::names::TARGET;
@@ -54,6 +55,7 @@ impl Session {
             _ => return Err(Error::new(Reason::Internal, "an INSERT was planned as something else")),
         };
         judge(&plan)?;
+        require_columns(&plan)?;
         Ok(plan)
     }
 }

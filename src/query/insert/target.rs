@@ -13,8 +13,12 @@ use datafusion::logical_expr::{Expr, ExprSchemable, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::sqlparser::ast;
 
+use crate::access::Pseudonym;
+use crate::catalog::speaks_for_its_caller;
 use crate::dataset::Contract;
 use crate::error::{Error, Reason, Result};
+use crate::query::as_of;
+use crate::query::calls::called_in;
 use crate::query::failure::failure;
 use crate::query::session::Session;
 use crate::sql::folded;
@@ -120,12 +124,22 @@ impl Session {
                 Error::new(error.reason(), format!("DEFAULT of column \"{}\": {error}", column.name))
             };
             let expression = state.create_logical_expr(text, &DFSchema::empty()).map_err(refused)?;
+            if let Some(function) = called_in(&expression, speaks).map_err(refused)? {
+                let text = format!("DEFAULT of column \"{}\" cannot call {function}", column.name);
+                return Err(Error::new(Reason::Unsupported, text)
+                    .with_hint("it would tell the table what whoever adds a row may see"));
+            }
             let target = column.sql_type.arrow(&self.time_zone());
             let expression = expression.cast_to(&target, &DFSchema::empty()).map_err(refused)?;
             defaults.insert(column.name.clone(), expression);
         }
         Ok(defaults)
     }
+}
+
+/// Whether a DEFAULT must not call a function: it runs as whoever adds a row, and what it gives is the table's.
+fn speaks(function: &str) -> bool {
+    speaks_for_its_caller(function) || [as_of::NAME, Pseudonym::NAME].contains(&function)
 }
 
 impl fmt::Debug for Target {

@@ -17,6 +17,7 @@ use futures::TryStreamExt;
 pub use self::statement::PreparedStatement;
 use super::answer::Answer;
 use super::failure::failure;
+use super::judge::judge;
 use super::names::lock;
 use super::session::{Prepared, Session};
 use super::statement::{StatementKind, parse};
@@ -216,7 +217,9 @@ impl Session {
                 outputs.push(value.alias(format!("${}", position + 1)));
             }
             let plan = LogicalPlanBuilder::empty(true).project(outputs).and_then(LogicalPlanBuilder::build);
-            plan.map_err(failure)
+            let plan = plan.map_err(failure)?;
+            judge(&plan)?;
+            Ok(plan)
         };
         let plan = self.lake().pool().run(planning).await?;
         let plan = self.physical(plan).await?;

@@ -6,11 +6,11 @@ use arrow::datatypes::*;
 use bytes::{BufMut, BytesMut};
 use pgwire::api::Type;
 
-use super::datetime::{self, MICROS_A_DAY};
+use super::datetime::{self, MICROS_A_DAY, MICROS_A_SECOND};
 use super::interval::Span;
 use super::numeric::Digits;
 use super::zone::Zone;
-use super::{Style, array, json, number};
+use super::{Style, array, json, number, numeric};
 use crate::error::{Error, Reason, Result};
 use crate::wire::protocol::message::Format;
 
@@ -41,11 +41,17 @@ pub fn put(array: &dyn Array, kind: &Type, format: Format, style: &Style) -> Res
         }
         Decimal128(_, scale) => {
             let (values, scale) = (array.as_primitive::<Decimal128Type>().clone(), *scale);
-            numeric(move |row| Digits::of_i128(values.value(row), scale), format)
+            Box::new(move |row, out| {
+                match format {
+                    Format::Text => numeric::put_text(values.value(row), scale, out),
+                    Format::Binary => numeric::put_binary(values.value(row), scale, out),
+                }
+                Ok(())
+            })
         }
         Decimal256(_, scale) => {
             let (values, scale) = (array.as_primitive::<Decimal256Type>().clone(), *scale);
-            numeric(move |row| Digits::of_i256(values.value(row), scale), format)
+            digits(move |row| Digits::of_i256(values.value(row), scale), format)
         }
         Utf8 => {
             let values = array.as_string::<i32>().clone();
@@ -175,7 +181,7 @@ where
         Type::INT4 => Box::new(move |row, out| narrow(wide(row)).map(|value| out.put_i32(value))),
         Type::INT8 => Box::new(move |row, out| narrow(wide(row)).map(|value| out.put_i64(value))),
         Type::CHAR => Box::new(move |row, out| narrow(wide(row)).map(|value| out.put_i8(value))),
-        Type::NUMERIC => numeric(move |row| Digits::of_i128(wide(row), 0), format),
+        Type::NUMERIC => digits(move |row| Digits::of_i128(wide(row), 0), format),
         _ if is_text(kind) => Box::new(move |row, out| {
             Digits::of_i128(wide(row), 0).put_text(out);
             Ok(())
@@ -212,7 +218,7 @@ fn float8(array: &dyn Array, format: Format) -> Put {
     })
 }
 
-fn numeric(digits: impl Fn(usize) -> Digits + Send + Sync + 'static, format: Format) -> Put {
+fn digits(digits: impl Fn(usize) -> Digits + Send + Sync + 'static, format: Format) -> Put {
     Box::new(move |row, out| {
         match format {
             Format::Text => digits(row).put_text(out),
@@ -313,12 +319,19 @@ fn time(micros: impl Fn(usize) -> i64 + Send + Sync + 'static, format: Format) -
 
 fn timestamp(array: &dyn Array, unit: TimeUnit, zone: Option<Zone>, format: Format) -> Put {
     let micros = micros(array, unit);
+    let offsets = match (format, zone) {
+        (Format::Binary, _) | (Format::Text, None) => Vec::new(),
+        (Format::Text, Some(zone)) => {
+            let seconds = |row| if array.is_valid(row) { micros(row).div_euclid(MICROS_A_SECOND) } else { 0 };
+            zone.offsets_seconds((0..array.len()).map(seconds))
+        }
+    };
     Box::new(move |row, out| {
         let micros = micros(row);
-        match (format, zone) {
+        match (format, offsets.get(row)) {
             (Format::Binary, _) => datetime::put_timestamp_binary(micros, out),
             (Format::Text, None) => datetime::put_timestamp(micros, out),
-            (Format::Text, Some(zone)) => datetime::put_timestamp_in(micros, zone, out),
+            (Format::Text, Some(offset)) => datetime::put_timestamp_at(micros, *offset, out),
         }
         Ok(())
     })

@@ -1,11 +1,8 @@
 //! Dates, times of day and instants: PostgreSQL's ISO text, and its count from the year 2000.
 
-use std::fmt::Write;
-
 use bytes::{BufMut, BytesMut};
 
-use super::zone::Zone;
-
+use super::number::{put_integer, put_padded};
 pub const MICROS_A_SECOND: i64 = 1_000_000;
 pub const MICROS_A_DAY: i64 = 86_400 * MICROS_A_SECOND;
 
@@ -58,8 +55,8 @@ pub fn put_date(days: i32, out: &mut BytesMut) {
 /// `08:30:00.25`, of microseconds since midnight.
 pub fn put_time(micros: i64, out: &mut BytesMut) {
     let (seconds, fraction) = (micros.div_euclid(MICROS_A_SECOND), micros.rem_euclid(MICROS_A_SECOND));
-    // Writing to memory cannot fail.
-    let _ = write!(out, "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let (hour, minute, second) = (two(seconds / 3600), two(seconds / 60 % 60), two(seconds % 60));
+    out.put_slice(&[hour[0], hour[1], b':', minute[0], minute[1], b':', second[0], second[1]]);
     put_fraction(fraction, out);
 }
 
@@ -71,10 +68,9 @@ pub fn put_timestamp(micros: i64, out: &mut BytesMut) {
     }
 }
 
-/// `2024-01-31 08:30:00+08`: the instant as the clocks of `zone` show it.
-pub fn put_timestamp_in(micros: i64, zone: Zone, out: &mut BytesMut) {
+/// `2024-01-31 08:30:00+08`: the instant as clocks show it that are `offset` seconds east of Greenwich.
+pub fn put_timestamp_at(micros: i64, offset: i32, out: &mut BytesMut) {
     if !put_infinity(micros == i64::MAX, micros == i64::MIN, out) {
-        let offset = zone.offset_seconds(micros.div_euclid(MICROS_A_SECOND));
         let civil = put_moment(micros.saturating_add(i64::from(offset) * MICROS_A_SECOND), out);
         put_offset(offset, out);
         put_era(civil, out);
@@ -92,7 +88,20 @@ fn put_moment(micros: i64, out: &mut BytesMut) -> Civil {
 fn put_civil(civil: Civil, out: &mut BytesMut) {
     // There is no year 0: it is printed as 1 BC.
     let year = if civil.year > 0 { civil.year } else { 1 - civil.year };
-    let _ = write!(out, "{year:04}-{:02}-{:02}", civil.month, civil.day);
+    if year > 9999 {
+        put_integer(year, out);
+    } else {
+        out.put_slice(&two(year / 100));
+        out.put_slice(&two(year % 100));
+    }
+    let (month, day) = (two(i64::from(civil.month)), two(i64::from(civil.day)));
+    out.put_slice(&[b'-', month[0], month[1], b'-', day[0], day[1]]);
+}
+
+/// Two digits of a number below a hundred.
+fn two(number: i64) -> [u8; 2] {
+    let number = number.rem_euclid(100) as u8;
+    [b'0' + number / 10, b'0' + number % 10]
 }
 
 fn put_era(civil: Civil, out: &mut BytesMut) {
@@ -104,7 +113,8 @@ fn put_era(civil: Civil, out: &mut BytesMut) {
 /// Up to six digits, without zeros at the end.
 pub fn put_fraction(micros: i64, out: &mut BytesMut) {
     if micros != 0 {
-        let _ = write!(out, ".{micros:06}");
+        out.put_u8(b'.');
+        put_padded(micros.unsigned_abs(), 6, out);
         while out.last() == Some(&b'0') {
             out.truncate(out.len() - 1);
         }
@@ -113,13 +123,16 @@ pub fn put_fraction(micros: i64, out: &mut BytesMut) {
 
 /// `+08`, `-03:30`, `+08:05:43`.
 fn put_offset(seconds: i32, out: &mut BytesMut) {
-    let (sign, size) = (if seconds < 0 { '-' } else { '+' }, seconds.unsigned_abs());
-    let _ = write!(out, "{sign}{:02}", size / 3600);
-    if !size.is_multiple_of(3600) {
-        let _ = write!(out, ":{:02}", size / 60 % 60);
+    let size = i64::from(seconds.unsigned_abs());
+    out.put_u8(if seconds < 0 { b'-' } else { b'+' });
+    out.put_slice(&two(size / 3600));
+    if size % 3600 != 0 {
+        out.put_u8(b':');
+        out.put_slice(&two(size / 60 % 60));
     }
-    if !size.is_multiple_of(60) {
-        let _ = write!(out, ":{:02}", size % 60);
+    if size % 60 != 0 {
+        out.put_u8(b':');
+        out.put_slice(&two(size % 60));
     }
 }
 
@@ -151,7 +164,12 @@ pub fn put_timestamp_binary(micros: i64, out: &mut BytesMut) {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
+    use super::super::zone::Zone;
     use super::*;
+
+    fn put_timestamp_in(micros: i64, zone: Zone, out: &mut BytesMut) {
+        put_timestamp_at(micros, zone.offset_seconds(micros.div_euclid(MICROS_A_SECOND)), out);
+    }
 
     fn text(put: impl Fn(&mut BytesMut)) -> String {
         let mut out = BytesMut::new();

@@ -4,12 +4,19 @@ use std::fmt::Write;
 
 use bytes::{BufMut, BytesMut};
 
-/// The longest 64-bit integer with its sign.
+/// Digits of the greatest integer of 64 bits.
 const INTEGER_BYTES: usize = 20;
 
 pub fn put_integer(value: i64, out: &mut BytesMut) {
+    if value < 0 {
+        out.put_u8(b'-');
+    }
+    put_unsigned(value.unsigned_abs(), out);
+}
+
+pub fn put_unsigned(value: u64, out: &mut BytesMut) {
     let mut digits = [0; INTEGER_BYTES];
-    let (mut at, mut rest) = (INTEGER_BYTES, value.unsigned_abs());
+    let (mut at, mut rest) = (INTEGER_BYTES, value);
     loop {
         at -= 1;
         digits[at] = b'0' + (rest % 10) as u8;
@@ -18,11 +25,19 @@ pub fn put_integer(value: i64, out: &mut BytesMut) {
             break;
         }
     }
-    if value < 0 {
-        at -= 1;
-        digits[at] = b'-';
-    }
     out.put_slice(&digits[at..]);
+}
+
+/// `007`: exactly `width` digits of a value that has no more.
+pub fn put_padded(value: u64, width: usize, out: &mut BytesMut) {
+    let mut digits = [b'0'; INTEGER_BYTES];
+    let (mut at, mut rest) = (INTEGER_BYTES, value);
+    while rest > 0 && at > 0 {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    out.put_slice(&digits[INTEGER_BYTES - width.min(INTEGER_BYTES)..]);
 }
 
 /// Decimal digits at which PostgreSQL changes to an exponent.
@@ -103,6 +118,13 @@ mod tests {
     fn integers_reach_both_ends() {
         for value in [0, 7, -7, i64::MAX, i64::MIN] {
             assert_eq!(text(|out| put_integer(value, out)), value.to_string());
+        }
+    }
+
+    #[test]
+    fn padded_numbers_have_their_width() {
+        for (value, width, expected) in [(0, 2, "00"), (7, 3, "007"), (1234, 4, "1234"), (0, 0, "")] {
+            assert_eq!(text(|out| put_padded(value, width, out)), expected);
         }
     }
 

@@ -3,11 +3,62 @@
 use arrow::datatypes::i256;
 use bytes::{BufMut, BytesMut};
 
+use super::number::{put_padded, put_unsigned};
+
 /// Ten thousands are the digits of the binary form.
 const BASE_DIGITS: usize = 4;
 
+/// Groups of 64 bits with up to three zeros behind.
+const SHORT_GROUPS_MAX: usize = 6;
+
 const POSITIVE: u16 = 0x0000;
 const NEGATIVE: u16 = 0x4000;
+
+/// The most digits after the point for which a number is handled as one of 64 bits.
+const SHORT_SCALE_MAX: u32 = 18;
+
+/// A number whose digits fit into 64 bits, and how many of them stand after the point; None sends it the long way.
+fn short(value: i128, scale: i8) -> Option<(u64, u32)> {
+    let scale = u32::try_from(scale).ok().filter(|scale| *scale <= SHORT_SCALE_MAX)?;
+    u64::try_from(value.unsigned_abs()).ok().map(|size| (size, scale))
+}
+
+/// `-12.50`: all digits of the scale.
+pub fn put_text(value: i128, scale: i8, out: &mut BytesMut) {
+    let Some((size, scale)) = short(value, scale) else { return Digits::of_i128(value, scale).put_text(out) };
+    if value < 0 {
+        out.put_u8(b'-');
+    }
+    let one = 10_u64.pow(scale);
+    let (whole, fraction) = (size / one, size % one);
+    put_unsigned(whole, out);
+    if scale > 0 {
+        out.put_u8(b'.');
+        put_padded(fraction, scale as usize, out);
+    }
+}
+
+/// Number of groups, weight of the first, sign, scale, then the groups: digits of base ten thousand.
+pub fn put_binary(value: i128, scale: i8, out: &mut BytesMut) {
+    let Some((size, short_scale)) = short(value, scale) else { return Digits::of_i128(value, scale).put_binary(out) };
+    let fraction = short_scale.next_multiple_of(BASE_DIGITS as u32);
+    let mut rest = u128::from(size) * 10_u128.pow(fraction - short_scale);
+    // From the last one on.
+    let mut groups = [0_u16; SHORT_GROUPS_MAX];
+    let mut count = 0;
+    while rest > 0 {
+        groups[count] = (rest % 10_000) as u16;
+        rest /= 10_000;
+        count += 1;
+    }
+    let last = groups[..count].iter().position(|group| *group != 0).unwrap_or(count);
+    let weight = if count == 0 { 0 } else { count as i16 - (fraction as usize / BASE_DIGITS) as i16 - 1 };
+    out.put_u16((count - last) as u16);
+    out.put_i16(weight);
+    out.put_u16(if value < 0 { NEGATIVE } else { POSITIVE });
+    out.put_u16(short_scale as u16);
+    groups[last..count].iter().rev().for_each(|group| out.put_u16(*group));
+}
 
 /// A decimal as its sign, its digits and how many of them stand after the point.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,13 +149,13 @@ mod tests {
 
     fn text(value: i128, scale: i8) -> String {
         let mut out = BytesMut::new();
-        Digits::of_i128(value, scale).put_text(&mut out);
+        put_text(value, scale, &mut out);
         String::from_utf8(out.to_vec()).unwrap()
     }
 
     fn binary(value: i128, scale: i8) -> Vec<u16> {
         let mut out = BytesMut::new();
-        Digits::of_i128(value, scale).put_binary(&mut out);
+        put_binary(value, scale, &mut out);
         out.chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
     }
 
@@ -127,6 +178,33 @@ mod tests {
         assert_eq!(binary(1, 4), [1, 0xffff, 0, 4, 1]);
         assert_eq!(binary(1, 6), [1, 0xfffe, 0, 6, 100]);
         assert_eq!(binary(12, -3), [2, 1, 0, 0, 1, 2000]);
+    }
+
+    #[test]
+    fn the_short_way_and_the_long_way_write_the_same() {
+        let ends = [
+            0,
+            1,
+            9,
+            10,
+            9999,
+            10_000,
+            12_340_000,
+            i128::from(i64::MAX),
+            i128::from(i64::MAX) + 1,
+            i128::from(u64::MAX),
+        ];
+        for size in ends {
+            for (value, scale) in (0..=18).flat_map(|scale| [(size, scale), (-size, scale)]) {
+                let (mut long_text, mut long_binary) = (BytesMut::new(), BytesMut::new());
+                Digits::of_i128(value, scale).put_text(&mut long_text);
+                Digits::of_i128(value, scale).put_binary(&mut long_binary);
+                let long_binary: Vec<u16> =
+                    long_binary.chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+                assert_eq!(text(value, scale).as_bytes(), &long_text[..], "{value} at {scale}");
+                assert_eq!(binary(value, scale), long_binary, "{value} at {scale}");
+            }
+        }
     }
 
     #[test]

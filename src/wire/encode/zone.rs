@@ -1,5 +1,6 @@
 //! Time zones by the names that PostgreSQL and Arrow use for them.
 
+use std::collections::HashMap;
 use std::str::FromStr;
 
 use chrono::{DateTime, Offset, TimeZone};
@@ -47,6 +48,21 @@ impl Zone {
         }
     }
 
+    /// The offsets at many instants, in seconds since 1970: where a day begins and ends with one offset, it has no other.
+    pub fn offsets_seconds(self, instants: impl Iterator<Item = i64>) -> Vec<i32> {
+        let mut days: HashMap<i64, Option<i32>> = HashMap::new();
+        let whole_day = |day: i64| {
+            let (begin, end) = (day.saturating_mul(86_400), day.saturating_mul(86_400).saturating_add(86_399));
+            let offset = self.offset_seconds(begin);
+            (offset == self.offset_seconds(end)).then_some(offset)
+        };
+        let offset = |seconds: i64| {
+            let day = seconds.div_euclid(86_400);
+            days.entry(day).or_insert_with(|| whole_day(day)).unwrap_or_else(|| self.offset_seconds(seconds))
+        };
+        instants.map(offset).collect()
+    }
+
     /// The offset for a reading of the clocks, in seconds since 1970 as if it were UTC: of two, the one before the change.
     pub fn offset_of_local(self, local_seconds: i64) -> i32 {
         let before = self.offset_seconds(local_seconds - 86_400);
@@ -84,6 +100,16 @@ mod tests {
         assert_eq!(Zone::parse("asia/shanghai"), Some(Zone::Named(Tz::Asia__Shanghai)));
         assert_eq!(Zone::parse("Moon/Base"), None);
         assert_eq!(Zone::parse("+é9"), None);
+    }
+
+    #[test]
+    fn offsets_of_many_instants_are_those_of_each() {
+        for name in ["Asia/Shanghai", "Europe/Paris", "Australia/Lord_Howe", "UTC", "-03:30"] {
+            let zone = Zone::parse(name).unwrap();
+            let instants = || (0..3000).map(|n| 1_700_000_000 + n * 7919).chain([i64::MIN, i64::MAX, 1_711_846_800]);
+            let each: Vec<i32> = instants().map(|seconds| zone.offset_seconds(seconds)).collect();
+            assert_eq!(zone.offsets_seconds(instants()), each, "{name}");
+        }
     }
 
     #[test]

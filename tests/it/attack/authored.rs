@@ -276,6 +276,48 @@ fn what_a_policy_reads_cannot_be_taken_from_under_it() {
     });
 }
 
+/// A trap that another falls into: it would run with his rights, and what it tells would come to who laid it.
+#[test]
+fn what_one_wrote_does_not_speak_with_anothers_rights() {
+    run(async {
+        let house = house().await;
+        let (wecom, hq) = (house.wire("wecom").await, house.wire("hq").await);
+        for mut door in house.doors("wecom").await {
+            for trap in [
+                "has_table_privilege('identities', 'SELECT')",
+                "CASE WHEN pg_relation_size('orders') > 1000000 THEN true END",
+                "pg_get_viewdef('dark.v') LIKE '%secret%'",
+                "to_regclass('identities') IS NOT NULL",
+                "as_of() > TIMESTAMPTZ '2025-01-01'",
+                "set_config('search_path', 'lena', false) = ''",
+                "pg_terminate_backend(1)",
+                "pseudonym('x', 'y') = 'z'",
+                "(SELECT count(*) FROM orders) > 0",
+            ] {
+                let refusal =
+                    door.ask(&format!("CREATE TABLE lena.trap (a int, b boolean DEFAULT {trap})")).await.unwrap_err();
+                assert!(["0A000", "42P01", "42501"].contains(&refusal.sqlstate.as_str()), "{trap}: {refusal}");
+            }
+            for trap in
+                ["set_config('search_path', 'lena', false)", "pg_cancel_backend(1)", "(SELECT pg_terminate_backend(1))"]
+            {
+                for rights in ["on", "off"] {
+                    let sql = format!(
+                        "CREATE VIEW lena.trap WITH (security_invoker = {rights}) AS SELECT 1 AS a, {trap} AS b"
+                    );
+                    let refusal = door.ask(&sql).await.unwrap_err();
+                    assert_eq!(refusal.sqlstate, "0A000", "{sql}: {refusal}");
+                }
+            }
+        }
+        // Who adds a row may be named in it.
+        wecom.run("CREATE TABLE lena.notes (a int, b text DEFAULT current_user, c text DEFAULT role_attribute('store_id'))").await;
+        wecom.run("GRANT INSERT ON lena.notes TO hq").await;
+        hq.run("INSERT INTO lena.notes (a) VALUES (1)").await;
+        assert_eq!(wecom.value("SELECT b FROM lena.notes").await, "hq");
+    });
+}
+
 #[test]
 fn views_that_grow_without_end_are_refused() {
     run(async {

@@ -1,12 +1,22 @@
 //! Attacks from inside: `wecom`, who may log in and ask anything, tries to learn of the rows of other teams.
 //!
 //! Two lakes answer each question: the walled one, where policies hide rows and masks hide columns, and the bare one, which
-//! holds only what `wecom` may see and has no row security. Value, error text and SQLSTATE must be equal.
+//! holds only what `wecom` may see and has no row security. Value, error text and SQLSTATE must be equal. `twins` does the same
+//! within one lake, for many policies.
+//!
+//! Which family of attacks is tried where, in process and over the wire, is told in SECURITY.md; `matrix` keeps that true.
 
 mod authored;
+mod columns;
+mod damage;
 mod differential;
+mod hidden;
+mod killed;
+mod matrix;
+mod pseudonyms;
 mod refused;
 mod sessions;
+mod twins;
 
 use std::path::Path;
 

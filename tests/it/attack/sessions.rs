@@ -107,12 +107,20 @@ fn start_up_options_give_no_other_role() {
             ("session_authorization", "hq"),
             ("datafusion.optimizer.max_passes", "0"),
             ("is_superuser", "on"),
+            ("henna.store_id", "S001"),
         ] {
             match house.login("wecom", DEMO_PASSWORD, &[options]).await {
                 Ok(client) => assert_eq!(teams(&client).await, ["wecom"], "{options:?}"),
                 Err(refusal) => {
                     assert!(!["XX000", "-----"].contains(&refusal.sqlstate.as_str()), "{options:?}: {refusal}")
                 }
+            }
+            match house.embedded("wecom", &[options]).await {
+                Ok(mut session) => {
+                    let rows = session.ask(TEAMS).await.unwrap();
+                    assert_eq!(rows, [[Some("wecom".to_owned())]], "{options:?}");
+                }
+                Err(refusal) => assert_ne!(refusal.sqlstate, "XX000", "{options:?}: {refusal}"),
             }
         }
         let client = house.login("wecom", DEMO_PASSWORD, &[("statement_timeout", "7s")]).await.unwrap();
@@ -167,6 +175,35 @@ fn rows_are_the_stores_and_the_guides_own() {
         assert_eq!(store.value("SELECT count(nickname) FROM customers").await, "0");
         // The attribute that an administrator pinned is not the session's to set.
         assert!(store.ask("SET henna.store_id = 'S002'").await.is_err());
+    });
+}
+
+/// A member may act for its group, and take from it what it has; not what it must not see.
+#[test]
+fn nobody_sets_himself_free_of_a_restrictive_policy() {
+    run(async {
+        let house = House::copy().await;
+        let admin = house.wire("admin").await;
+        admin.run("CREATE ROLE tight; GRANT tight TO wecom").await;
+        admin.run("CREATE POLICY tight ON orders AS RESTRICTIVE TO tight USING (channel = 'wecom')").await;
+        for mut door in house.doors("wecom").await {
+            let bound = door.value("SELECT count(*) FROM orders").await;
+            assert_eq!(door.value("SELECT count(*) FROM orders WHERE channel <> 'wecom'").await, "0");
+            for way_out in [
+                "DROP OWNED BY tight",
+                "DROP OWNED BY wecom, tight",
+                "REASSIGN OWNED BY tight TO wecom",
+                "REVOKE tight FROM wecom",
+                "DROP ROLE tight",
+                "ALTER ROLE tight RENAME TO loose",
+                "DROP POLICY tight ON orders",
+                "ALTER POLICY tight ON orders TO hq",
+            ] {
+                // Some of them do something, none of them this.
+                let _ = door.ask(way_out).await;
+                assert_eq!(door.value("SELECT count(*) FROM orders").await, bound, "{}: {way_out}", door.name());
+            }
+        }
     });
 }
 
@@ -248,5 +285,82 @@ fn savepoints_are_counted() {
         assert_eq!(client.ask("SAVEPOINT one_more").await.unwrap_err().sqlstate, "54000");
         client.run("ROLLBACK TO s0").await;
         client.run("SAVEPOINT one_more; ROLLBACK").await;
+    });
+}
+
+/// A cursor reads as who opened it, when it was opened, as in PostgreSQL; whatever is asked after is asked anew.
+#[test]
+fn a_cursor_stays_with_the_rights_it_was_opened_with_and_lends_them_to_nothing() {
+    run(async {
+        let house = House::copy().await;
+        let admin = house.wire("admin").await;
+        admin.run("CREATE USER two_hats PASSWORD 'henna-demo' NOINHERIT IN ROLE tmall_team, douyin_team").await;
+        for mut door in house.doors("two_hats").await {
+            door.run("SET ROLE tmall_team; DECLARE c CURSOR WITH HOLD FOR SELECT team FROM orders").await;
+            door.run("SET ROLE douyin_team").await;
+            assert_eq!(door.value("FETCH 1 FROM c").await, "tmall", "{}", door.name());
+            assert_eq!(door.value("SELECT min(team) FROM orders").await, "douyin");
+            door.run("CLOSE c; DECLARE c CURSOR WITH HOLD FOR SELECT team FROM orders; RESET ROLE").await;
+            assert_eq!(door.value("FETCH 1 FROM c").await, "douyin");
+            assert_eq!(
+                door.ask("DECLARE d CURSOR WITH HOLD FOR SELECT team FROM orders").await.unwrap_err().sqlstate,
+                "42P01"
+            );
+            // Nor is it opened again with them.
+            door.run("CLOSE c").await;
+            assert_eq!(door.ask("FETCH 1 FROM c").await.unwrap_err().sqlstate, "34000");
+        }
+        let client = house.wire("wecom").await;
+        client.run("DECLARE c CURSOR WITH HOLD FOR SELECT team FROM orders ORDER BY order_id").await;
+        admin.run("REVOKE wecom_team FROM wecom").await;
+        assert_eq!(client.value("FETCH 1 FROM c").await, "wecom");
+        assert!(client.ask("SELECT team FROM orders").await.is_err());
+        client.run("DISCARD ALL").await;
+        assert_eq!(client.ask("FETCH 1 FROM c").await.unwrap_err().sqlstate, "34000");
+    });
+}
+
+/// Names that break quoting, matching or the words that stand for no role.
+#[test]
+fn a_role_of_an_odd_name_gets_its_own_rows_and_no_others() {
+    run(async {
+        let house = House::copy().await;
+        let admin = house.wire("admin").await;
+        for (number, name) in [
+            "o'hara",
+            "two \"hats\"",
+            "门店 001",
+            "UPPER",
+            "tmall_team ",
+            "x' OR '1'='1",
+            "none; DROP ROLE hq",
+            "{tmall_team}",
+            "%",
+            "null",
+            "current_user",
+            &"n".repeat(200),
+        ]
+        .iter()
+        .enumerate()
+        {
+            let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+            admin
+                .run(&format!("CREATE USER {quoted} PASSWORD 'henna-demo'; GRANT USAGE ON SCHEMA public TO {quoted}"))
+                .await;
+            admin.run(&format!("GRANT SELECT ON orders TO {quoted}; CREATE POLICY odd_{number} ON orders TO {quoted} USING (team = 'jd' AND current_user = '{}')", name.replace('\'', "''"))).await;
+            for mut door in house.doors(name).await {
+                assert_eq!(door.value("SELECT current_user").await, *name);
+                let teams = door.ask(TEAMS).await.unwrap();
+                assert_eq!(teams, [[Some("jd".to_owned())]], "{}: {name}", door.name());
+                assert_eq!(door.value(&format!("SELECT count(*) FROM pg_policies WHERE policyname = 'odd_{number}' AND array_to_string(roles, ',') = '{}'", name.replace('\'', "''"))).await, "1", "{name}");
+                assert!(door.ask("SET ROLE tmall_team").await.is_err());
+                door.run("SET ROLE none; RESET ROLE").await;
+            }
+            admin.run(&format!("DROP POLICY odd_{number} ON orders; REVOKE ALL ON orders FROM {quoted}; REVOKE ALL ON SCHEMA public FROM {quoted}; DROP ROLE {quoted}")).await;
+        }
+        for reserved in ["public", "none", "pg_read_all_data", "pg_x"] {
+            let refusal = admin.ask(&format!("CREATE ROLE \"{reserved}\"")).await.unwrap_err();
+            assert_eq!(refusal.sqlstate, "42939", "{reserved}: {refusal}");
+        }
     });
 }

@@ -27,7 +27,8 @@ impl Planner<'_> {
     }
 
     /// Takes every privilege of the roles, with what they granted on, and takes them out of policies. Objects that they own
-    /// stay: dropping rows is never a side effect here.
+    /// stay: dropping rows is never a side effect here. So do restrictive policies of tables that the actor does not own: who
+    /// is bound by one would set himself free. In PostgreSQL 15 he does.
     pub(super) fn drop_owned(&mut self, roles: &[RoleSpec]) -> Result<()> {
         for spec in roles {
             let role = self.role(spec)?;
@@ -38,8 +39,17 @@ impl Planner<'_> {
             for (target, acl) in self.without_grants_of(role.id) {
                 self.push(Change::PutAcl { target, acl });
             }
+            let mut kept = false;
             for (table, policy) in self.policies_of(role.id) {
-                self.push(without_role(table, policy, role.id));
+                if policy.permissive || self.state.owns(self.actor(), &ObjectId::Relation(table.clone())) {
+                    self.push(without_role(table, policy, role.id));
+                } else {
+                    kept = true;
+                }
+            }
+            if kept {
+                let text = "stays in restrictive policies: only the owner of their table may take it out";
+                self.notice("WARNING", format!("role \"{}\" {text}", role.name));
             }
         }
         Ok(())

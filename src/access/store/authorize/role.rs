@@ -5,6 +5,7 @@ use crate::access::error::AccessError;
 use crate::access::model::change::Change;
 use crate::access::model::object::{TableId, Target};
 use crate::access::model::role::{Membership, Role, RoleId, parse_time};
+use crate::access::model::visible::Visible;
 use crate::access::statement::{MembershipOptions, PasswordChange, RoleAlteration, RoleOptions, RoleSpec};
 use crate::access::store::scram::Verifier;
 use crate::error::Result;
@@ -201,26 +202,28 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// What would be left hanging if the role were dropped.
+    /// What would be left hanging if the role were dropped; what is hidden from the actor without its name.
     fn uses(&self, role: RoleId) -> Vec<String> {
-        let mut uses = Vec::new();
+        let (seen, mut uses, mut hidden) = (Visible::new(&self.state, self.principal), Vec::new(), Vec::new());
         let mut items = self.state.acl(&Target::Database).into_iter().flat_map(|acl| &acl.0);
         let granted = items.any(|item| item.grantee == role || item.grantor == role);
         note(&mut uses, granted, || "privileges for the database".to_string());
         for (name, schema) in self.state.schemas() {
-            note(&mut uses, schema.owner == Some(role), || format!("owner of schema {name}"));
+            let uses = if seen.may_use_schema(name) { &mut uses } else { &mut hidden };
+            note(uses, schema.owner == Some(role), || format!("owner of schema {name}"));
             let granted = schema.acl.0.iter().any(|item| item.grantee == role || item.grantor == role);
-            note(&mut uses, granted, || format!("privileges for schema {name}"));
+            note(uses, granted, || format!("privileges for schema {name}"));
         }
         for (id, relation) in self.state.relations() {
             let TableId { table, .. } = id;
-            note(&mut uses, relation.owner == Some(role), || format!("owner of table {table}"));
+            let uses = if seen.may_see(id) { &mut uses } else { &mut hidden };
+            note(uses, relation.owner == Some(role), || format!("owner of table {table}"));
             let mut items = relation.columns.values().chain([&relation.acl]).flat_map(|acl| &acl.0);
             let granted = items.any(|item| item.grantee == role || item.grantor == role);
-            note(&mut uses, granted, || format!("privileges for table {table}"));
+            note(uses, granted, || format!("privileges for table {table}"));
             for policy in relation.policies.values() {
                 let named = policy.roles.contains(&role);
-                note(&mut uses, named, || format!("target of policy {} on table {table}", policy.name));
+                note(uses, named, || format!("target of policy {} on table {table}", policy.name));
             }
         }
         for edge in self.state.memberships() {
@@ -228,6 +231,7 @@ impl Planner<'_> {
             let group = || format!("privileges for membership of role {}", self.state.role_name(edge.role));
             note(&mut uses, passed_on, group);
         }
+        note(&mut uses, !hidden.is_empty(), || "objects that are hidden from you".to_string());
         uses
     }
 }

@@ -14,8 +14,8 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::access::{
-    MemoryLog, ObjectChange, Objects, PrincipalHandle, Relation, RelationKind, SecuredTable, SecurityStore, TableId,
-    TableResolver, WallEnvironment, parse,
+    MemoryLog, ObjectChange, Objects, PrincipalHandle, RawTables, Relation, RelationKind, SecuredTable, SecurityStore,
+    TableId, TableResolver, WallEnvironment, parse,
 };
 use crate::error::Result;
 
@@ -62,7 +62,7 @@ impl World {
         ]);
         let created: Vec<_> = raws.keys().map(|t| ObjectChange::RelationCreated(TableId::new("public", t))).collect();
         store.track(&store.bootstrap_principal(), &created).await.unwrap();
-        let environment = Arc::new(WallEnvironment::new(&SessionContext::new().state()));
+        let environment = Arc::new(WallEnvironment::new(&SessionContext::new().state(), "UTC"));
         let world = Self { store: Arc::new(store), raws: Arc::new(raws), environment };
         for sql in statements {
             world.admin(sql).await;
@@ -157,6 +157,7 @@ impl Tables {
         let (store, environment) = (Arc::clone(&world.store), Arc::clone(&world.environment));
         let resolver = Arc::new(self.clone());
         let id = TableId::new("public", name);
+        let raw = RawTables { shown: Arc::clone(&raw), beneath: raw };
         Some(Arc::new(SecuredTable::new(raw, id, store, self.principal.clone(), resolver, environment)))
     }
 }

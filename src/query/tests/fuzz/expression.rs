@@ -45,7 +45,7 @@ impl Scope {
             Kind::Integer => self.integer(dice, depth),
             Kind::Text => self.text(dice, depth),
             Kind::Boolean => self.condition(dice, depth),
-            Kind::Numeric | Kind::Double | Kind::Date => self.other(dice, kind, depth),
+            Kind::Numeric | Kind::Double | Kind::Date | Kind::Instant => self.other(dice, kind, depth),
         }
     }
 
@@ -62,6 +62,7 @@ impl Scope {
             Kind::Numeric => "CAST(2.5 AS numeric(10, 2))",
             Kind::Double => "CAST(2.5 AS double precision)",
             Kind::Date => "DATE '2024-06-01'",
+            Kind::Instant => "TIMESTAMPTZ '2024-06-01 00:00:00+00'",
         };
         constant.to_owned()
     }
@@ -122,26 +123,34 @@ impl Scope {
         }
         let deep = depth < DEPTH_MAX;
         let operator = *dice.pick(&["=", "<>", "<", "<=", ">", ">="]);
-        match dice.below(if deep { 15 } else { 7 }) {
+        match dice.below(if deep { 16 } else { 8 }) {
             0 | 1 => format!("{} {operator} {}", self.column(dice, Kind::Integer), dice.between(0, 9)),
             2 => format!("{} {operator} '{}'", self.column(dice, Kind::Text), *dice.pick(&["a", "b", "5", "SECRET"])),
             3 => format!("{} LIKE '{}'", self.column(dice, Kind::Text), *dice.pick(&["a%", "SECRET%", "%1%", "_"])),
             4 => {
-                let kind = *dice.pick(&[Kind::Integer, Kind::Text, Kind::Date, Kind::Numeric]);
+                let kind = *dice.pick(&[Kind::Integer, Kind::Text, Kind::Date, Kind::Numeric, Kind::Instant]);
                 format!("{} IS {}NULL", self.column(dice, kind), if dice.chance(50) { "NOT " } else { "" })
             }
             5 => format!("{} IN ('a', 'b', NULL)", self.column(dice, Kind::Text)),
             6 => format!("{} BETWEEN 2 AND {}", self.column(dice, Kind::Integer), dice.between(2, 9)),
-            7 => format!("({} AND {})", self.condition(dice, depth + 1), self.condition(dice, depth + 1)),
-            8 => format!("({} OR {})", self.condition(dice, depth + 1), self.condition(dice, depth + 1)),
-            9 => format!("NOT ({})", self.condition(dice, depth + 1)),
-            10 => format!("{} {operator} {}", self.integer(dice, depth + 1), self.integer(dice, depth + 1)),
-            11 => format!("{} ~ '{}'", self.text(dice, depth + 1), *dice.pick(&["^a", "SECRET", "[0-9]$"])),
-            12 => {
-                let kind = *dice.pick(&[Kind::Numeric, Kind::Double, Kind::Date]);
+            7 => {
+                let moment = *dice.pick(&["2024-06-01", "2024-06-01 06:00:00", "2024-05-31 18:00:00+00"]);
+                let at = self.column(dice, Kind::Instant);
+                match dice.below(3) {
+                    0 => format!("CAST({at} AS date) {operator} DATE '2024-06-01'"),
+                    _ => format!("{at} {operator} '{moment}'"),
+                }
+            }
+            8 => format!("({} AND {})", self.condition(dice, depth + 1), self.condition(dice, depth + 1)),
+            9 => format!("({} OR {})", self.condition(dice, depth + 1), self.condition(dice, depth + 1)),
+            10 => format!("NOT ({})", self.condition(dice, depth + 1)),
+            11 => format!("{} {operator} {}", self.integer(dice, depth + 1), self.integer(dice, depth + 1)),
+            12 => format!("{} ~ '{}'", self.text(dice, depth + 1), *dice.pick(&["^a", "SECRET", "[0-9]$"])),
+            13 => {
+                let kind = *dice.pick(&[Kind::Numeric, Kind::Double, Kind::Date, Kind::Instant]);
                 format!("({} {operator} {})", self.column(dice, kind), self.column(dice, kind))
             }
-            13 => format!("({} IS NOT DISTINCT FROM 5)", self.column(dice, Kind::Integer)),
+            14 => format!("({} IS NOT DISTINCT FROM 5)", self.column(dice, Kind::Integer)),
             _ => self.query_condition(dice),
         }
     }
@@ -157,7 +166,7 @@ impl Scope {
     }
 
     fn other(&self, dice: &mut Dice, kind: Kind, depth: usize) -> String {
-        if kind == Kind::Date || depth > 0 || dice.chance(60) {
+        if matches!(kind, Kind::Date | Kind::Instant) || depth > 0 || dice.chance(60) {
             return self.column(dice, kind);
         }
         let value = self.column(dice, kind);

@@ -48,7 +48,7 @@ pub struct Rules {
 pub const ROLES: usize = 3;
 const GROUPS: [&str; 2] = ["g0", "g1"];
 
-const CONDITIONS: [&str; 25] = [
+const CONDITIONS: [&str; 29] = [
     "team = 'a'",
     "team = 'a'",
     "team = 'a' AND x <> 5",
@@ -64,6 +64,10 @@ const CONDITIONS: [&str; 25] = [
     "id % 2 = 1",
     "s IS NULL",
     "length(s) < 5",
+    "at >= '2024-06-01'",
+    "at < '2024-06-01 03:00:00' OR at > '2024-06-15'",
+    "CAST(at AS date) <> DATE '2024-06-01'",
+    "NOT at BETWEEN '2024-05-31' AND '2024-06-01'",
     "s NOT LIKE 'SECRET%'",
     "team = {attribute}",
     "{member:g0} AND team = 'a'",
@@ -76,11 +80,12 @@ const CONDITIONS: [&str; 25] = [
     "upper(team) = 'A'",
 ];
 
-const SUB_QUERIES: [&str; 6] = [
+const SUB_QUERIES: [&str; 7] = [
     "id IN (SELECT id FROM {other} WHERE x > 3)",
     "EXISTS (SELECT 1 FROM {other} AS o WHERE o.team = {table}.team AND o.x <> 5)",
     "x NOT IN (SELECT x FROM {other} WHERE x IS NOT NULL AND x > 4)",
     "team IN (SELECT team FROM {other})",
+    "EXISTS (SELECT 1 FROM {other} AS o WHERE o.team = {table}.team AND o.at < '2024-06-01')",
     "x < (SELECT max(x) FROM {other})",
     "team = 'a' OR NOT EXISTS (SELECT 1 FROM {other} AS o WHERE o.id = {table}.id)",
 ];
@@ -318,6 +323,10 @@ fn mask(dice: &mut Dice, tables: &[Table], number: usize, column: &Column) -> Te
         Kind::Numeric | Kind::Double => forms.push(format!("{name} * 2")),
         Kind::Boolean => forms.push(format!("NOT {name}")),
         Kind::Date => forms.push("DATE '2000-01-01'".to_owned()),
+        Kind::Instant => {
+            forms.push(format!("date_trunc('month', {name})"));
+            forms.push(format!("CASE WHEN {name} >= '2024-06-01' THEN {name} END"));
+        }
     }
     let other = if others > 0 { number + 1 + dice.below(others) } else { number };
     Template { text: dice.pick(&forms).clone(), other }

@@ -13,6 +13,7 @@ pub enum Kind {
     Double,
     Boolean,
     Date,
+    Instant,
 }
 
 #[derive(Debug, Clone)]
@@ -35,7 +36,7 @@ pub struct Table {
 }
 
 /// Columns that every table has: policies and sub-queries may rely on them.
-pub const COMMON: [&str; 3] = ["id", "team", "x"];
+pub const COMMON: [&str; 4] = ["id", "team", "x", "at"];
 const ROWS_MAX: [i64; 3] = [60, 30, 12];
 const TYPES: [(Kind, &str); 10] = [
     (Kind::Integer, "smallint"),
@@ -57,6 +58,7 @@ impl Table {
             column("id", Kind::Integer, if dice.chance(50) { "integer" } else { "bigint" }),
             column("team", Kind::Text, "text"),
             column("x", Kind::Integer, if dice.chance(70) { "integer" } else { "smallint" }),
+            column("at", Kind::Instant, "timestamptz"),
             column("s", Kind::Text, "text"),
         ];
         for nth in 0..dice.below(4) {
@@ -66,7 +68,7 @@ impl Table {
         let mut table = Self {
             name: format!("t{number}"),
             keyed: dice.chance(50),
-            partition: dice.chance(40).then_some("team"),
+            partition: dice.chance(50).then(|| *dice.pick(&["team", "team", "at by month"])),
             sort: dice.chance(40).then(|| dice.pick(&columns).name.clone()),
             columns,
             rows: Vec::new(),
@@ -106,6 +108,7 @@ impl Table {
             Kind::Numeric | Kind::Double => format!("{}.{}", number, *dice.pick(&["00", "25", "50"])),
             Kind::Boolean => dice.chance(50).to_string(),
             Kind::Date => format!("2024-{:02}-{:02}", dice.between(1, 12), dice.between(1, 28)),
+            Kind::Instant => instant(dice),
         })
     }
 
@@ -135,6 +138,16 @@ impl Table {
 /// An integer that no expression of the statements fails on.
 fn small(dice: &mut Dice) -> Option<String> {
     (!dice.chance(8)).then(|| dice.pick(&[1, 2, 3, 4, 6, 8, 9]).to_string())
+}
+
+/// Half of them so close to the first of June that the zone decides on which side they are.
+fn instant(dice: &mut Dice) -> String {
+    let day = match dice.below(4) {
+        0 => "2024-05-31".to_owned(),
+        1 => "2024-06-01".to_owned(),
+        _ => format!("2024-{:02}-{:02}", dice.between(4, 8), dice.between(1, 30)),
+    };
+    format!("{day} {:02}:30:00+00", dice.between(0, 23))
 }
 
 fn secret(what: &str) -> String {

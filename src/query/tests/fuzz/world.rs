@@ -57,6 +57,8 @@ pub struct World {
 }
 
 const TABLES: [usize; 4] = [2, 2, 3, 3];
+/// Those of the lake, of China, and the earliest and one of the latest.
+const ZONES: [&str; 4] = ["UTC", "Asia/Shanghai", "Pacific/Kiritimati", "America/Adak"];
 const QUERY_MEMORY_BYTES: usize = 256 << 20;
 
 impl World {
@@ -74,13 +76,14 @@ impl World {
         run(&lake, &rules.script(&tables)).await?;
         let mut world = Self { tables, rules, lake, seats: Vec::new() };
         for role in 0..ROLES {
-            let seat = world.seat(role).await?;
+            let zone = *dice.pick(&ZONES);
+            let seat = world.seat(role, zone).await?;
             world.seats.push(seat);
         }
         Ok(world)
     }
 
-    async fn seat(&self, role: usize) -> Result<Seat> {
+    async fn seat(&self, role: usize, zone: &str) -> Result<Seat> {
         let admin = self.lake.session(self.lake.principal(ADMIN)?).await?;
         let bare = found(&self.tables).await?;
         let mut cells = BTreeSet::new();
@@ -108,9 +111,9 @@ impl World {
             self.tables.iter().enumerate().map(source).collect::<Vec<_>>()
         };
         Ok(Seat {
-            guarded: self.lake.session(self.lake.principal(&name)?).await?,
-            bare: bare.session(bare.principal("bare")?).await?,
-            walled: bare.session(bare.principal("walled")?).await?,
+            guarded: session(&self.lake, &name, zone).await?,
+            bare: session(&bare, "bare", zone).await?,
+            walled: session(&bare, "walled", zone).await?,
             sources: sources(false),
             trespass: sources(true),
             secrets: cells.iter().flat_map(|cell| secrets(cell)).map(str::to_owned).collect(),
@@ -119,7 +122,8 @@ impl World {
         })
     }
 
-    /// In the lake of what one role may see: that role's grants, and for `walled` a wall wherever the role has one.
+    /// In the lake of what one role may see: that role's grants, and for `walled` a wall wherever the role has one. Its
+    /// conditions hold for every row, and the engine does not know it.
     fn open_script(&self, role: usize) -> Vec<String> {
         let mut script = vec!["CREATE USER bare".to_owned(), "CREATE USER walled".to_owned()];
         for (number, table) in self.tables.iter().enumerate() {
@@ -134,13 +138,13 @@ impl World {
             script.push(format!("GRANT SELECT{columns} ON {name} TO bare, walled"));
             if self.rules.is_policed(number) {
                 script.push(format!("CREATE POLICY bare ON {name} TO bare USING (true)"));
-                script.push(format!("CREATE POLICY walled ON {name} TO walled USING (id IS NOT NULL)"));
+                script.push(format!("CREATE POLICY walled ON {name} TO walled USING (id > -1)"));
                 script.push(format!("ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"));
             }
             for column in self.rules.masked(number) {
                 let column = &table.columns[column].name;
                 let mask = format!(
-                    "CASE WHEN pg_has_role(''bare'', ''member'') THEN {column} WHEN id IS NOT NULL THEN {column} END"
+                    "CASE WHEN pg_has_role(''bare'', ''member'') THEN {column} WHEN id > -1 THEN {column} END"
                 );
                 script.push(format!("SECURITY LABEL FOR henna ON COLUMN {name}.{column} IS '{mask}'"));
             }
@@ -180,6 +184,13 @@ async fn load(lake: &Lake, table: &Table, rows: &[Vec<Option<String>>]) -> Resul
     let report = Loader::new(lake.store().clone(), Arc::clone(lake.dataset())).load(request).await?;
     assert_eq!(report.rows_added, rows.len() as u64, "{}", table.name);
     Ok(())
+}
+
+async fn session(lake: &Lake, role: &str, zone: &str) -> Result<Session> {
+    let session = lake.session(lake.principal(role)?).await?;
+    let set = format!("SET TIME ZONE '{zone}'");
+    session.run_script(&set, &set).await?;
+    Ok(session)
 }
 
 async fn run(lake: &Lake, script: &[String]) -> Result<()> {

@@ -18,11 +18,20 @@ pub struct Writer<'a> {
     pub sources: &'a [Source],
 }
 
-const KINDS: [Kind; 8] =
-    [Kind::Integer, Kind::Integer, Kind::Integer, Kind::Text, Kind::Text, Kind::Numeric, Kind::Boolean, Kind::Date];
+const KINDS: [Kind; 9] = [
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Text,
+    Kind::Text,
+    Kind::Numeric,
+    Kind::Boolean,
+    Kind::Date,
+    Kind::Instant,
+];
 
 /// Kinds that have a least and a greatest value.
-const SORTED: [Kind; 4] = [Kind::Integer, Kind::Text, Kind::Numeric, Kind::Date];
+const SORTED: [Kind; 5] = [Kind::Integer, Kind::Text, Kind::Numeric, Kind::Date, Kind::Instant];
 
 impl Writer<'_> {
     pub fn statement(&self, dice: &mut Dice) -> Statement {
