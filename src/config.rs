@@ -32,6 +32,7 @@ pub struct Config {
     pub idle_timeout: Span,
     pub drain_timeout: Span,
     pub audit_retention: Span,
+    pub query_log_retention: Span,
     pub log: String,
     pub log_format: LogFormat,
 }

@@ -141,15 +141,16 @@ impl Reason {
 pub struct Error {
     reason: Reason,
     message: String,
-    detail: Option<String>,
-    hint: Option<String>,
+    detail: Option<Box<str>>,
+    hint: Option<Box<str>>,
+    context: Option<Box<str>>,
     position: Option<usize>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), detail: None, hint: None, position: None, source: None }
+        Self { reason, message: message.into(), detail: None, hint: None, context: None, position: None, source: None }
     }
 
     /// An error whose text is that of `cause`, which stays reachable as the source of its own causes.
@@ -159,13 +160,19 @@ impl Error {
     }
 
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.detail = Some(detail.into().into_boxed_str());
         self
     }
 
     /// What to do about it, shown beneath the message.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(hint.into().into_boxed_str());
+        self
+    }
+
+    /// Where among the data it was, such as `COPY t, line 3`.
+    pub fn with_context(mut self, context: impl Into<String>) -> Self {
+        self.context = Some(context.into().into_boxed_str());
         self
     }
 
@@ -189,6 +196,10 @@ impl Error {
 
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    pub fn context(&self) -> Option<&str> {
+        self.context.as_deref()
     }
 
     pub fn position(&self) -> Option<usize> {

@@ -18,25 +18,27 @@ pub mod throttle;
 pub mod wall;
 
 pub use audit::{
-    AuditCheck, AuditEntry, AuditEvent, AuditKind, AuditLog, AuditReader, AuditRecord, AuditStore, AuditUser, Head,
-    now_us,
+    AuditCheck, AuditEntry, AuditEvent, AuditKind, AuditLog, AuditReader, AuditRecord, AuditRun, AuditStore, AuditUser,
+    Head, now_us,
 };
 pub use error::AccessError;
+pub use model::change::Change;
 pub use model::grant::{Privilege, PrivilegeSet};
 pub use model::inquiry::RowSecurity;
 pub use model::object::{ObjectId, RelationKind, TableId, Target, quoted};
 pub use model::policy::PolicyCommand;
 pub use model::role::{Membership, Role, RoleId};
-pub use model::snapshot::SecuritySnapshot;
+pub use model::snapshot::{Revision, SecuritySnapshot};
 pub use model::visible::Visible;
 pub use principal::{Principal, PrincipalHandle, RowSecuritySetting};
 pub use statement::{AccessStatement, RoleAlteration, parse};
+pub use store::handle::SecurityHandle;
 pub use store::log::{LogStore, LogStoreError, PutOutcome};
 pub use store::memory::MemoryLog;
 pub use store::naming::{NamingKind, NamingRule};
 pub use store::objects::{ObjectChange, Objects, Relation};
 pub use store::scram::Verifier;
-pub use store::{AccessNotice, Applied, SecurityStore};
+pub use store::{AccessNotice, Applied, Planned, SecurityStore, authored, planned};
 pub use throttle::{Attempt, Throttle};
 #[cfg(test)]
 pub use wall::Breach;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::access::SecuritySnapshot;
-use crate::dataset::{Check, Column, ForeignKey};
+use crate::dataset::{Check, Column, ForeignKey, SqlType};
 
 /// Everything that one principal may learn of what exists. What is hidden is not in it.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +23,7 @@ pub struct VisibleCatalog {
     pub functions: Vec<FunctionEntry>,
     pub settings: Vec<SettingEntry>,
     pub activity: Vec<ActivityEntry>,
+    pub prepared: Vec<PreparedEntry>,
     /// For questions about rights on what the lists above name.
     pub security: Arc<SecuritySnapshot>,
 }
@@ -157,4 +158,17 @@ pub struct ActivityEntry {
     pub state: String,
     /// None where the principal may not see it.
     pub query: Option<String>,
+}
+
+/// A named statement of the session itself.
+#[derive(Debug, Clone)]
+pub struct PreparedEntry {
+    pub name: String,
+    pub statement: String,
+    pub made_us: i64,
+    pub parameters: Vec<SqlType>,
+    /// None where it gives no rows.
+    pub columns: Option<Vec<SqlType>>,
+    /// Made by PREPARE, not by the protocol.
+    pub from_sql: bool,
 }

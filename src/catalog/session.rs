@@ -32,6 +32,9 @@ pub trait CatalogSession: fmt::Debug + Send + Sync {
 
     /// Cancels the statement of another session; false where there is none that the principal may cancel.
     fn cancel(&self, pid: i32) -> bool;
+
+    /// Ends another session; false where there is none that the principal may end.
+    fn terminate(&self, pid: i32) -> bool;
 }
 
 /// A session's catalog, shared by its tables and functions.

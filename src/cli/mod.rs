@@ -154,6 +154,7 @@ fn limits(config: &Config) -> Limits {
         spill_bytes: config.spill_max.0,
         threads: config.threads,
         audit_retention: config.audit_retention.0,
+        query_log_retention: config.query_log_retention.0,
     }
 }
 

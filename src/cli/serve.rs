@@ -91,7 +91,7 @@ impl Doors {
         };
         let drain_max = settings.drain_max;
         let shutdown = CancellationToken::new();
-        let audit = Arc::clone(lake.audit());
+        let (audit, query_log) = (Arc::clone(lake.audit()), Arc::clone(lake.query_log()));
         let web = self.web_listener.map(|listener| web::serve(listener, lake.clone(), drain_max, shutdown.clone()));
         let backend = Arc::new(LakeBackend::new(lake, config.statement_timeout.0));
         let wire = wire::serve(self.listener, backend, settings, shutdown.clone());
@@ -107,6 +107,7 @@ impl Doors {
         }
         // Connections that were cut off may still hold the lake: its end is not waited for.
         audit.flush().await;
+        query_log.flush().await;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -63,6 +63,7 @@ async fn run_text(session: &Session, text: &str, format: Format) -> Result<()> {
         match answer? {
             Answer::Rows { stream, schema, guard, .. } => guard.run(write_rows(stream, schema, format)).await??,
             Answer::Done { tag } => eprintln!("{tag}"),
+            Answer::CopyIn(_) => return Err(Answer::no_copy_here()),
             Answer::Empty => {}
         }
     }

@@ -34,6 +34,7 @@ mod statistics;
 mod store;
 mod stored;
 mod table;
+mod take_back;
 #[cfg(test)]
 mod tests;
 mod upkeep;

@@ -81,6 +81,19 @@ impl Snapshot {
         Arc::new(RawTable::new(self, shape, remap))
     }
 
+    /// This version with the rows of another table of the same columns, to be read and never written to.
+    pub fn with_rows_of(&self, other: &Self) -> Self {
+        Self {
+            name: self.name.clone(),
+            version: self.version,
+            spec: self.spec.clone(),
+            schema: Arc::clone(&self.schema),
+            files: self.files.iter().chain(&other.files).cloned().collect(),
+            state: self.state.clone(),
+            log: Arc::clone(&self.log),
+        }
+    }
+
     /// Reads the newest version, or `version`. `before` is an older snapshot of the same table whose work is reused.
     pub(super) async fn read(
         name: &TableName,

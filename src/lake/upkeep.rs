@@ -99,7 +99,7 @@ impl Store {
         Ok(positions)
     }
 
-    async fn commit_upkeep(
+    pub(super) async fn commit_upkeep(
         &self,
         snapshot: &Arc<Snapshot>,
         actions: Vec<Action>,

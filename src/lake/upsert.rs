@@ -39,7 +39,7 @@ impl Store {
         layout: &Layout,
         rows: SendableRecordBatchStream,
         load: &Load<'_>,
-        taken_key: TakenKey,
+        taken_key: TakenKey<'_>,
     ) -> Result<Commit, LakeError> {
         let (mut rows, mut settled, mut turn) = (rows, Commit::default(), None);
         for _ in 0..ATTEMPTS_MAX {
@@ -56,8 +56,13 @@ impl Store {
             }
             load.ensure_unmoved(&snapshot)?;
             let met = self.met(&snapshot, layout, &keys).await?;
-            if taken_key == TakenKey::Refuse && !keys.lock().are_new() {
-                return Err(LakeError::KeyTaken { table: name.to_string() });
+            if let TakenKey::Refuse { beside } = taken_key {
+                if let Some(beside) = beside {
+                    self.met(self.newest(beside).await?.as_ref(), layout, &keys).await?;
+                }
+                if !keys.lock().are_new() {
+                    return Err(LakeError::KeyTaken { table: name.to_string() });
+                }
             }
             let added = self.write_kept(layout, first, sorted, &keys).await?;
             let (mut files, mut actions) = (added.clone(), Vec::new());

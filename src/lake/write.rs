@@ -55,10 +55,11 @@ pub struct Commit {
 
 /// What becomes of a row whose key is in the table, or stands twice among the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TakenKey {
+pub(super) enum TakenKey<'a> {
     /// The newer row stays.
     Supersede,
-    Refuse,
+    /// `beside` is another table of the same columns, whose keys are taken, too.
+    Refuse { beside: Option<&'a TableName> },
 }
 
 /// What became of an attempt to commit.
@@ -85,14 +86,19 @@ impl Store {
     /// As [`Store::write`], for rows whose keys must be new: one that is taken, or stands twice among them, is an error,
     /// and the table stays as it was.
     pub async fn insert(&self, name: &TableName, request: WriteRequest) -> Result<Commit> {
-        Ok(self.write_rows(name, request, TakenKey::Refuse, None).await?)
+        Ok(self.write_rows(name, request, TakenKey::Refuse { beside: None }, None).await?)
+    }
+
+    /// As [`Store::insert`], for rows that are to come into `beside` later on: its keys are taken, too.
+    pub async fn insert_beside(&self, name: &TableName, beside: &TableName, request: WriteRequest) -> Result<Commit> {
+        Ok(self.write_rows(name, request, TakenKey::Refuse { beside: Some(beside) }, None).await?)
     }
 
     async fn write_rows(
         &self,
         name: &TableName,
         request: WriteRequest,
-        taken: TakenKey,
+        taken: TakenKey<'_>,
         onto: Option<u64>,
     ) -> Result<Commit, LakeError> {
         let WriteRequest { load_id, rows, notes } = request;

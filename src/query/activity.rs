@@ -61,10 +61,9 @@ impl Activity {
         lock(&self.sessions).get(&pid).map(|entry| lock(entry).row.user.clone())
     }
 
-    /// Cancels the statement of a session; false where there is no such session.
-    pub fn cancel(&self, pid: i32) -> bool {
-        let found = lock(&self.sessions).get(&pid).map(|entry| lock(entry).canceller.clone());
-        found.inspect(Canceller::cancel).is_some()
+    /// What ends the statement of a session, or the session; None where there is no such session.
+    pub fn canceller(&self, pid: i32) -> Option<Canceller> {
+        lock(&self.sessions).get(&pid).map(|entry| lock(entry).canceller.clone())
     }
 }
 

@@ -3,7 +3,9 @@
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_plan::SendableRecordBatchStream;
 
+use super::copy::CopyIn;
 use super::guard::StatementGuard;
+use crate::error::{Error, Reason};
 
 /// The outcome of one statement.
 pub enum Answer {
@@ -11,8 +13,17 @@ pub enum Answer {
     Rows { tag: &'static str, schema: SchemaRef, stream: SendableRecordBatchStream, guard: StatementGuard },
     /// No rows; the complete command tag, for example `SET` or `CREATE ROLE`.
     Done { tag: String },
+    /// It waits for rows: [`Session::copy_in`](super::Session::copy_in) takes them.
+    CopyIn(Box<CopyIn>),
     /// An empty statement.
     Empty,
+}
+
+impl Answer {
+    /// The error of a door through which no rows come in.
+    pub fn no_copy_here() -> Error {
+        Error::new(Reason::Unsupported, "COPY FROM STDIN needs a client of the Postgres wire")
+    }
 }
 
 /// Where the session stands; the letter in ReadyForQuery.

@@ -14,16 +14,19 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::RecordBatchStream;
-use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use datafusion::sql::sqlparser::ast;
 use futures::Stream;
 
-use super::answer::Answer;
+use super::answer::{Answer, TransactionStatus};
+use super::block::Holding;
 use super::cursor::CursorStatement;
 use super::engine::Lake;
 use super::failure::reason_of;
 use super::guard::StatementGuard;
 use super::names::lock;
+use super::prepared::PreparedStatement;
+use super::query_log;
 use super::session::Session;
 use super::statement::{Statement, StatementKind, without_literals};
 use super::utility::Utility;
@@ -64,8 +67,17 @@ impl Session {
 
     /// A statement of which no name was resolved yet.
     fn unplanned(&self, statement: &Statement, shown: &str) -> Watch {
-        let security = self.lake().security().snapshot();
-        let what = What::of(statement, &security);
+        let security = self.security().snapshot();
+        let mut what = What::of(statement, &security);
+        // A block's changes of rights are done when it is committed; what it loses is told, too.
+        let is_commit = self.transaction() == TransactionStatus::Active && what.command == "COMMIT";
+        if is_commit && self.holding() == Holding::Steps {
+            what.kind = AuditKind::Security;
+        }
+        if is_end(&what.command) && self.holding() != Holding::Nothing {
+            what.is_quiet = false;
+        }
+        let records = what.kind == AuditKind::Security && (is_commit || !self.in_block());
         let statement = (!shown.is_empty()).then(|| seal::hash(shown.as_bytes()));
         let event = AuditEvent {
             command: what.command,
@@ -75,6 +87,9 @@ impl Session {
         };
         Watch {
             audit: Arc::clone(self.lake().audit()),
+            query_log: Arc::clone(self.lake().query_log()),
+            shown: shown.to_owned(),
+            bytes: 0,
             store: Arc::clone(self.lake().security()),
             role: self.principal().get().checked_role(),
             security,
@@ -83,6 +98,7 @@ impl Session {
             begun: Instant::now(),
             rows: None,
             is_quiet: what.is_quiet,
+            records,
             is_told: false,
             event,
         }
@@ -95,14 +111,14 @@ impl Session {
 
     /// Takes note of a text that is no statement. It may be anything, so nothing of it is kept.
     pub(super) fn tell_unparsed(&self, error: &Error) {
-        let security = self.lake().security().snapshot();
+        let security = self.security().snapshot();
         let sqlstate = Some(code(Err(error.reason())).to_owned());
         self.lake().audit().record(AuditEvent { sqlstate, ..self.audit_event(AuditKind::Statement, &security) });
     }
 
     /// Takes note of a role that the start-up message took on.
     pub(super) fn tell_role(&self, command: &str, name: &str, outcome: &Result<()>) {
-        let security = self.lake().security().snapshot();
+        let security = self.security().snapshot();
         let outcome = outcome.as_ref().map(|_| ()).map_err(Error::reason);
         let kind = if outcome == Err(Reason::Privilege) { AuditKind::Denial } else { AuditKind::Role };
         self.lake().audit().record(AuditEvent {
@@ -159,6 +175,10 @@ impl What {
             StatementKind::Cursor(cursor) => {
                 return plain(cursor.tag(), matches!(**cursor, CursorStatement::Close { .. }));
             }
+            StatementKind::Copy(_) => return plain("COPY", false),
+            StatementKind::Prepared(prepared) => {
+                return plain(prepared.tag(), !matches!(**prepared, PreparedStatement::Execute { .. }));
+            }
             StatementKind::Sql(sql) => sql,
         };
         match Utility::of(sql) {
@@ -174,6 +194,10 @@ impl What {
             Ok(None) | Err(_) => plain(&command(sql, &statement.text), false),
         }
     }
+}
+
+fn is_end(command: &str) -> bool {
+    ["COMMIT", "ROLLBACK"].contains(&command)
 }
 
 /// The role that a statement takes on; `none` and `default` are one's own.
@@ -196,12 +220,11 @@ fn known_role(security: &SecuritySnapshot, name: &str) -> Option<String> {
     (["none", "default"].contains(&name) || security.role_named(name).is_some()).then(|| name.to_owned())
 }
 
-/// The first word of a statement, which is always the grammar's own; the queries of COPY are its.
+/// The first word of a statement, which is always the grammar's own.
 fn command(sql: &ast::Statement, text: &str) -> String {
-    let first = text.split_whitespace().next().unwrap_or_default();
     match sql {
-        ast::Statement::Query(_) if first != "COPY" => "SELECT".to_owned(),
-        _ => first.to_owned(),
+        ast::Statement::Query(_) => "SELECT".to_owned(),
+        _ => text.split_whitespace().next().unwrap_or_default().to_owned(),
     }
 }
 
@@ -212,7 +235,11 @@ fn code(outcome: Result<(), Reason>) -> &'static str {
 
 /// The relations that a statement names. What its policies read is not among them: that would tell of the policies.
 #[derive(Debug, Default)]
-pub(super) struct Named(Mutex<Relations>);
+pub(super) struct Named {
+    relations: Mutex<Relations>,
+    /// What runs, until it has ended.
+    plan: Mutex<Option<Arc<dyn ExecutionPlan>>>,
+}
 
 #[derive(Debug, Default)]
 struct Relations {
@@ -231,13 +258,18 @@ impl Named {
         self.note(|relations| &mut relations.hidden, id);
     }
 
+    /// The plan whose costs are those of the statement.
+    pub fn runs(&self, plan: &Arc<dyn ExecutionPlan>) {
+        *lock(&self.plan) = Some(Arc::clone(plan));
+    }
+
     /// The statement is planned: names that are resolved from now on are not its own.
     pub fn close(&self) {
-        lock(&self.0).is_closed = true;
+        lock(&self.relations).is_closed = true;
     }
 
     fn note(&self, among: impl FnOnce(&mut Relations) -> &mut BTreeSet<TableId>, id: &TableId) {
-        let mut relations = lock(&self.0);
+        let mut relations = lock(&self.relations);
         if !relations.is_closed {
             among(&mut relations).insert(id.clone());
         }
@@ -255,6 +287,11 @@ impl Named {
 /// A statement on its way.
 pub(super) struct Watch {
     audit: Arc<AuditLog>,
+    query_log: Arc<AuditLog>,
+    /// The statement's text without literals.
+    shown: String,
+    /// Of the rows that it has given.
+    bytes: u64,
     store: Arc<SecurityStore>,
     security: Arc<SecuritySnapshot>,
     role: RoleId,
@@ -263,6 +300,8 @@ pub(super) struct Watch {
     begun: Instant,
     rows: Option<u64>,
     is_quiet: bool,
+    /// Its success is a record of the security log.
+    records: bool,
     is_told: bool,
     event: AuditEvent,
 }
@@ -281,6 +320,7 @@ impl Watch {
                 self.tell(Some(Ok(())));
                 Ok(Answer::Done { tag })
             }
+            Ok(Answer::CopyIn(copy)) => Ok(Answer::CopyIn(Box::new(copy.watched(self)))),
             Ok(Answer::Empty) => {
                 self.is_told = true;
                 Ok(Answer::Empty)
@@ -306,7 +346,7 @@ impl Watch {
             return;
         }
         let mut event = std::mem::take(&mut self.event);
-        let relations = std::mem::take(&mut *lock(&self.named.0));
+        let relations = std::mem::take(&mut *lock(&self.named.relations));
         let missing = outcome == Some(Err(Reason::UndefinedTable));
         if missing {
             event.hidden = Named::texts(&relations.hidden);
@@ -314,7 +354,7 @@ impl Watch {
         if outcome == Some(Err(Reason::Privilege)) || !event.hidden.is_empty() {
             event.kind = AuditKind::Denial;
         }
-        if event.kind == AuditKind::Security && outcome == Some(Ok(())) {
+        if self.records && outcome == Some(Ok(())) {
             event.epoch = self.store.snapshot().epoch();
         }
         event.policies = relations.shown.iter().any(|id| self.security.is_bound(self.role, id));
@@ -322,6 +362,9 @@ impl Watch {
         event.rows = self.rows;
         event.sqlstate = outcome.map(|outcome| code(outcome).to_owned());
         event.elapsed_us = u64::try_from(self.begun.elapsed().as_micros()).ok();
+        let plan = lock(&self.named.plan).take();
+        let run = query_log::run_of(&self.shown, plan.as_ref(), self.bytes);
+        self.query_log.keep(AuditEvent { run: Some(Box::new(run)), hidden: Vec::new(), ..event.clone() });
         self.audit.record(event);
     }
 }
@@ -347,6 +390,8 @@ impl Stream for Watched {
             Poll::Ready(Some(Ok(batch))) => {
                 let rows = self.watch.rows.unwrap_or_default();
                 self.watch.rows = Some(rows.saturating_add(batch.num_rows() as u64));
+                let bytes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0));
+                self.watch.bytes = self.watch.bytes.saturating_add(bytes.sum::<usize>() as u64);
             }
             Poll::Ready(Some(Err(error))) => self.watch.tell(Some(Err(reason_of(error)))),
             Poll::Ready(None) => self.watch.tell(Some(Ok(()))),

@@ -39,17 +39,9 @@ pub fn contract() -> Result<Contract> {
 
 /// The table for the session that reads it, as it is when it is read.
 pub(super) fn table(names: &Arc<Names>, schema: SchemaRef, zone: &str) -> Result<Arc<dyn TableProvider>> {
-    let security = names.lake().security().snapshot();
-    let own = names.principal().get().checked_role();
-    let sight = if security.is_superuser(own) {
-        Sight::All
-    } else {
-        let roles = security.roles().map(|role| role.id);
-        Sight::Of(roles.filter(|role| security.has_privileges_of(own, *role)).collect())
-    };
     let records = AuditRows {
         audit: Arc::clone(names.lake().audit()),
-        sight: Arc::new(sight),
+        sight: Arc::new(Sight::of_session(names)),
         zone: zone.to_owned(),
         schema: Arc::clone(&schema),
     };
@@ -58,12 +50,29 @@ pub(super) fn table(names: &Arc<Names>, schema: SchemaRef, zone: &str) -> Result
 
 /// Whose records a reader sees.
 #[derive(Debug)]
-enum Sight {
+pub(super) enum Sight {
     All,
     Of(HashSet<RoleId>),
 }
 
 impl Sight {
+    /// That of a session: what was done under logins whose rights it has, for all to see and in its own open block.
+    pub fn of_session(names: &Names) -> Self {
+        let (security, own) = (names.security().snapshot(), names.principal().get().checked_role());
+        let recorded = names.security().store().snapshot();
+        if security.is_superuser(own) && recorded.is_superuser(own) {
+            return Self::All;
+        }
+        let roles = security.roles().map(|role| role.id);
+        let may = |role: &RoleId| security.has_privileges_of(own, *role) && recorded.has_privileges_of(own, *role);
+        Self::Of(roles.filter(may).collect())
+    }
+
+    /// The event as the reader may see it; None hides it.
+    pub fn event(&self, entry: AuditEntry) -> Option<AuditEvent> {
+        self.of(entry).map(|row| row.event)
+    }
+
     /// The record as the reader may see it; None hides it.
     fn of(&self, entry: AuditEntry) -> Option<Row> {
         let Self::Of(users) = self else { return Some(Row::whole(entry)) };
@@ -169,7 +178,7 @@ impl Reading {
     }
 }
 
-fn outward(error: AccessError) -> DataFusionError {
+pub(super) fn outward(error: AccessError) -> DataFusionError {
     DataFusionError::External(Box::new(Error::from(error)))
 }
 
@@ -209,7 +218,7 @@ fn columns(rows: &[Row], zone: &str) -> Vec<ArrayRef> {
 }
 
 /// Lists of names; none is null.
-fn lists<'a>(rows: impl Iterator<Item = &'a [String]>) -> ArrayRef {
+pub(super) fn lists<'a>(rows: impl Iterator<Item = &'a [String]>) -> ArrayRef {
     let mut lists = ListBuilder::new(StringBuilder::new());
     for names in rows {
         names.iter().for_each(|name| lists.values().append_value(name));

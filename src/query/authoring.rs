@@ -1,13 +1,17 @@
 //! Statements that change who may see what, and the roles that a session takes on.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::answer::{Notice, TransactionStatus};
+use super::names::Names;
 use super::session::{Session, State};
 use super::settings::Settings;
 use super::statement::Statement;
 use crate::access::{
-    AccessStatement, Objects, Relation, RelationKind, RoleAlteration, RoleId, SecuritySnapshot, TableId, Visible,
+    AccessStatement, Objects, Principal, Relation, RelationKind, RoleAlteration, RoleId, SecuritySnapshot, TableId,
+    Visible,
 };
 use crate::catalog::inventory;
 use crate::error::{Error, Reason, Result};
@@ -15,27 +19,30 @@ use crate::error::{Error, Reason, Result};
 impl Session {
     /// Applies a statement of the access room; gives its command tag.
     pub(super) async fn change_access(&self, statement: &AccessStatement) -> Result<String> {
-        if self.transaction() != TransactionStatus::Idle {
-            let text = format!("{} cannot run inside a transaction block", statement.tag());
-            return Err(Error::new(Reason::TransactionActive, text).with_hint("it is durable at once, alone"));
-        }
+        self.refuse_read_only(statement.tag())?;
+        self.require_step(statement.tag())?;
         require_setting(statement)?;
-        let principal = self.principal().get();
-        let objects = AuthorObjects { session: self };
-        let applied = self.lake().security().apply(&principal, statement.clone(), &objects).await?;
-        let notices = applied.notices.into_iter().map(|notice| Notice {
+        let (principal, path) = (self.principal().get(), self.search_path());
+        let (names, session) = (self.names(), Some(self));
+        let objects = AuthorObjects { names, over: None, principal: &principal, path: &path, session };
+        let told = if self.in_block() {
+            self.step_of_access(statement, &objects).await?.notices
+        } else {
+            self.lake().security().apply(&principal, statement.clone(), &objects).await?.notices
+        };
+        let notices = told.into_iter().map(|notice| Notice {
             severity: notice.severity,
             sqlstate: if notice.severity == "WARNING" { "01000" } else { "00000" },
             message: notice.message,
             hint: None,
         });
         self.lock().notices.extend(notices);
-        Ok(applied.tag.to_owned())
+        Ok(statement.tag().to_owned())
     }
 
     /// SET ROLE; `None` is NONE.
     pub(super) fn set_role(&self, state: &mut State, name: Option<&str>, local: bool) -> Result<()> {
-        let security = self.lake().security().snapshot();
+        let security = self.security().snapshot();
         let before = self.principal().get();
         let mut principal = before.clone();
         principal.set_role(&security, name.unwrap_or("none"))?;
@@ -54,7 +61,7 @@ impl Session {
 
     /// SET SESSION AUTHORIZATION; `None` is DEFAULT.
     pub(super) fn set_session_authorization(&self, state: &mut State, name: Option<&str>, local: bool) -> Result<()> {
-        let security = self.lake().security().snapshot();
+        let security = self.security().snapshot();
         let before = self.principal().get();
         let mut principal = before.clone();
         match name {
@@ -74,7 +81,7 @@ impl Session {
 
     /// What an administrator pinned to the role stays as it is. Other settings of a role are only where it begins.
     pub(super) fn refuse_pinned(&self, name: &str) -> Result<()> {
-        let security = self.lake().security().snapshot();
+        let security = self.security().snapshot();
         let name = name.to_ascii_lowercase();
         match self.principal().get().pinned(&security, &name).filter(|_| name.starts_with(ATTRIBUTE)) {
             Some(_) => Err(Error::new(Reason::Privilege, format!("permission denied to set parameter \"{name}\""))
@@ -141,67 +148,80 @@ fn require_setting(statement: &AccessStatement) -> Result<()> {
 }
 
 /// What exists, for the author of a statement: what is hidden from them is absent.
-struct AuthorObjects<'a> {
-    session: &'a Session,
+pub(super) struct AuthorObjects<'a> {
+    pub names: &'a Arc<Names>,
+    /// What is looked at; None is what the session sees.
+    pub over: Option<Arc<SecuritySnapshot>>,
+    pub principal: &'a Principal,
+    /// Where bare names are looked for.
+    pub path: &'a [String],
+    /// Plans the expressions of policies and masks; None where that was done before.
+    pub session: Option<&'a Session>,
 }
 
 impl AuthorObjects<'_> {
-    fn visible(&self, relation: &inventory::Relation) -> Option<Relation> {
-        let lake = self.session.lake();
-        let security = lake.security().snapshot();
-        let principal = self.session.principal().get();
+    fn security(&self) -> Arc<SecuritySnapshot> {
+        self.over.clone().unwrap_or_else(|| self.names.security().snapshot())
+    }
+
+    fn visible(&self, relation: &inventory::Relation, security: &SecuritySnapshot) -> Option<Relation> {
         let id = TableId::new(&relation.schema, &relation.name);
-        Visible::new(&security, &principal).may_see(&id).then(|| Relation {
+        Visible::new(security, self.principal).may_see(&id).then(|| Relation {
             kind: if relation.is_view() { RelationKind::View } else { RelationKind::Table },
             columns: relation.columns().iter().map(|column| column.name.clone()).collect(),
             id,
         })
     }
 
-    /// The one statement that an expression of the author's was put into.
-    fn one_statement(&self, sql: &str) -> Result<Statement> {
-        let statements = self.session.parse(sql)?;
+    /// The one statement that an expression of the author's was put into, and the session that plans it.
+    fn one_statement(&self, sql: &str) -> Result<Option<(&Session, Statement)>> {
+        let Some(session) = self.session else { return Ok(None) };
+        let statements = session.parse(sql)?;
         let [statement] = statements.as_slice() else {
             return Err(Error::new(Reason::Syntax, "an expression must be one expression"));
         };
-        Ok(statement.clone())
+        Ok(Some((session, statement.clone())))
     }
 }
 
 #[async_trait]
 impl Objects for AuthorObjects<'_> {
     async fn relation(&self, schema: Option<&str>, name: &str) -> Result<Option<Relation>> {
-        let inventory = self.session.lake().inventory();
-        let path = match schema {
-            Some(schema) => vec![schema.to_owned()],
-            None => self.session.search_path(),
-        };
+        let security = self.security();
+        let inventory = self.names.inventory_at(&security);
+        let one = schema.map(|schema| [schema.to_owned()]);
+        let path = one.as_ref().map_or(self.path, |schema| &schema[..]);
         let found: Vec<_> = path.iter().filter_map(|schema| inventory.find(schema, name)).collect();
-        let visible = found.iter().find_map(|relation| self.visible(relation));
-        if visible.is_none() {
+        let visible = found.iter().find_map(|relation| self.visible(relation, &security));
+        if visible.is_none() && self.session.is_some() {
             let hidden = found.iter().map(|relation| TableId::new(&relation.schema, &relation.name));
-            hidden.for_each(|id| self.session.names().named().hide(&id));
+            hidden.for_each(|id| self.names.named().hide(&id));
         }
         Ok(visible)
     }
 
     async fn relations_in(&self, schema: &str) -> Result<Option<Vec<Relation>>> {
-        let inventory = self.session.lake().inventory();
+        let security = self.security();
+        let inventory = self.names.inventory_at(&security);
         if !inventory.has_schema(schema) {
             return Ok(None);
         }
         let within = inventory.relations().filter(|relation| relation.schema == schema);
-        Ok(Some(within.filter_map(|relation| self.visible(relation)).collect()))
+        Ok(Some(within.filter_map(|relation| self.visible(relation, &security)).collect()))
     }
 
     async fn validate_policy(&self, table: &TableId, expression: &str) -> Result<()> {
-        let statement = self.one_statement(&format!("SELECT 1 FROM {table} WHERE ({expression})"))?;
-        self.session.plan_only(&statement).await
+        match self.one_statement(&format!("SELECT 1 FROM {table} WHERE ({expression})"))? {
+            Some((session, statement)) => session.plan_only(&statement).await,
+            None => Ok(()),
+        }
     }
 
     async fn validate_mask(&self, table: &TableId, column: &str, expression: &str) -> Result<()> {
         let column = crate::access::quoted(column);
-        let statement = self.one_statement(&format!("SELECT coalesce(({expression}), {column}) FROM {table}"))?;
-        self.session.plan_mask(&statement).await
+        match self.one_statement(&format!("SELECT coalesce(({expression}), {column}) FROM {table}"))? {
+            Some((session, statement)) => session.plan_mask(&statement).await,
+            None => Ok(()),
+        }
     }
 }

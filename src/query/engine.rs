@@ -14,6 +14,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::activity::Activity;
 use super::authoring::start_as_role;
 use super::failure::failure;
+use super::guard::Canceller;
 use super::names::{Names, lock};
 use super::pool::Pool;
 use super::pseudonym_key::pseudonym_key;
@@ -40,6 +41,9 @@ const SPILL_BYTES_MAX: u64 = 50 << 30;
 /// Footers and page indexes of Parquet files that are kept.
 const METADATA_CACHE_BYTES: usize = 512 << 20;
 
+/// Where the log of queries lies.
+const QUERIES: &str = "queries/";
+
 /// The column that names a row's person, in every table that has one.
 const PERSON: &str = "one_id";
 
@@ -54,6 +58,8 @@ pub struct Limits {
     pub threads: usize,
     /// Age at which whole segments of the audit log are taken away; `None` is never.
     pub audit_retention: Option<std::time::Duration>,
+    /// The same of the log of queries.
+    pub query_log_retention: Option<std::time::Duration>,
 }
 
 /// An open lake. Clones share it.
@@ -67,6 +73,7 @@ struct Shared {
     dataset: Arc<Dataset>,
     security: Arc<SecurityStore>,
     audit: Arc<AuditLog>,
+    query_log: Arc<AuditLog>,
     /// What the dataset and the house brought.
     founded: Inventory,
     /// With what users made, at the change that last concerned it.
@@ -112,6 +119,8 @@ impl Lake {
         let (security, dataset) = (Arc::new(security), Arc::new(dataset));
         let audit_files = Arc::new(LakeLog::new(store.clone()));
         let audit = Arc::new(AuditLog::start(audit_files, limits.audit_retention)?);
+        let query_files = Arc::new(LakeLog::in_folder(store.clone(), QUERIES));
+        let query_log = Arc::new(AuditLog::start(query_files, limits.query_log_retention)?);
         let pool = Pool::new(limits.threads)?;
         let base = base_state(&store, limits)?;
         let founded = Inventory::of(&dataset, crate::ingest::system::contracts()?, system::contracts()?);
@@ -124,6 +133,7 @@ impl Lake {
             dataset,
             security,
             audit,
+            query_log,
             founded,
             inventory: Mutex::default(),
             activity,
@@ -183,6 +193,11 @@ impl Lake {
         &self.shared.audit
     }
 
+    /// What each statement did and cost.
+    pub fn query_log(&self) -> &Arc<AuditLog> {
+        &self.shared.query_log
+    }
+
     /// What scans under row policies have read and left out: for the program that embeds the lake; no statement can ask.
     pub fn secured_scans(&self) -> ScanTotals {
         self.shared.wall.totals()
@@ -206,13 +221,12 @@ impl Lake {
         &self.shared.wall
     }
 
-    /// What exists now.
-    pub(super) fn inventory(&self) -> Arc<Inventory> {
-        self.inventory_at(&self.shared.security.snapshot())
-    }
-
     /// What exists as the snapshot knows it.
     pub(super) fn inventory_at(&self, security: &SecuritySnapshot) -> Arc<Inventory> {
+        if security.branch().is_some() {
+            // One session's own: never kept where others look.
+            return Arc::new(self.shared.founded.with_authored(security));
+        }
         let defined_at = security.defined_at();
         if let Some((at, inventory)) = lock(&self.shared.inventory).as_ref()
             && *at == defined_at
@@ -236,25 +250,13 @@ impl Lake {
         self.shared.started_us
     }
 
-    /// Cancels the statement of session `pid` on behalf of a role that has the rights of that session's user.
-    pub(super) fn cancel(&self, pid: i32, by: RoleId) -> bool {
+    /// What ends session `pid` or its statement, for a role that has the rights of that session's user: for all to see, and
+    /// in its own `sight`. Other sessions must not feel what a block has not committed.
+    pub(super) fn canceller_of(&self, pid: i32, by: RoleId, sight: &SecuritySnapshot) -> Option<Canceller> {
         let security = self.shared.security.snapshot();
-        let user = self.shared.activity.user(pid).and_then(|name| security.role_named(&name).map(|role| role.id));
-        user.is_some_and(|user| security.has_privileges_of(by, user)) && self.shared.activity.cancel(pid)
-    }
-
-    /// The name of the session's user, and whether the current role is a superuser.
-    pub(super) fn describe_principal(&self, principal: &Principal) -> (String, bool) {
-        let security = self.shared.security.snapshot();
-        (principal.session_user_name(&security), security.is_superuser(principal.current_role()))
-    }
-
-    /// What SHOW role gives.
-    pub(super) fn role_shown(&self, principal: &Principal) -> String {
-        if principal.current_role() == principal.session_user() {
-            return "none".to_owned();
-        }
-        principal.current_user_name(&self.shared.security.snapshot())
+        let user = self.shared.activity.user(pid).and_then(|name| security.role_named(&name).map(|role| role.id))?;
+        let may = security.has_privileges_of(by, user) && sight.has_privileges_of(by, user);
+        if may { self.shared.activity.canceller(pid) } else { None }
     }
 
     /// Whether a policy lets the principal see every row of a table although row security is on.
@@ -306,6 +308,14 @@ impl Lake {
         }
         Ok(())
     }
+}
+
+/// What SHOW role gives.
+pub(super) fn role_shown(principal: &Principal, security: &SecuritySnapshot) -> String {
+    if principal.current_role() == principal.session_user() {
+        return "none".to_owned();
+    }
+    principal.current_user_name(security)
 }
 
 /// The state that every session begins from: PostgreSQL's dialect, our functions, limits shared by all.

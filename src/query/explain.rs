@@ -68,7 +68,7 @@ pub async fn drain(mut stream: SendableRecordBatchStream) -> Result<usize> {
     Ok(rows)
 }
 
-fn holds_wall(plan: &Arc<dyn ExecutionPlan>) -> bool {
+pub(super) fn holds_wall(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.is::<SecureScanExec>() || plan.children().into_iter().any(holds_wall)
 }
 

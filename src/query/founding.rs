@@ -23,7 +23,7 @@ const DATASET: &str = "dataset/";
 const FORMAT: u32 = 1;
 
 /// What every role may read of the house: these tables show each reader what concerns them.
-const HOUSE_GRANTS: &str = "GRANT SELECT ON henna.tables, henna.functions, henna.sources, henna.settings, henna.activity, henna.audit_log TO PUBLIC";
+const HOUSE_GRANTS: &str = "GRANT SELECT ON henna.tables, henna.functions, henna.sources, henna.settings, henna.activity, henna.audit_log, henna.query_log TO PUBLIC";
 
 /// The first user.
 pub const ADMIN: &str = "admin";

@@ -56,6 +56,8 @@ async fn late(deadline: Option<Instant>) {
 #[derive(Debug, Clone, Default)]
 pub struct Canceller {
     current: Arc<Mutex<Option<CancellationToken>>>,
+    /// The session itself is to end.
+    ended: CancellationToken,
 }
 
 impl Canceller {
@@ -63,6 +65,17 @@ impl Canceller {
         if let Some(token) = self.current.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             token.cancel();
         }
+    }
+
+    /// Cancels the statement and asks whoever serves the session to end it.
+    pub fn terminate(&self) {
+        self.ended.cancel();
+        self.cancel();
+    }
+
+    /// Waits until the session is asked to end.
+    pub async fn terminated(&self) {
+        self.ended.cancelled().await;
     }
 
     /// Starts the guard of a new statement; `timeout` of `None` is no deadline.

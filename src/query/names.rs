@@ -18,14 +18,16 @@ use super::activity::Present;
 use super::audit::Named;
 use super::engine::{Lake, Opening};
 use super::guard::Canceller;
+use super::prepared::NamedStatements;
 use super::role_attribute::RoleAttribute;
 use super::session::State;
 use super::system;
 use super::viewpoint::{BareNames, Clock, Viewpoint};
 use crate::access::{
-    ObjectId, PrincipalHandle, RawTables, RowSecuritySetting, SecuredTable, TableId, TableResolver, Visible,
+    ObjectId, PrincipalHandle, RawTables, RowSecuritySetting, SecuredTable, SecurityHandle, SecuritySnapshot, TableId,
+    TableResolver, Visible,
 };
-use crate::catalog::inventory::{Body, PUBLIC, Relation};
+use crate::catalog::inventory::{Body, Inventory, PUBLIC, Relation};
 use crate::catalog::model::ActivityEntry;
 use crate::catalog::{CatalogHandle, SystemSchema};
 use crate::dataset::Contract;
@@ -45,7 +47,12 @@ const INFORMATION_SCHEMA: &str = "information_schema";
 pub struct Names {
     lake: Lake,
     principal: PrincipalHandle,
+    security: SecurityHandle,
     state: Arc<Mutex<State>>,
+    /// What exists for a transaction block that has changed it, by the branch of its snapshot.
+    inventory: Mutex<Option<(u64, Arc<Inventory>)>>,
+    /// A table whose new rows wait in another one for the end of the transaction block.
+    staged: Mutex<Option<Aside>>,
     /// The context's state while it lives; bound once it exists. Views are planned in it.
     engine: OnceLock<Box<dyn Fn() -> Option<SessionState> + Send + Sync>>,
     /// The version of each table that the running statement reads: the same wherever it names the table.
@@ -57,6 +64,13 @@ pub struct Names {
     pub(super) about: About,
 }
 
+/// A table, and the one beside it that holds the rows which a block has inserted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Aside {
+    pub table: TableName,
+    pub rows: TableName,
+}
+
 /// What the session knows of its connection.
 #[derive(Debug)]
 pub(super) struct About {
@@ -64,6 +78,7 @@ pub(super) struct About {
     pub canceller: Canceller,
     pub client_address: Option<(String, u16)>,
     pub visible: Mutex<Option<system::CachedVisible>>,
+    pub statements: NamedStatements,
 }
 
 impl fmt::Debug for Names {
@@ -90,11 +105,15 @@ impl Names {
             canceller,
             client_address: opening.client_address.clone(),
             visible: Mutex::default(),
+            statements: NamedStatements::default(),
         };
         Arc::new(Self {
+            security: Arc::clone(lake.security()).into(),
             lake,
             principal,
             state: Arc::new(Mutex::new(state)),
+            inventory: Mutex::default(),
+            staged: Mutex::default(),
             engine: OnceLock::new(),
             pinned: Mutex::default(),
             as_of_asked: AtomicBool::new(false),
@@ -112,7 +131,7 @@ impl Names {
         for function in crate::catalog::functions(&handle) {
             context.register_udf(function);
         }
-        context.register_udf(RoleAttribute::new(Arc::clone(self.lake.security()), self.principal.clone()).into());
+        context.register_udf(RoleAttribute::new(self.security.clone(), self.principal.clone()).into());
         // The first and only binding.
         let state = context.state_weak_ref();
         let _ = self.engine.set(Box::new(move || state.upgrade().map(|state| state.read().clone())));
@@ -149,6 +168,35 @@ impl Names {
         &self.lake
     }
 
+    /// The rights that count for the session: with what its open block has changed.
+    pub(super) fn security(&self) -> &SecurityHandle {
+        &self.security
+    }
+
+    /// What exists as a snapshot of the session's knows it.
+    pub(super) fn inventory_at(&self, security: &SecuritySnapshot) -> Arc<Inventory> {
+        let Some(branch) = security.branch() else { return self.lake.inventory_at(security) };
+        if let Some((of, inventory)) = lock(&self.inventory).as_ref()
+            && *of == branch
+        {
+            return Arc::clone(inventory);
+        }
+        let inventory = self.lake.inventory_at(security);
+        *lock(&self.inventory) = Some((branch, Arc::clone(&inventory)));
+        inventory
+    }
+
+    /// What exists for the session now.
+    pub(super) fn inventory(&self) -> Arc<Inventory> {
+        self.inventory_at(&self.security.snapshot())
+    }
+
+    /// Lets the session read a table with the rows of the one beside it.
+    pub(super) fn set_aside(&self, aside: Option<Aside>) {
+        *lock(&self.staged) = aside;
+        lock(&self.pinned).clear();
+    }
+
     /// Lets the next statement see what was committed since the last.
     pub(super) fn begin_statement(&self) {
         lock(&self.pinned).clear();
@@ -175,7 +223,12 @@ impl Names {
         if let Some(found) = lock(&self.pinned).get(name) {
             return Ok(Arc::clone(found));
         }
-        let newest = self.lake.store().snapshot(name).await?;
+        let mut newest = self.lake.store().snapshot(name).await?;
+        let aside = lock(&self.staged).clone().filter(|aside| aside.table == *name);
+        if let Some(aside) = aside {
+            let rows = self.lake.store().snapshot(&aside.rows).await?;
+            newest = Arc::new(newest.with_rows_of(&rows));
+        }
         Ok(Arc::clone(lock(&self.pinned).entry(name.clone()).or_insert(newest)))
     }
 
@@ -216,7 +269,7 @@ impl Names {
     /// The schema of the current user's name, where it is the user's or a superuser's: whoever else made it would have the
     /// user's bare names mean what he likes.
     fn schema_of_user(&self) -> Option<String> {
-        let security = self.lake.security().snapshot();
+        let security = self.security.snapshot();
         let principal = self.principal.get();
         let name = principal.current_user_name(&security);
         let owner = security.owner(&ObjectId::Schema(name.clone()))?;
@@ -276,8 +329,8 @@ impl Names {
 
     /// A table or view that the session may name.
     pub(super) fn known(&self, schema: &str, name: &str) -> Option<Arc<Relation>> {
-        let security = self.lake.security().snapshot();
-        let relation = self.lake.inventory_at(&security).find(schema, name).cloned()?;
+        let security = self.security.snapshot();
+        let relation = self.inventory_at(&security).find(schema, name).cloned()?;
         Visible::new(&security, &self.principal.get()).may_see(&relation.id()).then_some(relation)
     }
 
@@ -288,9 +341,9 @@ impl Names {
         schema: &str,
         name: &str,
     ) -> Result<Option<Arc<dyn TableProvider>>> {
-        let security = self.lake.security().snapshot();
+        let security = self.security.snapshot();
         security.ensure_sound()?;
-        let inventory = self.lake.inventory_at(&security);
+        let inventory = self.inventory_at(&security);
         let Some(relation) = inventory.find(schema, name) else { return Ok(None) };
         let id = relation.id();
         let principal = at.principal.get();
@@ -346,9 +399,8 @@ impl Names {
 
     pub(super) fn secured(self: &Arc<Self>, at: &Viewpoint, id: TableId, raw: RawTables) -> SecuredTable {
         let resolver = Arc::new(CallersTables { names: Arc::clone(self), at: at.clone().by_lake_time() });
-        let security = Arc::clone(self.lake.security());
         let environment = Arc::clone(self.lake.wall());
-        SecuredTable::new(raw, id, security, at.principal.clone(), resolver, environment)
+        SecuredTable::new(raw, id, self.security.clone(), at.principal.clone(), resolver, environment)
     }
 }
 

@@ -10,18 +10,18 @@ use datafusion::common::cast::as_string_array;
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use crate::access::{PrincipalHandle, SecurityStore};
+use crate::access::{PrincipalHandle, SecurityHandle};
 
 /// Text in, text out; null where nothing is pinned.
 #[derive(Debug)]
 pub struct RoleAttribute {
-    security: Arc<SecurityStore>,
+    security: SecurityHandle,
     principal: PrincipalHandle,
     signature: Signature,
 }
 
 impl RoleAttribute {
-    pub fn new(security: Arc<SecurityStore>, principal: PrincipalHandle) -> Self {
+    pub fn new(security: SecurityHandle, principal: PrincipalHandle) -> Self {
         Self { security, principal, signature: Signature::string(1, Volatility::Stable) }
     }
 }
@@ -29,7 +29,7 @@ impl RoleAttribute {
 /// Each session has one of its own.
 impl PartialEq for RoleAttribute {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.security, &other.security) && self.principal.get() == other.principal.get()
+        self.security.is(&other.security) && self.principal.get() == other.principal.get()
     }
 }
 

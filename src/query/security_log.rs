@@ -1,4 +1,4 @@
-//! The security log and the audit log, kept among the blobs of a lake.
+//! The security log, the audit log and the log of queries, kept among the blobs of a lake.
 
 use std::fmt;
 
@@ -9,13 +9,31 @@ use crate::access::{AuditStore, LogStore, LogStoreError, PutOutcome};
 use crate::error::Error;
 use crate::lake::Store;
 
+/// The folder that the audit log names its files in.
+const AUDIT: &str = "audit/";
+
 pub struct LakeLog {
     store: Store,
+    /// Where they lie instead.
+    folder: &'static str,
 }
 
 impl LakeLog {
     pub fn new(store: Store) -> Self {
-        Self { store }
+        Self { store, folder: AUDIT }
+    }
+
+    /// The files of the audit log's kind in another folder, whose name ends with a slash.
+    pub fn in_folder(store: Store, folder: &'static str) -> Self {
+        Self { store, folder }
+    }
+
+    fn inward(&self, path: &str) -> String {
+        path.strip_prefix(AUDIT).map_or_else(|| path.to_owned(), |rest| format!("{}{rest}", self.folder))
+    }
+
+    fn outward(&self, path: String) -> String {
+        path.strip_prefix(self.folder).map(|rest| format!("{AUDIT}{rest}")).unwrap_or(path)
     }
 }
 
@@ -28,27 +46,28 @@ impl fmt::Debug for LakeLog {
 #[async_trait]
 impl LogStore for LakeLog {
     async fn put_if_absent(&self, path: &str, content: Bytes) -> Result<PutOutcome, LogStoreError> {
-        let written = self.store.put_if_absent(path, content).await.map_err(told)?;
+        let written = self.store.put_if_absent(&self.inward(path), content).await.map_err(told)?;
         Ok(if written { PutOutcome::Written } else { PutOutcome::Exists })
     }
 
     async fn put(&self, path: &str, content: Bytes) -> Result<(), LogStoreError> {
-        self.store.put(path, content).await.map_err(told)
+        self.store.put(&self.inward(path), content).await.map_err(told)
     }
 
     async fn get(&self, path: &str) -> Result<Option<Bytes>, LogStoreError> {
-        self.store.get(path).await.map_err(told)
+        self.store.get(&self.inward(path)).await.map_err(told)
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, LogStoreError> {
-        self.store.list(prefix).await.map_err(told)
+        let paths = self.store.list(&self.inward(prefix)).await.map_err(told)?;
+        Ok(paths.into_iter().map(|path| self.outward(path)).collect())
     }
 }
 
 #[async_trait]
 impl AuditStore for LakeLog {
     async fn remove(&self, path: &str) -> Result<(), LogStoreError> {
-        self.store.delete(path).await.map_err(told)
+        self.store.delete(&self.inward(path)).await.map_err(told)
     }
 }
 

@@ -19,19 +19,22 @@ use datafusion::sql::sqlparser::ast;
 
 use super::answer::{Answer, Notice, TransactionStatus};
 use super::as_of::{self, AsOf, AsOfCell};
+use super::block::{Block, BlockMark};
 use super::columns::require_columns;
+use super::copy::CopyStatement;
 use super::cursor::{CursorStatement, Cursors};
-use super::engine::Lake;
+use super::engine::{Lake, role_shown};
 use super::explain::{self, Analyze};
 use super::failure::failure;
 use super::guard::{Canceller, StatementGuard};
 use super::judge::{judge, judge_mask};
 use super::names::Names;
+use super::prepared::PreparedStatement;
 use super::settings::{self, Mark, Settings};
 use super::statement::{self, Statement, StatementKind, without_literals};
 use super::stoppable::Stoppable;
 use super::utility::Utility;
-use crate::access::{Principal, PrincipalHandle};
+use crate::access::{Principal, PrincipalHandle, SecurityHandle};
 use crate::catalog;
 use crate::error::{Error, Reason, Result};
 
@@ -57,6 +60,8 @@ pub struct Session {
     canceller: Canceller,
     pub(super) cursors: Cursors,
     pub(super) state: Arc<Mutex<State>>,
+    /// Apart from the state, which the names hold: what they hold must not hold them.
+    pub(super) block: Mutex<Block>,
 }
 
 /// What changes while a session lives.
@@ -73,13 +78,14 @@ pub(super) struct State {
     pub savepoints: Vec<Savepoint>,
 }
 
-/// What ROLLBACK TO brings back: reads never conflict, so it is all about the session itself.
+/// What ROLLBACK TO brings back.
 #[derive(Debug, Clone)]
 pub(super) struct Savepoint {
     pub name: String,
     pub settings: Mark,
     pub principal: Principal,
     pub principal_local: Option<Principal>,
+    pub block: BlockMark,
 }
 
 impl State {
@@ -112,6 +118,7 @@ impl Session {
             cursors: Cursors::default(),
             names,
             state,
+            block: Mutex::default(),
         };
         session.follow_settings().await?;
         Ok(session)
@@ -161,12 +168,22 @@ impl Session {
         let prepared = self.prepare(statement, &[]).await?;
         match self.run(&prepared, Vec::new()).await? {
             Answer::Rows { stream, .. } => Ok(stream),
+            Answer::CopyIn(_) => Err(Answer::no_copy_here()),
             Answer::Done { .. } | Answer::Empty => Ok(once(RecordBatch::new_empty(Arc::new(Schema::empty())))),
         }
     }
 
     pub fn transaction(&self) -> TransactionStatus {
         self.lock().transaction
+    }
+
+    /// How long the session may be idle as it stands; `None` is no limit.
+    pub fn idle_max(&self) -> Option<std::time::Duration> {
+        let state = self.lock();
+        state.settings.span(match state.transaction {
+            TransactionStatus::Idle => "idle_session_timeout",
+            TransactionStatus::Active | TransactionStatus::Failed => "idle_in_transaction_session_timeout",
+        })
     }
 
     /// An error outside the engine (encoding, a protocol fault) fails an open transaction.
@@ -203,22 +220,26 @@ impl Session {
     pub(super) async fn plan_only(&self, statement: &Statement) -> Result<()> {
         match &statement.kind {
             StatementKind::Sql(sql) => self.plan(sql).await.map(|_| ()),
-            StatementKind::Access(_) | StatementKind::Cursor(_) | StatementKind::Ddl(_) => {
-                Err(Error::new(Reason::Syntax, "not an expression"))
-            }
+            StatementKind::Access(_)
+            | StatementKind::Cursor(_)
+            | StatementKind::Prepared(_)
+            | StatementKind::Copy(_)
+            | StatementKind::Ddl(_) => Err(Error::new(Reason::Syntax, "not an expression")),
         }
     }
 
     /// The same of a mask: it may show pseudonyms where a superuser writes it.
     pub(super) async fn plan_mask(&self, statement: &Statement) -> Result<()> {
-        let (_, superuser) = self.lake.describe_principal(&self.principal().get());
+        let superuser = self.security().snapshot().is_superuser(self.principal().get().current_role());
         match &statement.kind {
             StatementKind::Sql(sql) => {
                 self.plan_judged(sql, if superuser { judge_mask } else { judge }).await.map(|_| ())
             }
-            StatementKind::Access(_) | StatementKind::Cursor(_) | StatementKind::Ddl(_) => {
-                Err(Error::new(Reason::Syntax, "not an expression"))
-            }
+            StatementKind::Access(_)
+            | StatementKind::Cursor(_)
+            | StatementKind::Prepared(_)
+            | StatementKind::Copy(_)
+            | StatementKind::Ddl(_) => Err(Error::new(Reason::Syntax, "not an expression")),
         }
     }
 
@@ -242,24 +263,43 @@ impl Session {
         self.names.principal()
     }
 
+    pub(super) fn security(&self) -> &SecurityHandle {
+        self.names.security()
+    }
+
     fn begin_statement(&self) -> StatementGuard {
         self.names.begin_statement();
         self.canceller.begin(self.lock().settings.statement_timeout())
     }
 
     /// An error fails an open transaction.
-    fn settle<T>(&self, outcome: Result<T>) -> Result<T> {
+    pub(super) fn settle<T>(&self, outcome: Result<T>) -> Result<T> {
         if outcome.is_err() {
             self.fail_transaction();
         }
         outcome
     }
 
-    async fn describe(&self, statement: &Statement, types: &[Option<DataType>]) -> Result<Prepared> {
-        self.refuse_in_failed_transaction(statement)?;
+    pub(super) async fn describe(&self, statement: &Statement, types: &[Option<DataType>]) -> Result<Prepared> {
+        self.admit(statement).await?;
         let (parameters, columns) = match &statement.kind {
             StatementKind::Access(_) | StatementKind::Ddl(_) => (Vec::new(), None),
             StatementKind::Cursor(cursor) => self.describe_cursor(cursor, types).await?,
+            StatementKind::Copy(copy) => match copy.as_ref() {
+                CopyStatement::Out { query, .. } => self.describe_query(query, types).await?,
+                CopyStatement::In { table, columns, .. } => {
+                    self.require_copy(table, columns)?;
+                    (Vec::new(), None)
+                }
+                CopyStatement::File => return Err(no_files()),
+            },
+            StatementKind::Prepared(prepared) => match prepared.as_ref() {
+                // Each run of it gives the columns that PREPARE found, or is refused.
+                PreparedStatement::Execute { name, .. } => {
+                    (Vec::new(), self.executed(name)?.and_then(|prepared| prepared.columns.clone()))
+                }
+                PreparedStatement::Prepare { .. } | PreparedStatement::Deallocate { .. } => (Vec::new(), None),
+            },
             StatementKind::Sql(sql) => match (Utility::of(sql)?, sql.as_ref()) {
                 (Some(utility), _) => (Vec::new(), self.utility_columns(&utility)?),
                 (None, ast::Statement::Insert(insert)) => {
@@ -307,10 +347,38 @@ impl Session {
     }
 
     async fn answer(&self, prepared: &Prepared, values: Vec<ScalarValue>, guard: &StatementGuard) -> Result<Answer> {
-        self.refuse_in_failed_transaction(&prepared.statement)?;
+        guard.run(self.admit(&prepared.statement)).await??;
+        let StatementKind::Prepared(named) = &prepared.statement.kind else {
+            return self.answer_one(prepared, values, guard).await;
+        };
+        let PreparedStatement::Execute { name, arguments } = named.as_ref() else {
+            return guard.run(self.manage_prepared(named)).await?;
+        };
+        match guard.run(self.execution(name, arguments)).await?? {
+            Some((prepared, values)) => self.answer_one(&prepared, values, guard).await,
+            None => Ok(Answer::Empty),
+        }
+    }
+
+    /// Answers a statement that is no EXECUTE.
+    async fn answer_one(
+        &self,
+        prepared: &Prepared,
+        values: Vec<ScalarValue>,
+        guard: &StatementGuard,
+    ) -> Result<Answer> {
         let sql = match &prepared.statement.kind {
             StatementKind::Sql(sql) => sql,
             StatementKind::Cursor(cursor) => return guard.run(self.answer_cursor(cursor, values, guard)).await?,
+            StatementKind::Prepared(_) => return Err(Error::new(Reason::Internal, "an EXECUTE within an EXECUTE")),
+            StatementKind::Copy(copy) => match copy.as_ref() {
+                CopyStatement::Out { query, .. } => {
+                    let told = prepared.columns.as_ref();
+                    return guard.run(self.answer_query(query, values, told, guard)).await?;
+                }
+                CopyStatement::In { table, columns, form } => return self.copy_from(table, columns, form, guard),
+                CopyStatement::File => return Err(no_files()),
+            },
             StatementKind::Access(change) => {
                 let applied = guard.run(self.change_access(change)).await??;
                 return Ok(Answer::Done { tag: applied });
@@ -379,7 +447,11 @@ impl Session {
             return Ok(rows("SHOW", once(batch), guard));
         }
         let failed = self.transaction() == TransactionStatus::Failed;
-        guard.run(self.do_utility(utility)).await??;
+        match utility {
+            // What may have been done cannot be given up half way.
+            Utility::Commit { .. } => self.commit().await?,
+            utility => guard.run(self.do_utility(utility)).await??,
+        }
         // COMMIT of a failed transaction rolls back, and says so.
         let tag = if failed && matches!(utility, Utility::Commit { .. }) { "ROLLBACK" } else { utility.tag() };
         Ok(Answer::Done { tag: tag.to_owned() })
@@ -464,7 +536,9 @@ impl Session {
             let plan = context.state().create_physical_plan(&plan).await.map_err(failure)?;
             Stoppable::new(plan).map_err(failure)
         };
-        self.lake.pool().run(planning).await
+        let planned = self.lake.pool().run(planning).await?;
+        self.names.named().runs(&planned.plan);
+        Ok(planned)
     }
 
     /// The instant of `as_of()`: the setting, else what the dataset says; `None` where it says the newest and there is none.
@@ -483,8 +557,9 @@ impl Session {
     pub(super) async fn follow_settings(&self) -> Result<()> {
         let zone = {
             let mut state = self.lock();
-            let (user, superuser) = self.lake.describe_principal(&self.principal().get());
-            state.settings.follow("session_authorization", &user);
+            let (security, principal) = (self.security().snapshot(), self.principal().get());
+            let superuser = security.is_superuser(principal.current_role());
+            state.settings.follow("session_authorization", &principal.session_user_name(&security));
             state.settings.follow("is_superuser", if superuser { "on" } else { "off" });
             let row_security = state.settings.is_on("row_security");
             self.names.set_row_security(row_security);
@@ -500,16 +575,21 @@ impl Session {
         Ok(())
     }
 
-    fn refuse_in_failed_transaction(&self, statement: &Statement) -> Result<()> {
-        if self.transaction() != TransactionStatus::Failed {
-            return Ok(());
-        }
+    /// An error where the transaction has failed, or another session has changed what it relies on. Its end always comes.
+    async fn admit(&self, statement: &Statement) -> Result<()> {
         let ends = match &statement.kind {
             StatementKind::Sql(sql) => Utility::of(sql)?.is_some_and(|utility| utility.ends_transaction()),
-            StatementKind::Access(_) | StatementKind::Cursor(_) | StatementKind::Ddl(_) => false,
+            StatementKind::Access(_)
+            | StatementKind::Cursor(_)
+            | StatementKind::Prepared(_)
+            | StatementKind::Copy(_)
+            | StatementKind::Ddl(_) => false,
         };
         if ends {
             return Ok(());
+        }
+        if self.transaction() != TransactionStatus::Failed {
+            return self.follow_others().await;
         }
         let text = "current transaction is aborted, commands ignored until end of transaction block";
         Err(Error::new(Reason::TransactionFailed, text))
@@ -529,7 +609,10 @@ impl Session {
         let state = self.lock();
         let arrays: Vec<ArrayRef> = match utility {
             Utility::Show { name } if name.eq_ignore_ascii_case("role") => {
-                vec![Arc::new(StringArray::from(vec![self.lake.role_shown(&self.principal().get())]))]
+                vec![Arc::new(StringArray::from(vec![role_shown(
+                    &self.principal().get(),
+                    &self.security().snapshot(),
+                )]))]
             }
             Utility::Show { name } => vec![Arc::new(StringArray::from(vec![state.settings.show(name)?]))],
             _ => {
@@ -545,16 +628,15 @@ impl Session {
 }
 
 #[cfg(test)]
-impl Session {
-    /// A session of a lake in memory with one empty table, for tests of the doors.
+impl Lake {
+    /// A lake in memory with one empty table, for tests of the doors.
     pub async fn detached() -> Result<Self> {
         let table = crate::dataset::DatasetFile {
             path: "tables/numbers.sql".to_owned(),
             bytes: b"CREATE TABLE numbers (number integer)".to_vec(),
         };
         let dataset = crate::dataset::Dataset::parse("detached", vec![table])?;
-        let lake = Lake::found("memory://detached", &dataset, "secret", super::Limits::default()).await?;
-        lake.session(lake.security().bootstrap_principal()).await
+        Self::found("memory://detached", &dataset, "secret", super::Limits::default()).await
     }
 }
 
@@ -584,6 +666,11 @@ fn once(batch: RecordBatch) -> SendableRecordBatchStream {
 fn is_analyze(option: &ast::UtilityOption) -> bool {
     let off = option.arg.as_ref().is_some_and(|arg| ["false", "off", "0"].contains(&arg.to_string().as_str()));
     option.name.value.eq_ignore_ascii_case("analyze") && !off
+}
+
+fn no_files() -> Error {
+    Error::new(Reason::Privilege, "COPY to or from a file of the server is not allowed")
+        .with_hint("COPY TO STDOUT, COPY FROM STDIN and psql's \\copy work for every user.")
 }
 
 fn unsupported(statement: &ast::Statement) -> Error {

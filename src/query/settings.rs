@@ -237,7 +237,12 @@ impl Settings {
 
     /// The statement timeout; `None` is no limit.
     pub fn statement_timeout(&self) -> Option<std::time::Duration> {
-        Span::try_from(self.value("statement_timeout").to_owned()).ok().and_then(|span| span.0)
+        self.span("statement_timeout")
+    }
+
+    /// The value of a setting that is a length of time; `None` is no limit.
+    pub fn span(&self, name: &'static str) -> Option<std::time::Duration> {
+        Span::try_from(self.value(name).to_owned()).ok().and_then(|span| span.0)
     }
 
     pub fn is_on(&self, name: &'static str) -> bool {

@@ -8,10 +8,12 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
+use super::copy::CopyStatement;
 use super::cursor::CursorStatement;
 use super::ddl::{self, Ddl};
 use super::failure::syntax;
 use super::location::{at, located};
+use super::prepared::PreparedStatement;
 use crate::access::{self, AccessStatement};
 use crate::error::{Error, Reason, Result};
 use crate::sql::{mend_precedence, mend_tokens};
@@ -50,6 +52,14 @@ impl Statement {
                 }
                 _ => error,
             },
+            StatementKind::Copy(copy) => match copy.as_ref() {
+                CopyStatement::Out { query, .. } => located(error, query, &self.source),
+                CopyStatement::In { .. } | CopyStatement::File => error,
+            },
+            StatementKind::Prepared(prepared) => match prepared.as_ref() {
+                PreparedStatement::Prepare { statement, .. } => statement.located(error),
+                PreparedStatement::Execute { .. } | PreparedStatement::Deallocate { .. } => error,
+            },
             StatementKind::Access(_) | StatementKind::Ddl(_) => error,
         }
     }
@@ -60,6 +70,8 @@ pub enum StatementKind {
     Sql(Box<ast::Statement>),
     Access(Box<AccessStatement>),
     Cursor(Box<CursorStatement>),
+    Prepared(Box<PreparedStatement>),
+    Copy(Box<CopyStatement>),
     Ddl(Box<Ddl>),
 }
 
@@ -89,11 +101,16 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
     }
 }
 
-fn next(parser: &mut Parser<'_>, source: &Arc<str>) -> Result<Statement> {
+/// The next statement of a text that has one; `source` is the text.
+pub(super) fn next(parser: &mut Parser<'_>, source: &Arc<str>) -> Result<Statement> {
     let kind = if let Some(parsed) = access::parse(parser) {
         StatementKind::Access(Box::new(parsed.map_err(|error| refused(&error))?))
     } else if let Some(parsed) = CursorStatement::parse(parser) {
         StatementKind::Cursor(Box::new(parsed.map_err(|error| syntax(&error))?))
+    } else if let Some(parsed) = CopyStatement::parse(parser) {
+        StatementKind::Copy(Box::new(parsed?))
+    } else if let Some(parsed) = PreparedStatement::parse(parser, source) {
+        StatementKind::Prepared(Box::new(parsed?))
     } else if let Some(parsed) = ddl::parse(parser) {
         StatementKind::Ddl(Box::new(parsed.map_err(|error| syntax(&error))?))
     } else if let Some(statement) = session_statement(parser) {
@@ -109,6 +126,8 @@ fn next(parser: &mut Parser<'_>, source: &Arc<str>) -> Result<Statement> {
     let text = match &kind {
         StatementKind::Sql(statement) => statement.to_string(),
         StatementKind::Cursor(statement) => statement.to_string(),
+        StatementKind::Prepared(statement) => statement.to_string(),
+        StatementKind::Copy(statement) => statement.to_string(),
         StatementKind::Ddl(ddl) => ddl.tag().to_owned(),
         // May hold a password: never told again.
         StatementKind::Access(_) => String::new(),

@@ -3,7 +3,8 @@
 use std::sync::{MutexGuard, PoisonError};
 
 use datafusion::sql::sqlparser::ast::{
-    self, ContextModifier, Expr, Reset, Set, SetSessionAuthorizationParamKind, TransactionMode, Value,
+    self, ContextModifier, Expr, Reset, Set, SetSessionAuthorizationParamKind, TransactionAccessMode, TransactionMode,
+    Value,
 };
 
 use super::answer::{Notice, TransactionStatus};
@@ -37,12 +38,18 @@ pub enum Utility {
         name: Option<String>,
         local: bool,
     },
-    SetTransaction,
+    /// SET TRANSACTION; `session` is SET SESSION CHARACTERISTICS.
+    SetTransaction {
+        modes: Modes,
+        session: bool,
+    },
     Show {
         name: String,
     },
     ShowAll,
-    Begin,
+    Begin {
+        modes: Modes,
+    },
     Commit {
         end: bool,
     },
@@ -59,8 +66,34 @@ pub enum Utility {
     Discard {
         what: &'static str,
     },
-    Deallocate,
     Unlisten,
+}
+
+/// What a transaction asks for; None leaves it as the session has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Modes {
+    read_only: Option<bool>,
+    isolation: Option<String>,
+}
+
+impl Modes {
+    fn of(modes: &[TransactionMode]) -> Self {
+        let mut asked = Self::default();
+        for mode in modes {
+            match mode {
+                TransactionMode::AccessMode(mode) => asked.read_only = Some(*mode == TransactionAccessMode::ReadOnly),
+                TransactionMode::IsolationLevel(level) => asked.isolation = Some(level.to_string().to_lowercase()),
+            }
+        }
+        asked
+    }
+
+    /// The settings that say so, and their values.
+    fn settings(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let read_only = self.read_only.map(|on| ("transaction_read_only", if on { "on" } else { "off" }));
+        let isolation = self.isolation.as_deref().map(|level| ("transaction_isolation", level));
+        read_only.into_iter().chain(isolation)
+    }
 }
 
 impl Utility {
@@ -75,14 +108,13 @@ impl Utility {
             },
             S::ShowVariable { variable } => of_show(variable),
             S::ShowVariables { .. } => Self::ShowAll,
-            S::StartTransaction { .. } => Self::Begin,
+            S::StartTransaction { modes, .. } => Self::Begin { modes: Modes::of(modes) },
             S::Commit { end, .. } => Self::Commit { end: *end },
             S::Rollback { savepoint: None, .. } => Self::RollBack,
             S::Rollback { savepoint: Some(name), .. } => Self::RollBackTo { name: folded(name) },
             S::Savepoint { name } => Self::Savepoint { name: folded(name) },
             S::ReleaseSavepoint { name } => Self::Release { name: folded(name) },
             S::Discard { object_type } => Self::Discard { what: discarded(object_type) },
-            S::Deallocate { .. } => Self::Deallocate,
             S::UNLISTEN { .. } => Self::Unlisten,
             _ => return Ok(None),
         }))
@@ -91,18 +123,18 @@ impl Utility {
     /// The command tag.
     pub fn tag(&self) -> &'static str {
         match self {
-            Self::Set { .. } | Self::SetRole { .. } | Self::SetSessionAuthorization { .. } | Self::SetTransaction => {
-                "SET"
-            }
+            Self::Set { .. }
+            | Self::SetRole { .. }
+            | Self::SetSessionAuthorization { .. }
+            | Self::SetTransaction { .. } => "SET",
             Self::Reset { .. } | Self::ResetAll => "RESET",
             Self::Show { .. } | Self::ShowAll => "SHOW",
-            Self::Begin => "BEGIN",
+            Self::Begin { .. } => "BEGIN",
             Self::Commit { .. } => "COMMIT",
             Self::RollBack | Self::RollBackTo { .. } => "ROLLBACK",
             Self::Savepoint { .. } => "SAVEPOINT",
             Self::Release { .. } => "RELEASE",
             Self::Discard { what } => what,
-            Self::Deallocate => "DEALLOCATE",
             Self::Unlisten => "UNLISTEN",
         }
     }
@@ -143,9 +175,8 @@ fn of_set(set: &Set) -> Result<Utility> {
         Set::SetNames { charset_name, .. } => {
             Ok(Utility::Set { name: "client_encoding".into(), value: charset_name.value.clone(), local: false })
         }
-        Set::SetTransaction { modes, .. } => {
-            let _: &Vec<TransactionMode> = modes;
-            Ok(Utility::SetTransaction)
+        Set::SetTransaction { modes, session, .. } => {
+            Ok(Utility::SetTransaction { modes: Modes::of(modes), session: *session })
         }
         Set::ParenthesizedAssignments { .. }
         | Set::MultipleAssignments { .. }
@@ -209,11 +240,37 @@ fn not_a_value(shown: &str) -> Error {
 impl Session {
     /// Does a session statement that gives no rows.
     pub(super) async fn do_utility(&self, utility: &Utility) -> Result<()> {
+        if let Utility::RollBackTo { name } = utility {
+            let mark = {
+                let state = self.lock();
+                let found = find_savepoint(&state, utility, name)?;
+                state.savepoints[found].block.clone()
+            };
+            self.take_block_back_to(&mark).await?;
+        }
+        if *utility == Utility::RollBack {
+            self.discard_block().await;
+        }
         let changed = self.change(utility)?;
         if changed {
             self.follow_settings().await?;
         }
         Ok(())
+    }
+
+    /// COMMIT: what the transaction did is durable, or nothing of it is, and it is over either way.
+    pub(super) async fn commit(&self) -> Result<()> {
+        let outcome = match self.transaction() {
+            TransactionStatus::Active => self.commit_block().await,
+            TransactionStatus::Failed => {
+                self.discard_block().await;
+                Ok(())
+            }
+            TransactionStatus::Idle => Ok(()),
+        };
+        self.end(&mut self.lock(), if outcome.is_ok() { End::Commit } else { End::RollBack });
+        self.follow_settings().await?;
+        outcome
     }
 
     fn change(&self, utility: &Utility) -> Result<bool> {
@@ -230,10 +287,13 @@ impl Session {
                 warn_outside(&mut state, *local);
                 self.set_session_authorization(&mut state, name.as_deref(), *local)?;
             }
-            Utility::SetTransaction | Utility::Deallocate | Utility::Unlisten => return Ok(false),
+            Utility::SetTransaction { modes, session } => set_transaction(&mut state, modes, *session)?,
+            Utility::Unlisten => return Ok(false),
             Utility::Show { .. } | Utility::ShowAll => return Ok(false),
-            Utility::Begin => self.begin(&mut state),
-            Utility::Commit { .. } => self.end(&mut state, End::Commit),
+            Utility::Begin { modes } => self.begin(&mut state, modes)?,
+            Utility::Commit { .. } => {
+                return Err(Error::new(Reason::Internal, "COMMIT is no change of the session alone"));
+            }
             Utility::RollBack => self.end(&mut state, End::RollBack),
             Utility::Savepoint { name } => self.savepoint(&mut state, name)?,
             Utility::Release { name } => {
@@ -251,6 +311,7 @@ impl Session {
                 }
                 if *what == "DISCARD ALL" {
                     self.cursors.close(None)?;
+                    self.named_statements().clear();
                     state.settings.reset_all();
                     self.set_session_authorization(&mut state, None, false)?;
                 }
@@ -282,14 +343,19 @@ impl Session {
         }
     }
 
-    fn begin(&self, state: &mut State) {
-        if state.transaction == TransactionStatus::Idle {
-            state.transaction = TransactionStatus::Active;
-            state.settings.begin();
-            state.principal_before = Some(self.principal().get());
-        } else {
+    fn begin(&self, state: &mut State, modes: &Modes) -> Result<()> {
+        if state.transaction != TransactionStatus::Idle {
             state.notices.push(warning("25001", "there is already a transaction in progress"));
+            return Ok(());
         }
+        state.transaction = TransactionStatus::Active;
+        state.settings.begin();
+        state.principal_before = Some(self.principal().get());
+        for (name, default) in DEFAULTS {
+            let value = state.settings.show(default)?.to_owned();
+            state.settings.set_local(name, &value)?;
+        }
+        modes.settings().try_for_each(|(name, value)| state.settings.set_local(name, value))
     }
 
     fn end(&self, state: &mut State, end: End) {
@@ -314,6 +380,7 @@ impl Session {
         }
         state.savepoints.clear();
         state.transaction = TransactionStatus::Idle;
+        self.leave_block();
     }
 
     fn savepoint(&self, state: &mut State, name: &str) -> Result<()> {
@@ -325,8 +392,8 @@ impl Session {
             return Err(Error::new(Reason::LimitExceeded, text).with_hint("release those that are done"));
         }
         let (settings, principal) = (state.settings.mark(), self.principal().get());
-        let principal_local = state.principal_local.clone();
-        state.savepoints.push(Savepoint { name: name.to_owned(), settings, principal, principal_local });
+        let (principal_local, block) = (state.principal_local.clone(), self.mark_block());
+        state.savepoints.push(Savepoint { name: name.to_owned(), settings, principal, principal_local, block });
         Ok(())
     }
 
@@ -350,6 +417,23 @@ impl Session {
 enum End {
     Commit,
     RollBack,
+}
+
+/// What a transaction begins with, and where it takes it from.
+const DEFAULTS: [(&str, &str); 2] = [
+    ("transaction_read_only", "default_transaction_read_only"),
+    ("transaction_isolation", "default_transaction_isolation"),
+];
+
+fn set_transaction(state: &mut State, modes: &Modes, session: bool) -> Result<()> {
+    if session {
+        return modes.settings().try_for_each(|(name, value)| state.settings.set(&format!("default_{name}"), value));
+    }
+    if state.transaction == TransactionStatus::Idle {
+        state.notices.push(outside_transaction("SET TRANSACTION"));
+        return Ok(());
+    }
+    modes.settings().try_for_each(|(name, value)| state.settings.set_local(name, value))
 }
 
 /// The place of the latest savepoint of that name.

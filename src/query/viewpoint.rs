@@ -121,7 +121,7 @@ impl Names {
                 return self.walled(at, id, plan, state);
             }
         };
-        let security = self.lake().security().snapshot();
+        let security = self.security().snapshot();
         if security.has_table_privilege(at.principal.get().checked_role(), &id, Privilege::Select) {
             return Ok(Arc::new(ViewTable::new(plan, None)));
         }
@@ -158,13 +158,13 @@ impl Names {
         if as_of::is_used(&plan).map_err(failure)? {
             self.ask_for_as_of();
         }
-        let (security, caller) = (Arc::clone(self.lake().security()), at.principal.clone());
+        let (security, caller) = (self.security().clone(), at.principal.clone());
         Ok(Arc::new(WalledView::new(id, plan, state, security, caller, &self.zone_at(at))))
     }
 
     /// The reader with the rights of the view's owner.
     fn owner_of(&self, view: &TableId, at: &Viewpoint) -> Result<PrincipalHandle> {
-        let owner = self.lake().security().snapshot().owner(&ObjectId::Relation(view.clone()));
+        let owner = self.security().snapshot().owner(&ObjectId::Relation(view.clone()));
         let owner = owner.ok_or_else(|| denied(view))?;
         Ok(PrincipalHandle::new(at.principal.get().checking_as(owner)))
     }

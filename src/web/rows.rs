@@ -48,6 +48,7 @@ pub async fn json(session: &Session, sql: &str, allowed: Allowed) -> Result<Vec<
             guard.run(document.fill(stream)).await?
         }
         Answer::Done { tag } => Ok(json!({ "tag": tag }).to_string().into_bytes()),
+        Answer::CopyIn(_) => Err(Answer::no_copy_here()),
         Answer::Empty => Ok(json!({ "tag": "" }).to_string().into_bytes()),
     }
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cancel::Registration;
 use super::encode::Style;
-use super::extended::Names;
+use super::extended::Portals;
 use super::protocol::{Failure, Frame, Input, Output, Socket};
 use crate::error::{Error, Reason, Result};
 use crate::query::{Canceller, Session, TransactionStatus};
@@ -36,7 +36,7 @@ pub struct Connection {
     pub(super) output: Output<WriteHalf<Socket>>,
     pub(super) session: Session,
     pub(super) canceller: Canceller,
-    pub(super) names: Names,
+    pub(super) portals: Portals,
     pub(super) style: Style,
     /// After an error in the extended protocol everything up to the next Sync is passed over.
     skipping: bool,
@@ -62,7 +62,7 @@ impl Connection {
             output,
             canceller: session.canceller(),
             session,
-            names: Names::default(),
+            portals: Portals::default(),
             style: Style::default(),
             skipping: false,
             registration,
@@ -130,8 +130,10 @@ impl Connection {
 
     /// The next message; a client that is silent too long, or a server that stops, ends the conversation.
     async fn next(&mut self) -> Result<Frame, Failure> {
+        let (own, of_server) = (self.session.idle_max(), self.limits.idle_max);
+        let in_transaction = self.session.transaction() != TransactionStatus::Idle;
         let idle = async {
-            match self.limits.idle_max {
+            match own.into_iter().chain(of_server).min() {
                 Some(span) => sleep(span).await,
                 None => std::future::pending().await,
             }
@@ -139,8 +141,12 @@ impl Connection {
         tokio::select! {
             biased;
             () = self.shutdown.cancelled() => Err(stopping()),
+            () = self.canceller.terminated() => Err(stopping()),
             frame = self.input.frame() => frame,
-            () = idle => Err(Failure::fatal("57P05", "terminating connection due to idle-session timeout")),
+            () = idle => Err(match in_transaction && own.is_some() {
+                true => Failure::fatal("25P03", "terminating connection due to idle-in-transaction timeout"),
+                false => Failure::fatal("57P05", "terminating connection due to idle-session timeout"),
+            }),
         }
     }
 
@@ -167,7 +173,7 @@ impl Connection {
         let status = self.session.transaction();
         if status == TransactionStatus::Idle {
             // A portal lives no longer than its transaction.
-            self.names.drop_portals();
+            self.portals.end_transaction();
         }
         self.put_notices()?;
         self.put_parameters()?;
@@ -214,6 +220,8 @@ impl Attendance<'_> {
             sleep(drain_max).await;
         };
         let outcome = tokio::select! {
+            biased;
+            () = canceller.terminated() => Err(stopping()),
             outcome = work => outcome,
             () = input.gone() => {
                 canceller.cancel();
@@ -231,17 +239,17 @@ impl Attendance<'_> {
 
 impl Connection {
     /// The parts of a connection that a statement works with, and those that watch over it.
-    pub(super) fn parts(&mut self) -> (Attendance<'_>, &Session, &mut Output<WriteHalf<Socket>>, &mut Names, &Style) {
+    pub(super) fn parts(&mut self) -> (Attendance<'_>, &Session, &mut Output<WriteHalf<Socket>>, &mut Portals, &Style) {
         let attendance = Attendance {
             input: &mut self.input,
             canceller: &self.canceller,
             shutdown: &self.shutdown,
             drain_max: self.limits.drain_max,
         };
-        (attendance, &self.session, &mut self.output, &mut self.names, &self.style)
+        (attendance, &self.session, &mut self.output, &mut self.portals, &self.style)
     }
 }
 
-fn stopping() -> Failure {
+pub(super) fn stopping() -> Failure {
     Failure::fatal("57P01", "terminating connection due to administrator command")
 }

@@ -12,7 +12,7 @@ use super::encode::{Envelope, Style};
 use super::protocol::{Failure, Output};
 use super::rows::{Rows, Shape, Stop};
 use crate::error::{Error, Reason};
-use crate::query::{Answer, Prepared, Session};
+use crate::query::{Answer, CopyIn, Prepared, Session};
 
 /// A statement ready to run, or on its way.
 pub struct Portal {
@@ -45,15 +45,23 @@ impl Portal {
         self.shape.as_ref().filter(|_| matches!(self.envelope, Envelope::DataRow))
     }
 
-    /// Runs the statement, or goes on with it, up to a number of rows.
+    /// Its rows have come in.
+    pub fn finish(&mut self, tag: String) {
+        self.state = State::Finished { tag };
+    }
+
+    /// Runs the statement, or goes on with it, up to a number of rows. One that waits for rows of the client is given back.
     pub async fn execute<W: AsyncWrite + Unpin>(
         &mut self,
         rows_max: Option<usize>,
         session: &Session,
         style: &Style,
         output: &mut Output<W>,
-    ) -> Result<(), Failure> {
-        let Some(statement) = &self.statement else { return Ok(output.put(&EmptyQueryResponse::new())?) };
+    ) -> Result<Option<Box<CopyIn>>, Failure> {
+        let Some(statement) = &self.statement else {
+            output.put(&EmptyQueryResponse::new())?;
+            return Ok(None);
+        };
         match &mut self.state {
             State::Bound(values) => {
                 let values = std::mem::take(values);
@@ -64,22 +72,31 @@ impl Portal {
                         let shape = self.shape.clone().ok_or_else(unannounced)?;
                         let rows = Rows::new(tag, schema, stream, guard, shape, self.envelope.clone())?;
                         if let Envelope::Copy { .. } = self.envelope {
-                            return copy::out::send(rows, style, output).await;
+                            copy::out::send(rows, style, output).await?;
+                            return Ok(None);
                         }
                         self.state = State::Open(Box::new(rows));
                     }
                     Answer::Done { tag } => {
                         output.put_complete(&tag)?;
                         self.state = State::Finished { tag };
-                        return Ok(());
+                        return Ok(None);
                     }
-                    Answer::Empty => return Ok(output.put(&EmptyQueryResponse::new())?),
+                    Answer::CopyIn(copy) => return Ok(Some(copy)),
+                    Answer::Empty => {
+                        output.put(&EmptyQueryResponse::new())?;
+                        return Ok(None);
+                    }
                 }
             }
             State::Open(rows) => rows.resume(&session.canceller()),
-            State::Finished { tag } => return Ok(output.put_complete(tag)?),
+            State::Finished { tag } => {
+                output.put_complete(tag)?;
+                return Ok(None);
+            }
         }
-        self.send(rows_max, style, output).await
+        self.send(rows_max, style, output).await?;
+        Ok(None)
     }
 
     /// Passes over rows of the statement, which begins where it has not; gives how many.

@@ -5,19 +5,19 @@ use pgwire::messages::response::EmptyQueryResponse;
 use tokio::io::AsyncWrite;
 
 use super::connection::Connection;
-use super::copy::{self, CopyOut};
+use super::copy;
 use super::encode::{Envelope, Style};
-use super::extended::Names;
+use super::extended::{Portals, copy_out};
 use super::portal::Portal;
 use super::protocol::message::{self, Format};
 use super::protocol::{Failure, Output};
 use super::rows::{Rows, Shape};
 use crate::error::Result;
-use crate::query::{Answer, Prepared, Session, Statement};
+use crate::query::{Answer, CopyIn, Prepared, Session, Statement};
 
 impl Connection {
     pub(super) async fn simple(&mut self, body: Bytes) -> Result<(), Failure> {
-        self.names.drop_unnamed();
+        self.portals.drop_unnamed();
         match self.series(body).await {
             Ok(()) => {}
             Err(Failure::Statement(error)) => self.fail(&error)?,
@@ -33,14 +33,19 @@ impl Connection {
             self.output.put(&EmptyQueryResponse::new())?;
         }
         for statement in &statements {
-            let (attendance, session, output, names, style) = self.parts();
-            match moved(statement, session, names) {
+            let (attendance, session, output, portals, style) = self.parts();
+            let waiting = match moved(statement, session, portals) {
                 // A portal of the protocol is a cursor, too.
                 Some((portal, rows_max)) => {
                     let passed = attendance.run(portal.pass(rows_max, session, style)).await?;
                     output.put_complete(&format!("MOVE {passed}"))?;
+                    None
                 }
                 None => attendance.run(answer(statement, session, style, output)).await?,
+            };
+            if let Some(copy) = waiting {
+                let tag = self.copy_in(*copy).await?;
+                self.output.put_complete(&tag)?;
             }
             self.put_notices()?;
             // What a SET changes counts for the next statement of the text.
@@ -54,40 +59,48 @@ impl Connection {
 fn moved<'n>(
     statement: &Statement,
     session: &Session,
-    names: &'n mut Names,
+    portals: &'n mut Portals,
 ) -> Option<(&'n mut Portal, Option<usize>)> {
     let (name, rows_max) = statement.as_move()?;
     if session.cursor_columns(name).is_ok() {
         return None;
     }
-    Some((names.portal(name)?, rows_max))
+    Some((portals.portal(name)?, rows_max))
 }
 
+/// Answers a statement; one that waits for rows of the client is given back.
 async fn answer<W: AsyncWrite + Unpin>(
     statement: &Statement,
     session: &Session,
     style: &Style,
     output: &mut Output<W>,
-) -> Result<(), Failure> {
-    let copy = copy::of(statement, session)?;
-    let statement = copy.as_ref().map_or(statement, |copy| &copy.query);
+) -> Result<Option<Box<CopyIn>>, Failure> {
     let prepared = session.prepare(statement, &[]).await?;
     let (tag, schema, stream, guard) = match session.run(&prepared, Vec::new()).await? {
         Answer::Rows { tag, schema, stream, guard } => (tag, schema, stream, guard),
-        Answer::Done { tag } => return Ok(output.put_complete(&tag)?),
-        Answer::Empty => return Ok(output.put(&EmptyQueryResponse::new())?),
+        Answer::Done { tag } => {
+            output.put_complete(&tag)?;
+            return Ok(None);
+        }
+        Answer::CopyIn(copy) => return Ok(Some(copy)),
+        Answer::Empty => {
+            output.put(&EmptyQueryResponse::new())?;
+            return Ok(None);
+        }
     };
-    if let Some(CopyOut { form, .. }) = copy {
-        let shape = shape(&prepared, &schema, &[copy::out::format(&form)])?;
-        let envelope = copy::out::envelope(form, shape.names());
+    if let Some(form) = copy_out(&prepared) {
+        let shape = shape(&prepared, &schema, &[copy::out::format(form)])?;
+        let envelope = copy::out::envelope(form.clone(), shape.names());
         let rows = Rows::new(tag, schema, stream, guard, shape, envelope)?;
-        return copy::out::send(rows, style, output).await;
+        copy::out::send(rows, style, output).await?;
+        return Ok(None);
     }
     let shape = shape(&prepared, &schema, &[])?;
     output.put(&shape.description())?;
     let mut rows = Rows::new(tag, schema, stream, guard, shape, Envelope::DataRow)?;
     let (sent, _) = rows.send(None, style, output).await?;
-    Ok(output.put_complete(&rows.tag(sent))?)
+    output.put_complete(&rows.tag(sent))?;
+    Ok(None)
 }
 
 /// The planned columns say more of their types than those of the stream; they are told where they are the same ones.

@@ -4,6 +4,7 @@
 mod attack;
 mod audit;
 mod authored;
+mod blocks;
 mod chapter;
 mod cli;
 mod cost;
@@ -11,5 +12,6 @@ mod crash;
 mod custom_dataset;
 mod map;
 mod online_retail;
+mod query_log;
 mod slt;
 mod support;

@@ -104,9 +104,26 @@ pub struct AuditEvent {
     /// How many equal deeds this record stands for, where not one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u64>,
+    /// What its run cost: in the log of queries alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Box<AuditRun>>,
     /// The newest record that was taken away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<Head>,
+}
+
+/// A statement's text, and what it cost.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRun {
+    /// With a question mark for each literal; empty where it may hold a password.
+    pub text: String,
+    /// Of all threads.
+    pub cpu_us: u64,
+    /// Of the rows that it gave, as they lay in memory. This and what follows is not told where row policies or masks were in
+    /// its way: it follows how the visible rows lie among the hidden ones.
+    pub bytes: Option<u64>,
+    pub memory_bytes: Option<u64>,
+    pub spilled_bytes: Option<u64>,
 }
 
 // As serde wants it.

@@ -29,7 +29,7 @@ use tokio::time::timeout;
 
 pub use chain::{AuditRecord, Head};
 pub use check::AuditCheck;
-pub use event::{AuditEvent, AuditKind, AuditUser, now_us};
+pub use event::{AuditEvent, AuditKind, AuditRun, AuditUser, now_us};
 pub use reader::{AuditEntry, AuditReader};
 pub use segments::AuditStore;
 
@@ -74,6 +74,11 @@ impl AuditLog {
     /// Hands an event to the writer. Where there is no room it is counted as lost, and said so.
     pub fn record(&self, event: AuditEvent) {
         event.trace();
+        self.keep(event);
+    }
+
+    /// The same without a word in the program's own log.
+    pub fn keep(&self, event: AuditEvent) {
         let sent = self.sender.as_ref().is_some_and(|sender| sender.try_send(Message::Event(Box::new(event))).is_ok());
         if !sent && self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::error!("the audit log cannot keep up: events are lost, their number will be recorded");

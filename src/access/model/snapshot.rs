@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::error::AccessError;
 use super::change::Change;
@@ -28,6 +29,16 @@ pub struct SecuritySnapshot {
     relations: BTreeMap<TableId, RelationSecurity>,
     /// The record that last changed which definitions there are.
     defined_at: u64,
+    /// Not 0 where it holds changes that no record holds; no two such snapshots share it.
+    branch: u64,
+}
+
+/// What tells a snapshot from every other one that a process has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Revision {
+    epoch: u64,
+    branch: u64,
+    is_sound: bool,
 }
 
 /// What is known of a schema.
@@ -61,6 +72,15 @@ impl SecuritySnapshot {
         self.epoch
     }
 
+    pub fn revision(&self) -> Revision {
+        Revision { epoch: self.epoch, branch: self.branch, is_sound: self.is_sound() }
+    }
+
+    /// The number of a snapshot with changes that no record holds; None is one that all may see.
+    pub fn branch(&self) -> Option<u64> {
+        (self.branch > 0).then_some(self.branch)
+    }
+
     /// An error while the log behind it is damaged: nothing may be read then.
     pub fn ensure_sound(&self) -> Result<(), AccessError> {
         self.damaged.map_or(Ok(()), |record| Err(AccessError::Damaged(record)))
@@ -80,6 +100,14 @@ impl SecuritySnapshot {
     pub(in crate::access) fn advanced(mut self, changes: &[Change]) -> Self {
         changes.iter().for_each(|change| self.apply(change));
         self.epoch += 1;
+        self
+    }
+
+    /// The same state with changes that no record holds yet: for the eyes of one session.
+    pub fn branched<'a>(mut self, changes: impl IntoIterator<Item = &'a Change>) -> Self {
+        static BRANCHES: AtomicU64 = AtomicU64::new(1);
+        changes.into_iter().for_each(|change| self.apply(change));
+        self.branch = BRANCHES.fetch_add(1, Ordering::Relaxed);
         self
     }
 
@@ -329,6 +357,16 @@ mod tests {
         snapshot.apply(&Change::SetOwner { object: ObjectId::Relation(id.clone()), owner: RoleId(7) });
         snapshot.apply(&Change::DropObject(ObjectId::Relation(id.clone())));
         assert!(snapshot.relation(&id).is_none());
+    }
+
+    #[test]
+    fn a_branch_is_told_from_what_is_recorded_and_from_every_other_branch() {
+        let recorded = SecuritySnapshot::default();
+        let change = Change::PutRole(Role::named(RoleId(7), "a"));
+        let (one, other) = (recorded.clone().branched([&change]), recorded.clone().branched([&change]));
+        assert_eq!((recorded.branch(), one.epoch()), (None, recorded.epoch()));
+        assert!(one.branch().is_some() && one.revision() != other.revision() && one.revision() != recorded.revision());
+        assert!(one.role_named("a").is_some() && recorded.role_named("a").is_none());
     }
 
     #[test]

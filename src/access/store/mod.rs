@@ -1,6 +1,7 @@
 //! The durable state of the room: the log, the snapshot that it stands for, and the rules by which it may change.
 
 mod authorize;
+pub mod handle;
 pub mod log;
 pub mod memory;
 pub mod naming;
@@ -13,9 +14,10 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures::future::{BoxFuture, ready};
 use tokio::sync::watch;
 
-use self::authorize::Planned;
+pub use self::authorize::Planned;
 use self::log::{LogStore, PutOutcome, Record, Replayed};
 use self::objects::{ObjectChange, Objects};
 use self::scram::Verifier;
@@ -161,40 +163,24 @@ impl SecurityStore {
     /// Lets grants, policies and masks follow what the catalog did on behalf of the principal, whose right it has checked.
     pub async fn track(&self, principal: &Principal, changes: &[ObjectChange]) -> Result<()> {
         let by = principal.current_user_name(&self.snapshot());
-        for _ in 0..ATTEMPTS_MAX {
-            let state = self.state.borrow().clone();
-            state.snapshot.ensure_sound()?;
-            let changes = authorize::tracked(principal.current_role(), changes);
-            if changes.is_empty() || self.append(state, &by, "track", changes).await? == PutOutcome::Written {
-                return Ok(());
-            }
-        }
-        Err(AccessError::Contended.into())
+        let changes = authorize::tracked(principal.current_role(), changes);
+        self.write(&by, "track", |_| Box::pin(ready(Ok((changes.clone(), ()))))).await
     }
 
     /// Lets the catalog change its objects on behalf of a principal. `plan` says of the newest snapshot what changes, or
     /// why it may not; it is asked anew where another writer was faster. One record: all of it happens, or nothing.
-    pub async fn author<T>(
+    pub async fn author<T: Send + 'static>(
         &self,
         principal: &Principal,
         tag: &'static str,
         plan: impl Fn(&SecuritySnapshot) -> Result<(Vec<ObjectChange>, T)> + Send + Sync,
     ) -> Result<T> {
         let by = principal.current_user_name(&self.snapshot());
-        let role = principal.current_role();
-        for _ in 0..ATTEMPTS_MAX {
-            let state = self.state.borrow().clone();
-            state.snapshot.ensure_sound()?;
-            if state.snapshot.role(role).is_none() {
-                return Err(AccessError::RoleMissing(state.snapshot.role_name(role)).into());
-            }
-            let (changes, outcome) = plan(&state.snapshot)?;
-            let changes = authorize::tracked(role, &changes);
-            if changes.is_empty() || self.append(state, &by, tag, changes).await? == PutOutcome::Written {
-                return Ok(outcome);
-            }
-        }
-        Err(AccessError::Contended.into())
+        let over = |snapshot: &SecuritySnapshot| -> Result<(Vec<Change>, T)> {
+            let (changes, outcome) = plan(snapshot)?;
+            Ok((authored(snapshot, principal, &changes)?, outcome))
+        };
+        self.write(&by, tag, |snapshot| Box::pin(ready(over(&snapshot)))).await
     }
 
     async fn try_apply(
@@ -204,12 +190,29 @@ impl SecurityStore {
         statement: &AccessStatement,
         objects: &dyn Objects,
     ) -> Result<Vec<AccessNotice>> {
+        let plan = |snapshot: Arc<SecuritySnapshot>| -> BoxFuture<'_, Result<_>> {
+            Box::pin(async move {
+                let Planned { changes, notices } = authorize::plan(&snapshot, principal, statement, objects).await?;
+                Ok((changes, notices))
+            })
+        };
+        self.write(by, statement.tag(), plan).await
+    }
+
+    /// Writes what `plan` says of the newest snapshot as one record; it is asked anew where another writer was faster. No
+    /// changes are no record.
+    pub async fn write<'a, T>(
+        &self,
+        by: &str,
+        tag: &str,
+        plan: impl Fn(Arc<SecuritySnapshot>) -> BoxFuture<'a, Result<(Vec<Change>, T)>> + Send + Sync,
+    ) -> Result<T> {
         for _ in 0..ATTEMPTS_MAX {
             let state = self.state.borrow().clone();
             state.snapshot.ensure_sound()?;
-            let Planned { changes, notices } = authorize::plan(&state.snapshot, principal, statement, objects).await?;
-            if changes.is_empty() || self.append(state, by, statement.tag(), changes).await? == PutOutcome::Written {
-                return Ok(notices);
+            let (changes, outcome) = plan(Arc::clone(&state.snapshot)).await?;
+            if changes.is_empty() || self.append(state, by, tag, changes).await? == PutOutcome::Written {
+                return Ok(outcome);
             }
         }
         Err(AccessError::Contended.into())
@@ -253,6 +256,27 @@ impl SecurityStore {
             newer
         });
     }
+}
+
+/// What a statement of the principal comes down to over a snapshot. It is not written.
+pub async fn planned(
+    over: &SecuritySnapshot,
+    principal: &Principal,
+    statement: &AccessStatement,
+    objects: &dyn Objects,
+) -> Result<Planned> {
+    over.ensure_sound()?;
+    authorize::plan(over, principal, statement, objects).await
+}
+
+/// What changes of the catalog come down to over a snapshot, on behalf of a principal whose right it has checked.
+pub fn authored(over: &SecuritySnapshot, principal: &Principal, changes: &[ObjectChange]) -> Result<Vec<Change>> {
+    over.ensure_sound()?;
+    let role = principal.current_role();
+    if over.role(role).is_none() {
+        return Err(AccessError::RoleMissing(over.role_name(role)).into());
+    }
+    Ok(authorize::tracked(role, changes))
 }
 
 #[cfg(test)]

@@ -64,6 +64,10 @@ impl Decisions {
         }
         let decision = Decision::of(snapshot, principal, id)?;
         let decided = Arc::new(Decided { decision, rules: Mutex::default() });
+        if snapshot.branch().is_some() {
+            // One session's own, until its transaction ends: what everyone uses stays where it is.
+            return Ok(decided);
+        }
         self.keep(snapshot, principal, id, Arc::clone(&decided));
         Ok(decided)
     }

@@ -22,7 +22,7 @@ use super::super::error::AccessError;
 use super::super::model::grant::Privilege;
 use super::super::model::object::TableId;
 use super::super::principal::{Principal, PrincipalHandle};
-use super::super::store::SecurityStore;
+use super::super::store::handle::SecurityHandle;
 use super::decision::{Decision, require_select};
 use super::decisions::Decided;
 use super::environment::{PolicyChain, TableResolver, WallEnvironment, external};
@@ -42,7 +42,7 @@ pub struct SecuredTable {
     raw: Arc<dyn TableProvider>,
     pub(super) beneath: Arc<dyn TableProvider>,
     pub(super) id: TableId,
-    pub(super) security: Arc<SecurityStore>,
+    pub(super) security: SecurityHandle,
     pub(super) principal: PrincipalHandle,
     pub(super) resolver: Arc<dyn TableResolver>,
     pub(super) environment: Arc<WallEnvironment>,
@@ -70,12 +70,12 @@ impl SecuredTable {
     pub fn new(
         raw: RawTables,
         id: TableId,
-        security: Arc<SecurityStore>,
+        security: impl Into<SecurityHandle>,
         principal: PrincipalHandle,
         resolver: Arc<dyn TableResolver>,
         environment: Arc<WallEnvironment>,
     ) -> Self {
-        let RawTables { shown: raw, beneath } = raw;
+        let (RawTables { shown: raw, beneath }, security) = (raw, security.into());
         let schema = shown_schema(&raw.schema(), &security, &id);
         Self { raw, beneath, id, security, principal, resolver, environment, schema }
     }
@@ -309,7 +309,7 @@ struct Request {
 }
 
 /// The raw schema, where a column that a mask may cover can be null.
-fn shown_schema(raw: &SchemaRef, security: &SecurityStore, id: &TableId) -> SchemaRef {
+fn shown_schema(raw: &SchemaRef, security: &SecurityHandle, id: &TableId) -> SchemaRef {
     let snapshot = security.snapshot();
     let Some(relation) = snapshot.relation(id).filter(|relation| !relation.masks.is_empty()) else {
         return Arc::clone(raw);

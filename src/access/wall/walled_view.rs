@@ -21,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::super::error::AccessError;
 use super::super::model::object::TableId;
 use super::super::principal::PrincipalHandle;
-use super::super::store::SecurityStore;
+use super::super::store::handle::SecurityHandle;
 use super::decision::require_select;
 use super::environment::{PolicyChain, external, props};
 use super::leakproof::LeakProof;
@@ -37,7 +37,7 @@ pub struct WalledView {
     plan: LogicalPlan,
     /// Plans what is inside.
     state: SessionState,
-    security: Arc<SecurityStore>,
+    security: SecurityHandle,
     caller: PrincipalHandle,
     schema: SchemaRef,
 }
@@ -49,7 +49,7 @@ impl WalledView {
         id: TableId,
         plan: LogicalPlan,
         state: SessionState,
-        security: Arc<SecurityStore>,
+        security: SecurityHandle,
         caller: PrincipalHandle,
         zone: &str,
     ) -> Self {

@@ -40,7 +40,7 @@ pub const FUNCTIONS: &[CatalogFunction] = &[
     called("txid_current_if_assigned", (0, 0), "int8", |_, _| Ok(Value::Null)),
     volatile("pg_advisory_unlock_all", (0, 0), "void", |_, _| Ok("".into())),
     volatile("pg_cancel_backend", (1, 1), "bool", cancel),
-    volatile("pg_terminate_backend", (1, 2), "bool", cancel),
+    volatile("pg_terminate_backend", (1, 2), "bool", terminate),
     volatile("pg_reload_conf", (0, 0), "bool", |_, _| Ok(false.into())),
     strict("pg_blocking_pids", (1, 1), "_int4", |_, _| Ok(Value::List(Vec::new()))),
 ];
@@ -133,4 +133,9 @@ fn transaction_id(_: &Snapshot, _: &[Value]) -> Result<Value, Error> {
 fn cancel(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
     let pid = arguments.first().and_then(Value::as_int).and_then(|pid| i32::try_from(pid).ok());
     Ok(pid.map(|pid| snapshot.session().cancel(pid)).into())
+}
+
+fn terminate(snapshot: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
+    let pid = arguments.first().and_then(Value::as_int).and_then(|pid| i32::try_from(pid).ok());
+    Ok(pid.map(|pid| snapshot.session().terminate(pid)).into())
 }

@@ -10,6 +10,7 @@ mod policies;
 mod relations;
 mod roles;
 mod settings;
+mod statements;
 mod statistics;
 mod table;
 mod types;
@@ -108,6 +109,7 @@ fn fill(table: &str) -> Option<Fill> {
         "pg_shdescription" => comments::pg_shdescription,
         "pg_settings" => settings::pg_settings,
         "pg_timezone_names" => settings::pg_timezone_names,
+        "pg_prepared_statements" => statements::pg_prepared_statements,
         "pg_stat_activity" => activity::pg_stat_activity,
         "pg_stat_database" => activity::pg_stat_database,
         "pg_stat_all_tables" | "pg_stat_user_tables" => statistics::pg_stat_user_tables,

@@ -198,6 +198,7 @@ pub fn shop() -> VisibleCatalog {
             context: "user".into(),
         }],
         activity: Vec::new(),
+        prepared: Vec::new(),
         security: Arc::default(),
     }
 }
@@ -252,6 +253,10 @@ impl CatalogSession for ShopSession {
 
     fn client_address(&self) -> Option<(String, u16)> {
         None
+    }
+
+    fn terminate(&self, _: i32) -> bool {
+        false
     }
 
     fn cancel(&self, _: i32) -> bool {

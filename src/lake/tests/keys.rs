@@ -5,6 +5,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
+use crate::error::Reason;
 
 async fn keyed() -> (tempfile::TempDir, Store) {
     lake(&spec(&["id"], Some("version"))).await
@@ -180,4 +181,30 @@ async fn an_insert_of_a_key_that_is_taken_changes_nothing() {
     let after = store.snapshot(&name()).await.unwrap();
     assert_eq!((after.version, &after.files), (before.version, &before.files));
     assert_eq!(store.insert(&name(), load("3", &[twice])).await.unwrap().rows_added, 1);
+}
+
+#[tokio::test]
+async fn a_key_that_another_table_has_is_refused_beside_it() {
+    let (_folder, store) = keyed().await;
+    let aside = TableName::new("public", "aside");
+    store.create_table(&aside, &spec(&["id"], Some("version"))).await.unwrap();
+    written(&store, "1", &THREE).await;
+    let taken = store.insert_beside(&aside, &name(), load("2", &THREE[1..2])).await.unwrap_err();
+    assert_eq!(taken.reason(), Reason::Unique);
+    let new = [("z", "2025-03-01T00:00:00Z", 1, 100, 5)];
+    assert_eq!(store.insert_beside(&aside, &name(), load("3", &new)).await.unwrap().rows_added, 1);
+    assert_eq!(store.snapshot(&name()).await.unwrap().rows(), 3);
+}
+
+#[tokio::test]
+async fn what_came_after_a_version_is_taken_back_and_may_come_again() {
+    let (_folder, store) = keyed().await;
+    let first = store.insert(&name(), load("1", &THREE[..1])).await.unwrap().version;
+    store.insert(&name(), load("2", &THREE[1..])).await.unwrap();
+    let then = store.take_back(&name(), first).await.unwrap();
+    assert_eq!(store.snapshot(&name()).await.unwrap().rows(), 1);
+    store.insert(&name(), load("3", &THREE[1..])).await.unwrap();
+    assert_eq!(store.snapshot(&name()).await.unwrap().rows(), 3);
+    assert!(store.take_back(&name(), first).await.unwrap() > then);
+    assert_eq!(store.snapshot(&name()).await.unwrap().rows(), 1);
 }

@@ -12,44 +12,37 @@ use crate::query::session::Session;
 
 impl Session {
     pub(super) async fn rename(&self, kind: ObjectKind, name: &RelationName, if_exists: bool, to: &str) -> Result<()> {
-        let (lake, principal, path) = (self.lake().clone(), self.principal().get(), self.search_path());
+        let (name, path, to) = (name.clone(), self.search_path(), to.to_owned());
         let tag = if kind == ObjectKind::Schema { "ALTER SCHEMA" } else { "ALTER TABLE" };
-        let renamed = lake.security().author(&principal, tag, |security| {
-            lake.at_place(security, &principal, |place| {
-                let change = match kind {
-                    ObjectKind::Schema => place.renamed_schema(&name.name, to)?,
-                    ObjectKind::Table | ObjectKind::View => place.renamed_relation(kind, name, &path, to)?,
-                };
-                Ok((vec![change], ()))
-            })
+        let renamed = self.author(tag, move |place| {
+            let change = match kind {
+                ObjectKind::Schema => place.renamed_schema(&name.name, &to)?,
+                ObjectKind::Table | ObjectKind::View => place.renamed_relation(kind, &name, &path, &to)?,
+            };
+            Ok((vec![change], ()))
         });
         self.unless_missing(renamed.await, if_exists)
     }
 
     pub(super) async fn set_view_rights(&self, name: &RelationName, if_exists: bool, rights: ViewRights) -> Result<()> {
-        let (lake, principal, path) = (self.lake().clone(), self.principal().get(), self.search_path());
-        let set = lake.security().author(&principal, "ALTER VIEW", |security| {
-            lake.at_place(security, &principal, |place| {
-                let relation = place.find(name, &path)?;
-                place.require_own(relation, ObjectKind::View, "alter")?;
-                let changed = place.changed(ObjectId::Relation(relation.id()), |definition| {
-                    if let Definition::View(view) = definition {
-                        view.security_invoker = rights == ViewRights::Caller;
-                    }
-                    Ok(())
-                })?;
-                Ok((vec![changed], ()))
-            })
+        let (name, path) = (name.clone(), self.search_path());
+        let set = self.author("ALTER VIEW", move |place| {
+            let relation = place.find(&name, &path)?;
+            place.require_own(relation, ObjectKind::View, "alter")?;
+            let changed = place.changed(ObjectId::Relation(relation.id()), |definition| {
+                if let Definition::View(view) = definition {
+                    view.security_invoker = rights == ViewRights::Caller;
+                }
+                Ok(())
+            })?;
+            Ok((vec![changed], ()))
         });
         self.unless_missing(set.await, if_exists)
     }
 
     pub(super) async fn comment(&self, on: &CommentTarget, text: Option<&str>) -> Result<()> {
-        let (lake, principal, path) = (self.lake().clone(), self.principal().get(), self.search_path());
-        let commented = lake.security().author(&principal, "COMMENT", |security| {
-            lake.at_place(security, &principal, |place| Ok((vec![place.commented(on, &path, text)?], ())))
-        });
-        commented.await
+        let (on, path, text) = (on.clone(), self.search_path(), text.map(str::to_owned));
+        self.author("COMMENT", move |place| Ok((vec![place.commented(&on, &path, text.as_deref())?], ()))).await
     }
 
     /// With IF EXISTS what is missing is a notice.

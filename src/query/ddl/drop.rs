@@ -35,39 +35,31 @@ impl Session {
         if_exists: bool,
         behaviour: DropBehaviour,
     ) -> Result<()> {
-        let (lake, principal, path) = (self.lake().clone(), self.principal().get(), self.search_path());
+        let (names, path) = (names.to_vec(), self.search_path());
         let tag = match kind {
             ObjectKind::Schema => "DROP SCHEMA",
             ObjectKind::Table => "DROP TABLE",
             ObjectKind::View => "DROP VIEW",
         };
-        let dropped = lake.security().author(&principal, tag, |security| {
-            lake.at_place(security, &principal, |place| {
-                let mut doomed = Doomed::default();
-                for name in names {
-                    match place.doom(&mut doomed, kind, name, &path) {
-                        Err(error)
-                            if if_exists
-                                && matches!(error.reason(), Reason::UndefinedTable | Reason::UndefinedSchema) =>
-                        {
-                            let text = format!("{} \"{}\" does not exist, skipping", kind.word(), shown(name));
-                            doomed.notices.push(text);
-                        }
-                        other => other?,
+        let dropped = self.author(tag, move |place| {
+            let mut doomed = Doomed::default();
+            for name in &names {
+                match place.doom(&mut doomed, kind, name, &path) {
+                    Err(error)
+                        if if_exists && matches!(error.reason(), Reason::UndefinedTable | Reason::UndefinedSchema) =>
+                    {
+                        let text = format!("{} \"{}\" does not exist, skipping", kind.word(), shown(name));
+                        doomed.notices.push(text);
                     }
+                    other => other?,
                 }
-                place.doom_dependents(&mut doomed, kind, names, behaviour)?;
-                Ok((doomed.changes(), place.dropped(doomed)))
-            })
+            }
+            place.doom_dependents(&mut doomed, kind, &names, behaviour)?;
+            Ok((doomed.changes(), place.dropped(doomed)))
         });
         let dropped = dropped.await?;
         dropped.notices.into_iter().for_each(|notice| self.tell(notice));
-        for folder in dropped.folders {
-            // It has no name any more: what a failure leaves is a folder that `check` tells of.
-            if let Err(error) = lake.store().drop_table(&folder).await {
-                tracing::warn!(table = %folder, %error, "the folder of a dropped table stays");
-            }
-        }
+        self.take_away(dropped.folders).await;
         Ok(())
     }
 }

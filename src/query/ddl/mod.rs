@@ -23,6 +23,7 @@ use crate::catalog::inventory::ViewRights;
 use crate::error::{Error, Reason, Result};
 
 pub use parse::parse;
+pub(super) use place::{Place, shown};
 
 /// Objects of one lake that users may make.
 const OBJECTS_MAX: usize = 10_000;
@@ -137,7 +138,8 @@ impl Ddl {
 impl Session {
     /// Runs such a statement; gives its command tag.
     pub(super) async fn define(&self, ddl: &Ddl) -> Result<String> {
-        self.refuse_writes_here(ddl.tag())?;
+        self.refuse_read_only(ddl.tag())?;
+        self.require_step(ddl.tag())?;
         match ddl {
             Ddl::CreateSchema { name, owner, if_not_exists } => {
                 self.create_schema(name.as_deref(), owner.as_ref(), *if_not_exists).await?;
@@ -154,14 +156,14 @@ impl Session {
         Ok(ddl.tag().to_owned())
     }
 
-    /// What is durable at once cannot be part of a transaction.
-    pub(super) fn refuse_writes_here(&self, tag: &str) -> Result<()> {
+    /// An error where the transaction only reads.
+    pub(super) fn refuse_read_only(&self, tag: &str) -> Result<()> {
         let state = self.lock();
-        if state.transaction != TransactionStatus::Idle {
-            let text = format!("{tag} cannot run inside a transaction block");
-            return Err(Error::new(Reason::TransactionActive, text).with_hint("it is durable at once, alone"));
-        }
-        if state.settings.is_on("transaction_read_only") || state.settings.is_on("default_transaction_read_only") {
+        let setting = match state.transaction {
+            TransactionStatus::Idle => "default_transaction_read_only",
+            TransactionStatus::Active | TransactionStatus::Failed => "transaction_read_only",
+        };
+        if state.settings.is_on(setting) {
             return Err(Error::new(Reason::ReadOnly, format!("cannot execute {tag} in a read-only transaction")));
         }
         Ok(())

@@ -4,7 +4,7 @@ use crate::access::statement::{RelationName, RoleSpec};
 use crate::access::{AccessError, ObjectId, Principal, Privilege, RoleId, SecuritySnapshot, TableId, Visible};
 use crate::catalog::inventory::{HOUSE, Inventory, Origin, Relation};
 use crate::error::{Error, Reason, Result};
-use crate::query::engine::Lake;
+use crate::query::names::Names;
 use crate::query::session::Session;
 
 use super::{OBJECTS_MAX, ObjectKind};
@@ -164,7 +164,7 @@ impl Session {
             return Ok(TableId::new(schema, &name.name));
         }
         let principal = self.principal().get();
-        self.lake().at_place(&self.lake().security().snapshot(), &principal, |place| {
+        self.names().at_place(&self.security().snapshot(), &principal, |place| {
             let first = self.search_path().into_iter().find(|schema| place.schema(schema).is_ok());
             let none = || Error::new(Reason::UndefinedSchema, "no schema has been selected to create in");
             Ok(TableId::new(first.ok_or_else(none)?, &name.name))
@@ -172,7 +172,7 @@ impl Session {
     }
 }
 
-impl Lake {
+impl Names {
     /// Runs `work` over what exists as a snapshot knows it.
     pub(in crate::query) fn at_place<T>(
         &self,

@@ -22,29 +22,28 @@ impl Session {
         owner: Option<&RoleSpec>,
         if_not_exists: bool,
     ) -> Result<()> {
-        let (lake, principal) = (self.lake().clone(), self.principal().get());
         let definition = Definition::Schema(SchemaDefinition::default()).text()?;
-        let made = lake.security().author(&principal, "CREATE SCHEMA", |security| {
-            lake.at_place(security, &principal, |place| {
-                if !security.has_database_privilege(principal.checked_role(), Privilege::Create) {
-                    return Err(AccessError::Denied { kind: "database", name: "henna".to_owned() }.into());
-                }
-                let owner = owner.map(|owner| place.owner(owner)).transpose()?.unwrap_or(principal.current_role());
-                let name = name.map_or_else(|| security.role_name(owner), str::to_owned);
-                require_schema_name(&name)?;
-                if place.inventory.has_schema(&name) || security.schema(&name).is_some() {
-                    let exists = Error::new(Reason::DuplicateSchema, format!("schema \"{name}\" already exists"));
-                    return if if_not_exists { Ok((Vec::new(), (Made::Before, name))) } else { Err(exists) };
-                }
-                place.require_room()?;
-                let object = ObjectId::Schema(name.clone());
-                let changes = vec![
-                    ObjectChange::SchemaCreated(name.clone()),
-                    ObjectChange::Owned { object: object.clone(), owner },
-                    ObjectChange::Defined { object, definition: definition.clone() },
-                ];
-                Ok((changes, (Made::New, name)))
-            })
+        let (name, owner) = (name.map(str::to_owned), owner.cloned());
+        let made = self.author("CREATE SCHEMA", move |place| {
+            let (security, principal) = (place.security, place.principal);
+            if !security.has_database_privilege(principal.checked_role(), Privilege::Create) {
+                return Err(AccessError::Denied { kind: "database", name: "henna".to_owned() }.into());
+            }
+            let owner = owner.as_ref().map(|owner| place.owner(owner)).transpose()?.unwrap_or(principal.current_role());
+            let name = name.clone().unwrap_or_else(|| security.role_name(owner));
+            require_schema_name(&name)?;
+            if place.inventory.has_schema(&name) || security.schema(&name).is_some() {
+                let exists = Error::new(Reason::DuplicateSchema, format!("schema \"{name}\" already exists"));
+                return if if_not_exists { Ok((Vec::new(), (Made::Before, name))) } else { Err(exists) };
+            }
+            place.require_room()?;
+            let object = ObjectId::Schema(name.clone());
+            let changes = vec![
+                ObjectChange::SchemaCreated(name.clone()),
+                ObjectChange::Owned { object: object.clone(), owner },
+                ObjectChange::Defined { object, definition: definition.clone() },
+            ];
+            Ok((changes, (Made::New, name)))
         });
         if let (Made::Before, name) = made.await? {
             self.tell(format!("schema \"{name}\" already exists, skipping"));

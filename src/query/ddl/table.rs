@@ -10,22 +10,22 @@ use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::place::shown;
+use super::place::{Place, shown};
 use super::view::{refuse_equal_names, refuse_parameters};
 use crate::access::statement::RelationName;
 use crate::access::statement::names::relation_name;
-use crate::access::{ObjectChange, ObjectId, TableId};
+use crate::access::{ObjectChange, ObjectId, SecuritySnapshot, TableId};
 use crate::catalog::definition::{Comments, Definition, TableDefinition, create_table};
 use crate::catalog::inventory::sql_type_of;
 use crate::catalog::shown_name;
 use crate::dataset::error::SqlFault;
 use crate::dataset::{Column, Contract, DatasetError};
 use crate::error::{Error, Reason, Result};
-use crate::ingest::{RowCheck, table_spec};
-use crate::lake::{Store, TableName};
+use crate::ingest::RowCheck;
 use crate::query::failure::failure;
 use crate::query::insert::incoming;
 use crate::query::session::Session;
+use crate::query::unnamed::{Unnamed, discard};
 
 impl Session {
     /// Gives the command tag.
@@ -43,7 +43,7 @@ impl Session {
                 let sql = plain(&id.table, &create.columns, &create.constraints)?;
                 let contract = self.checked_contract(&id, &sql).await?;
                 let unnamed = Unnamed::create(self.lake().store(), &id, &contract).await?;
-                self.name_table(&id, sql, unnamed).await?;
+                self.name_table(&id, sql, unnamed, 0).await?;
                 Ok("CREATE TABLE".to_owned())
             }
             Some(query) => {
@@ -51,9 +51,9 @@ impl Session {
                 let sql = create_table(&id.table, &columns);
                 let contract = self.checked_contract(&id, &sql).await?;
                 let unnamed = Unnamed::create(self.lake().store(), &id, &contract).await?;
-                match incoming::write(self, rows, Arc::new(contract), &unnamed.folder).await {
+                match incoming::write(self, rows, Arc::new(contract), unnamed.folder(), None).await {
                     Ok(commit) => {
-                        self.name_table(&id, sql, unnamed).await?;
+                        self.name_table(&id, sql, unnamed, commit.version).await?;
                         Ok(format!("SELECT {}", commit.rows_added))
                     }
                     Err(error) => {
@@ -67,7 +67,7 @@ impl Session {
 
     fn require_free(&self, id: &TableId) -> Result<()> {
         let principal = self.principal().get();
-        self.lake().at_place(&self.lake().security().snapshot(), &principal, |place| place.require_free(id))
+        self.names().at_place(&self.security().snapshot(), &principal, |place| place.require_free(id))
     }
 
     /// What the text promises, once its rules are known to plan.
@@ -108,80 +108,35 @@ impl Session {
         Ok((incoming::Source::Plan(self.physical(plan).await?), columns))
     }
 
-    /// Gives a table that lies in the lake its name.
-    async fn name_table(&self, id: &TableId, sql: String, unnamed: Unnamed) -> Result<()> {
-        let folder = TableId::new(&unnamed.folder.schema, &unnamed.folder.table);
+    /// Gives a table that lies in the lake its name; `version` has its first rows.
+    async fn name_table(&self, id: &TableId, sql: String, unnamed: Unnamed, version: u64) -> Result<()> {
+        let folder = TableId::new(&unnamed.folder().schema, &unnamed.folder().table);
         let table = TableDefinition { sql, name: id.table.clone(), folder, comments: Comments::default() };
-        let definition = Definition::Table(table).text()?;
-        let (lake, principal, id) = (self.lake().clone(), self.principal().get(), id.clone());
+        let (definition, id) = (Definition::Table(table).text()?, id.clone());
+        let plan = move |place: &Place<'_>| -> Result<(Vec<ObjectChange>, ())> {
+            place.require_free(&id)?;
+            let (object, definition) = (ObjectId::Relation(id.clone()), definition.clone());
+            Ok((vec![ObjectChange::RelationCreated(id.clone()), ObjectChange::Defined { object, definition }], ()))
+        };
+        if self.in_block() {
+            self.author("CREATE TABLE", plan).await?;
+            self.keep_with_block(unnamed, version);
+            return Ok(());
+        }
+        let (names, principal) = (Arc::clone(self.names()), self.principal().get());
         // Whoever is cut off from here on may have made the table: its folder must stay.
         let folder = unnamed.keep();
         // Not to be dropped half way, so on a task of its own.
         let naming = tokio::spawn(async move {
-            let named = lake.security().author(&principal, "CREATE TABLE", |security| {
-                lake.at_place(security, &principal, |place| {
-                    place.require_free(&id)?;
-                    let object = ObjectId::Relation(id.clone());
-                    let definition = definition.clone();
-                    let changes =
-                        [ObjectChange::RelationCreated(id.clone()), ObjectChange::Defined { object, definition }];
-                    Ok((changes.to_vec(), ()))
-                })
-            });
-            let named = named.await;
+            let over = |security: &SecuritySnapshot| names.at_place(security, &principal, &plan);
+            let named = names.lake().security().author(&principal, "CREATE TABLE", over).await;
             // Refused is not written; what failed to be stored may be there all the same.
             if named.as_ref().err().is_some_and(|error| error.reason() != Reason::Io) {
-                discard(lake.store(), &folder).await;
+                discard(names.lake().store(), &folder).await;
             }
             named
         });
         naming.await.map_err(|fault| Error::new(Reason::Internal, format!("naming a table failed: {fault}")))?
-    }
-}
-
-/// A table in the lake that has no name yet. Dropped without one, it goes.
-struct Unnamed {
-    store: Store,
-    folder: TableName,
-    keep: bool,
-}
-
-impl Unnamed {
-    /// Makes the folder: one that no table ever had, so that nothing of an older one can show.
-    async fn create(store: &Store, id: &TableId, contract: &Contract) -> Result<Self> {
-        let folder = TableName::new(&id.schema, format!("{}-{}", id.table, uuid::Uuid::new_v4().simple()));
-        store.create_table(&folder, &table_spec(contract)).await?;
-        Ok(Self { store: store.clone(), folder, keep: false })
-    }
-
-    fn keep(mut self) -> TableName {
-        self.keep = true;
-        self.folder.clone()
-    }
-
-    async fn discard(mut self) {
-        self.keep = true;
-        discard(&self.store, &self.folder).await;
-    }
-}
-
-/// Takes a table away that got no name. Where that fails its folder stays, and `check` tells of it.
-async fn discard(store: &Store, folder: &TableName) {
-    if let Err(error) = store.drop_table(folder).await {
-        tracing::warn!(table = %folder, %error, "the folder of a table that got no name stays");
-    }
-}
-
-impl Drop for Unnamed {
-    fn drop(&mut self) {
-        if self.keep {
-            return;
-        }
-        let (store, folder) = (self.store.clone(), self.folder.clone());
-        // The statement was cut off. Without a runtime the folder stays.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { discard(&store, &folder).await });
-        }
     }
 }
 

@@ -21,29 +21,27 @@ impl Session {
     pub(super) async fn create_view(&self, create: &CreateView) -> Result<()> {
         let id = self.new_name(&create.name)?;
         let (view, columns) = self.view_definition(&id, create).await?;
-        let (lake, principal) = (self.lake().clone(), self.principal().get());
-        let made = lake.security().author(&principal, "CREATE VIEW", |security| {
-            lake.at_place(security, &principal, |place| {
-                place.require_create(&id.schema)?;
-                for read in &view.reads {
-                    place.require_there(read)?;
-                }
-                let before = place.inventory.find(&id.schema, &id.table);
-                match before.filter(|_| create.or_replace) {
-                    None => place.require_free(&id)?,
-                    Some(before) => place.require_replaceable(before, &columns, &view.reads)?,
-                }
-                let object = ObjectId::Relation(id.clone());
-                // A view that is replaced keeps its comments as it keeps its grants.
-                let comments = match kept(security, &object)? {
-                    Some(Definition::View(before)) => before.comments,
-                    _ => Comments::default(),
-                };
-                let definition = Definition::View(ViewDefinition { comments, ..view.clone() }).text()?;
-                let created = before.is_none().then(|| ObjectChange::RelationCreated(id.clone()));
-                let changes = created.into_iter().chain([ObjectChange::Defined { object, definition }]);
-                Ok((changes.collect(), ()))
-            })
+        let or_replace = create.or_replace;
+        let made = self.author("CREATE VIEW", move |place| {
+            place.require_create(&id.schema)?;
+            for read in &view.reads {
+                place.require_there(read)?;
+            }
+            let before = place.inventory.find(&id.schema, &id.table);
+            match before.filter(|_| or_replace) {
+                None => place.require_free(&id)?,
+                Some(before) => place.require_replaceable(before, &columns, &view.reads)?,
+            }
+            let object = ObjectId::Relation(id.clone());
+            // A view that is replaced keeps its comments as it keeps its grants.
+            let comments = match kept(place.security, &object)? {
+                Some(Definition::View(before)) => before.comments,
+                _ => Comments::default(),
+            };
+            let definition = Definition::View(ViewDefinition { comments, ..view.clone() }).text()?;
+            let created = before.is_none().then(|| ObjectChange::RelationCreated(id.clone()));
+            let changes = created.into_iter().chain([ObjectChange::Defined { object, definition }]);
+            Ok((changes.collect(), ()))
         });
         made.await
     }

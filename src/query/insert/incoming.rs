@@ -34,12 +34,13 @@ pub(in crate::query) fn admitted(session: &Session, table: &SecuredTable, plan: 
     }))
 }
 
-/// Writes all of the rows in one durable commit, or none. Runs on the query threads.
+/// Writes all of the rows in one durable commit, or none. Runs on the query threads. The keys of `beside` are taken, too.
 pub(in crate::query) async fn write(
     session: &Session,
     source: Source,
     contract: Arc<Contract>,
     folder: &TableName,
+    beside: Option<&TableName>,
 ) -> Result<Commit> {
     let rows = match source {
         Source::Rows(rows) => rows,
@@ -51,9 +52,14 @@ pub(in crate::query) async fn write(
         rows: checked(rows, &contract, &session.time_zone(), fault.clone())?,
         notes: BTreeMap::new(),
     };
-    let (store, folder) = (session.lake().store().clone(), folder.clone());
-    let written = session.lake().pool().run(async move { store.insert(&folder, request).await }).await;
-    let failed = match written {
+    let (store, folder, beside) = (session.lake().store().clone(), folder.clone(), beside.cloned());
+    let written = session.lake().pool().run(async move {
+        match beside {
+            None => store.insert(&folder, request).await,
+            Some(beside) => store.insert_beside(&folder, &beside, request).await,
+        }
+    });
+    let failed = match written.await {
         Ok(commit) => return Ok(commit),
         Err(error) => error,
     };

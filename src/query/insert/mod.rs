@@ -2,8 +2,8 @@
 
 mod assignment;
 pub(super) mod incoming;
-mod rows;
-mod target;
+pub(super) mod rows;
+pub(super) mod target;
 
 use std::sync::Arc;
 
@@ -14,20 +14,21 @@ use datafusion::sql::sqlparser::ast;
 
 use self::target::{Columns, Target};
 use super::answer::Answer;
+use super::block::Destination;
+use super::ddl::shown;
 use super::session::{Session, bind};
 use super::viewpoint::Viewpoint;
+use crate::access::statement::RelationName;
 use crate::access::statement::names::relation_name;
 use crate::access::{RawTables, SecuredTable};
 use crate::catalog::inventory::{Body, Origin, Relation};
-use crate::dataset::Contract;
 use crate::error::{Error, Reason, Result};
 
 /// An INSERT whose rows are planned.
 pub(super) struct InsertPlan {
     /// Gives the table's columns, in order.
     pub rows: LogicalPlan,
-    relation: Arc<Relation>,
-    contract: Arc<Contract>,
+    into: Destination,
     table: SecuredTable,
 }
 
@@ -40,10 +41,7 @@ impl Session {
         let relation = self.insert_target(name)?;
         let contract = match &relation.body {
             Body::Table(contract) | Body::Virtual(contract) => Arc::new(contract.clone()),
-            Body::View { .. } => {
-                let text = format!("cannot insert into view \"{}\"", relation.name);
-                return Err(Error::new(Reason::WrongKind, text));
-            }
+            Body::View { .. } => return Err(into_view("insert into", &relation.name)),
         };
         let target = Arc::new(Target::new(contract.schema(&self.time_zone()), self.defaults_of(&contract)?));
         let own = Viewpoint::of(self.principal().clone());
@@ -51,25 +49,31 @@ impl Session {
         let raw = RawTables::zoned(shown, &self.lake().dataset().time_zone);
         let table = self.names().secured(&own, relation.id(), raw);
         let columns = Columns::named(insert, &contract)?;
-        table.require_insert(&columns.given(&contract))?;
-        refuse_founded(&relation)?;
+        let given = columns.given(&contract);
+        table.require_insert(&given)?;
+        refuse_founded("INSERT", &relation)?;
         refuse_other_clauses(insert)?;
+        let given = given.into_iter().map(str::to_owned).collect();
         let rows = self.plan_rows(insert, &contract, columns, target).await?;
-        Ok(InsertPlan { rows, relation, contract, table })
+        Ok(InsertPlan { rows, into: Destination { relation, contract, columns: given }, table })
     }
 
     pub(super) async fn insert(&self, insert: &ast::Insert, values: Vec<ScalarValue>) -> Result<Answer> {
-        self.refuse_writes_here("INSERT")?;
-        let InsertPlan { rows, relation, contract, table } = self.plan_insert(insert).await?;
+        self.refuse_read_only("INSERT")?;
+        let InsertPlan { rows, into, table } = self.plan_insert(insert).await?;
         let physical = self.physical(bind(rows, values)?).await?;
         let rows = incoming::admitted(self, &table, physical)?;
-        let commit = incoming::write(self, rows, contract, &relation.folder).await?;
-        Ok(Answer::Done { tag: format!("INSERT 0 {}", commit.rows_added) })
+        let added = self.put_rows(&into, rows).await?;
+        Ok(Answer::Done { tag: format!("INSERT 0 {added}") })
     }
 
     fn insert_target(&self, name: &ast::ObjectName) -> Result<Arc<Relation>> {
-        let given = relation_name(name).map_err(|error| Error::new(Reason::Syntax, error.to_string()))?;
-        let missing = || Error::new(Reason::UndefinedTable, format!("relation \"{name}\" does not exist"));
+        self.writable(&relation_name(name).map_err(|error| Error::new(Reason::Syntax, error.to_string()))?)
+    }
+
+    /// What the name of a statement that adds rows means.
+    pub(super) fn writable(&self, given: &RelationName) -> Result<Arc<Relation>> {
+        let missing = || Error::new(Reason::UndefinedTable, format!("relation \"{}\" does not exist", shown(given)));
         let id = self.names().locate(given.schema.as_deref(), &given.name).ok_or_else(missing)?;
         let denied = || Error::new(Reason::Privilege, format!("permission denied for table {}", id.table));
         // What is located and not known is a relation of the system.
@@ -77,11 +81,15 @@ impl Session {
     }
 }
 
-fn refuse_founded(relation: &Relation) -> Result<()> {
+pub(super) fn into_view(action: &str, name: &str) -> Error {
+    Error::new(Reason::WrongKind, format!("cannot {action} view \"{name}\""))
+}
+
+pub(super) fn refuse_founded(statement: &str, relation: &Relation) -> Result<()> {
     if relation.origin == Origin::Authored {
         return Ok(());
     }
-    let text = format!("INSERT into table {} of the dataset is not supported", relation.name);
+    let text = format!("{statement} into table {} of the dataset is not supported", relation.name);
     Err(Error::new(Reason::Unsupported, text)
         .with_hint("load it with henna load: its rows have identifiers to be resolved and keys that supersede"))
 }

@@ -73,7 +73,7 @@ impl Session {
 }
 
 /// The columns of a query, each cast to that of the table which it goes into; the others get their defaults.
-fn assigned(plan: LogicalPlan, columns: Columns, target: &Target) -> Result<LogicalPlan> {
+pub(in crate::query) fn assigned(plan: LogicalPlan, columns: Columns, target: &Target) -> Result<LogicalPlan> {
     let columns = columns.fitted(plan.schema().fields().len())?;
     let schema = target.schema();
     let mut outputs = Vec::with_capacity(schema.fields().len());

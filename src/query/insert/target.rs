@@ -34,23 +34,26 @@ pub struct Columns {
 impl Columns {
     /// Those that the statement names, else all.
     pub fn named(insert: &ast::Insert, contract: &Contract) -> Result<Self> {
-        if insert.columns.is_empty() {
+        let name = |name: &ast::ObjectName| match name.0.as_slice() {
+            [part] => part.as_ident().map(folded).unwrap_or_else(|| name.to_string()),
+            _ => name.to_string(),
+        };
+        Self::of_names(&insert.columns.iter().map(name).collect::<Vec<_>>(), contract)
+    }
+
+    /// Those of these names; of none, all.
+    pub fn of_names(names: &[String], contract: &Contract) -> Result<Self> {
+        if names.is_empty() {
             return Ok(Self { positions: (0..contract.columns.len()).collect(), are_named: false });
         }
-        let mut positions = Vec::with_capacity(insert.columns.len());
-        for name in &insert.columns {
-            let column = match name.0.as_slice() {
-                [part] => part.as_ident().map(folded),
-                _ => None,
-            };
-            let known = |wanted: &String| contract.columns.iter().position(|column| column.name == *wanted);
-            let Some(position) = column.as_ref().and_then(known) else {
-                let name = column.unwrap_or_else(|| name.to_string());
+        let mut positions = Vec::with_capacity(names.len());
+        for name in names {
+            let Some(position) = contract.columns.iter().position(|column| column.name == *name) else {
                 let text = format!("column \"{name}\" of relation \"{}\" does not exist", contract.name);
                 return Err(Error::new(Reason::UndefinedColumn, text));
             };
             if positions.contains(&position) {
-                let text = format!("column \"{}\" specified more than once", contract.columns[position].name);
+                let text = format!("column \"{name}\" specified more than once");
                 return Err(Error::new(Reason::DuplicateColumn, text));
             }
             positions.push(position);

@@ -5,7 +5,8 @@ use pgwire::messages::copy::{CopyData, CopyDone, CopyOutResponse};
 use tokio::io::AsyncWrite;
 
 use crate::error::Result;
-use crate::wire::encode::copy::{CopyForm, put_header};
+use crate::query::CopyForm;
+use crate::wire::encode::copy::put_header;
 use crate::wire::encode::{Envelope, Style};
 use crate::wire::protocol::message::Format;
 use crate::wire::protocol::{Failure, Output};

@@ -32,7 +32,12 @@ impl Parameter {
         Self { oid, data_type }
     }
 
-    fn value(&self, bytes: &[u8], format: Format, style: &Style) -> Result<ScalarValue> {
+    /// A NULL of the type that the plan wants.
+    pub fn null(&self) -> Result<ScalarValue> {
+        ScalarValue::try_from(&self.data_type).map_err(|error| Error::of(Reason::Unsupported, error))
+    }
+
+    pub fn value(&self, bytes: &[u8], format: Format, style: &Style) -> Result<ScalarValue> {
         let kind = Type::from_oid(self.oid).unwrap_or(Type::TEXT);
         let value = match format {
             Format::Text => text::value(utf8(bytes)?, &kind, &self.data_type, style)?,
@@ -56,7 +61,7 @@ pub fn values(parameters: &[Parameter], bind: &Bind, style: &Style) -> Result<Ve
     values
         .map(|((parameter, bytes), format)| match bytes {
             Some(bytes) => parameter.value(bytes, format, style),
-            None => ScalarValue::try_from(&parameter.data_type).map_err(|error| Error::of(Reason::Unsupported, error)),
+            None => parameter.null(),
         })
         .collect()
 }

@@ -4,56 +4,21 @@ use bytes::{BufMut, BytesMut};
 
 use super::Cells;
 use crate::error::Result;
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CopyForm {
-    Text(Text),
-    Csv(Csv),
-    Binary,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
-    pub delimiter: u8,
-    pub null: String,
-    pub header: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Csv {
-    pub delimiter: u8,
-    pub quote: u8,
-    pub escape: u8,
-    pub null: String,
-    pub header: bool,
-    pub force_quote: ForceQuote,
-}
-
-/// The columns whose values are quoted even where they need not be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ForceQuote {
-    All,
-    Columns(Vec<String>),
-}
-
-impl ForceQuote {
-    fn is_for(&self, name: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Columns(columns) => columns.iter().any(|column| column == name),
-        }
-    }
-}
+use crate::query::{CopyCsv, CopyForm, CopyHeader};
 
 /// The names as a first line, where the form asks for one.
 pub fn put_header(names: &[String], form: &CopyForm, out: &mut BytesMut) {
     match form {
-        CopyForm::Text(text) if text.header => line(names.iter(), text.delimiter, out, |name, out| {
-            put_text(name.as_bytes(), text.delimiter, out);
-        }),
-        CopyForm::Csv(csv) if csv.header => line(names.iter(), csv.delimiter, out, |name, out| {
-            put_csv(name.as_bytes(), csv, false, names.len() == 1, out);
-        }),
+        CopyForm::Text(text) if text.header != CopyHeader::Absent => {
+            line(names.iter(), text.delimiter, out, |name, out| {
+                put_text(name.as_bytes(), text.delimiter, out);
+            })
+        }
+        CopyForm::Csv(csv) if csv.header != CopyHeader::Absent => {
+            line(names.iter(), csv.delimiter, out, |name, out| {
+                put_csv(name.as_bytes(), csv, false, names.len() == 1, out);
+            })
+        }
         CopyForm::Text(_) | CopyForm::Csv(_) | CopyForm::Binary => {}
     }
 }
@@ -101,7 +66,7 @@ pub fn put_row(form: &CopyForm, names: &[String], cells: &[Cells], row: usize, o
                 }
                 scratch.clear();
                 cells_of.put(row, &mut scratch)?;
-                let forced = names.get(position).is_some_and(|name| csv.force_quote.is_for(name));
+                let forced = names.get(position).is_some_and(|name| csv.force_quote.has(name));
                 put_csv(&scratch, csv, forced, cells.len() == 1, out);
             }
         }
@@ -131,7 +96,7 @@ fn put_text(value: &[u8], delimiter: u8, out: &mut BytesMut) {
 }
 
 /// Quoted where it would not read back as itself: `alone` is a column without neighbours, whose `\.` would end the data.
-fn put_csv(value: &[u8], csv: &Csv, forced: bool, alone: bool, out: &mut BytesMut) {
+fn put_csv(value: &[u8], csv: &CopyCsv, forced: bool, alone: bool, out: &mut BytesMut) {
     let special = |byte: &u8| *byte == csv.delimiter || *byte == csv.quote || matches!(byte, b'\n' | b'\r');
     let quoted = forced || value == csv.null.as_bytes() || alone && value == b"\\." || value.iter().any(special);
     if !quoted {
@@ -155,6 +120,7 @@ mod tests {
 
     use super::super::{Column, Style};
     use super::*;
+    use crate::query::{Columns, CopyText};
     use crate::wire::protocol::message::Format;
     use crate::wire::types::WireType;
 
@@ -176,18 +142,29 @@ mod tests {
     // What COPY of the same rows gives in PostgreSQL 15.
     #[test]
     fn text_has_backslashes() {
-        let form = CopyForm::Text(Text { delimiter: b'\t', null: "\\N".into(), header: true });
+        let form = CopyForm::Text(CopyText { delimiter: b'\t', null: "\\N".into(), header: CopyHeader::Present });
         let expected = "w\tn\na\\tb\\\\\t1\n\\N\t2\n\t\\N\nx,\"y\"\\n\t4\n";
         assert_eq!(String::from_utf8(rows(&form, Format::Text)).unwrap(), expected);
     }
 
     #[test]
     fn csv_has_quotes_and_tells_null_from_empty() {
-        let force_quote = ForceQuote::Columns(Vec::new());
-        let csv = Csv { delimiter: b',', quote: b'"', escape: b'"', null: String::new(), header: true, force_quote };
+        let csv = CopyCsv {
+            delimiter: b',',
+            quote: b'"',
+            escape: b'"',
+            null: String::new(),
+            header: CopyHeader::Present,
+            force_quote: Columns::none(),
+            force_null: Columns::none(),
+            force_not_null: Columns::none(),
+        };
         let expected = "w,n\na\tb\\,1\n,2\n\"\",\n\"x,\"\"y\"\"\n\",4\n";
         assert_eq!(String::from_utf8(rows(&CopyForm::Csv(csv.clone()), Format::Text)).unwrap(), expected);
-        let forced = rows(&CopyForm::Csv(Csv { force_quote: ForceQuote::All, header: false, ..csv }), Format::Text);
+        let forced = rows(
+            &CopyForm::Csv(CopyCsv { force_quote: Columns::All, header: CopyHeader::Absent, ..csv }),
+            Format::Text,
+        );
         assert!(forced.starts_with(b"\"a\tb\\\",\"1\"\n,\"2\"\n"));
     }
 

@@ -12,11 +12,11 @@ use arrow::buffer::NullBuffer;
 use bytes::{BufMut, BytesMut};
 
 use self::column::Put;
-use self::copy::CopyForm;
 use super::protocol::message::Format;
 use super::types::WireType;
 use crate::error::{Error, Reason, Result};
 use crate::forms::zone::Zone;
+use crate::query::CopyForm;
 
 /// How values look in text: what the session's settings say of it.
 #[derive(Debug, Clone, Default)]

@@ -74,7 +74,8 @@ impl<W: AsyncWrite + Unpin> Output<W> {
     pub fn put_error(&mut self, error: &Error) -> Result<()> {
         let state = sqlstate::of(error.reason());
         let message = error.to_string();
-        let fields = fields("ERROR", state, &message, error.detail(), error.hint(), error.position());
+        let mut fields = fields("ERROR", state, &message, error.detail(), error.hint(), error.position());
+        fields.extend(error.context().map(|text| (b'W', clean(text))));
         self.put(&ErrorResponse::new(fields))
     }
 

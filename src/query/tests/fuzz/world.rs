@@ -143,9 +143,8 @@ impl World {
             }
             for column in self.rules.masked(number) {
                 let column = &table.columns[column].name;
-                let mask = format!(
-                    "CASE WHEN pg_has_role(''bare'', ''member'') THEN {column} WHEN id > -1 THEN {column} END"
-                );
+                let mask =
+                    format!("CASE WHEN pg_has_role(''bare'', ''member'') THEN {column} WHEN id > -1 THEN {column} END");
                 script.push(format!("SECURITY LABEL FOR henna ON COLUMN {name}.{column} IS '{mask}'"));
             }
         }

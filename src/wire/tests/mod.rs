@@ -1,5 +1,9 @@
 //! Connections over a loopback socket: the whole door, with a house of one user behind it.
 
+mod copy;
+mod prepared;
+mod sessions;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +16,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OnceCell;
 use tokio_postgres::error::ErrorPosition;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
@@ -20,12 +25,16 @@ use tokio_util::sync::CancellationToken;
 use super::{Backend, ScramVerifier, Settings, Startup, serve, tls};
 use crate::config::TlsPolicy;
 use crate::error::{Reason, Result};
-use crate::query::Session;
+use crate::query::{Lake, Opening, Session};
 
 /// Slow enough to be cancelled, and without an end that a test would wait for.
 const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 9000000000) AS a(n) WHERE n % 7 = 8";
 
-struct House;
+/// One lake in memory, whose superuser everyone is.
+#[derive(Default)]
+struct House {
+    lake: OnceCell<Lake>,
+}
 
 #[async_trait]
 impl Backend for House {
@@ -34,8 +43,10 @@ impl Backend for House {
         ScramVerifier::derive(password, b"0123456789abcdef", 4096)
     }
 
-    async fn open(&self, _: &str, _: Startup) -> Result<Session> {
-        Session::detached().await
+    async fn open(&self, _: &str, startup: Startup) -> Result<Session> {
+        let lake = self.lake.get_or_try_init(Lake::detached).await?;
+        let opening = Opening { pid: Some(startup.pid), options: startup.options, ..Opening::default() };
+        lake.session_with(lake.security().bootstrap_principal(), opening).await
     }
 
     fn tell_login(&self, _: &str, _: SocketAddr, _: Result<(), Reason>) {}
@@ -65,7 +76,7 @@ impl Server {
         };
         change(&mut settings);
         let shutdown = CancellationToken::new();
-        let done = tokio::spawn(serve(listener, Arc::new(House), settings, shutdown.clone()));
+        let done = tokio::spawn(serve(listener, Arc::new(House::default()), settings, shutdown.clone()));
         Self { address, shutdown, done }
     }
 
@@ -215,7 +226,7 @@ async fn a_copy_that_cannot_be_is_refused_and_the_connection_goes_on() {
     let server = Server::start().await;
     let client = server.client().await;
     for (sql, expected) in [
-        ("COPY t FROM STDIN", "0A000"),
+        ("COPY numbers FROM STDIN", "0A000"),
         ("COPY (SELECT 1) TO '/tmp/henna'", "42501"),
         ("COPY (SELECT 1) TO STDOUT (FORMAT xml)", "22023"),
         ("COPY (SELECT 1) TO STDOUT (FORMAT text, QUOTE '|')", "22023"),
