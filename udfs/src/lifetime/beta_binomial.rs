@@ -4,7 +4,7 @@
 //! equations 5, 11 and 13.
 
 use super::fit::{Alike, Fit, most_likely, weight};
-use super::history::{History, log_add_exp};
+use super::history::{History, log_add_exp, logistic};
 use crate::gamma::{digamma, ln_gamma};
 
 /// Starts of the search, as logarithms of alpha, beta, gamma, delta.
@@ -45,6 +45,38 @@ fn ways([alpha, beta, gamma, delta]: [f64; 4], [x, t_x, n]: [f64; 3]) -> impl It
     };
     let gone = (t_x as u32..n as u32).map(f64::from);
     std::iter::once(way(x, n - x, 0.0, n)).chain(gone.map(move |last| way(x, last - x, 1.0, last)))
+}
+
+/// P(alive) at the occasion after n, so that the customer may still buy.
+pub(super) fn palive(params: [f64; 4], inputs: [f64; 3]) -> f64 {
+    let [_, _, gamma, delta] = params;
+    let [_, _, n] = inputs;
+    alive_until_end(params, inputs) * (delta + n) / (gamma + delta + n)
+}
+
+/// Expected purchases at the `horizon` occasions after n: the chance to buy at one, times the chance to be alive at each.
+pub(super) fn expected(params: [f64; 4], inputs: [f64; 3], horizon: f64) -> f64 {
+    let [alpha, beta, gamma, delta] = params;
+    let [x, _, n] = inputs;
+    let (mut alive, mut occasions) = (1.0, 0.0);
+    for occasion in 0..horizon as u32 {
+        let stays = delta + n + f64::from(occasion);
+        alive *= stays / (gamma + stays);
+        occasions += alive;
+    }
+    alive_until_end(params, inputs) * (alpha + x) / (alpha + beta + n) * occasions
+}
+
+/// True for a number of occasions that is no longer than a history may be.
+pub(super) fn is_horizon(horizon: f64) -> bool {
+    (0.0..=OCCASIONS_MAX).contains(&horizon) && horizon.fract() == 0.0
+}
+
+/// The share of the likelihood where the customer was alive at n.
+fn alive_until_end(params: [f64; 4], inputs: [f64; 3]) -> f64 {
+    let mut ways = ways(params, inputs).map(|way| way.ln);
+    let alive = ways.next().unwrap_or(f64::NEG_INFINITY);
+    logistic(alive - ways.fold(f64::NEG_INFINITY, log_add_exp))
 }
 
 fn log_likelihood(customers: &[Alike<3>], params: [f64; 4]) -> (f64, [f64; 4]) {

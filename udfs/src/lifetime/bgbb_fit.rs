@@ -25,7 +25,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             ("weight", "Number of customers the row stands for. Default 1."),
         ],
         example: "SELECT bgbb_fit(x, t_x, 6, customers) AS params FROM (VALUES (0, 0, 34), (1, 2, 7), (2, 5, 9), (6, 6, 12)) AS t(x, t_x, customers)",
-        related: &["bgnbd_fit"],
+        related: &["bgbb_palive", "bgbb_expected"],
     }
     .build()
 });

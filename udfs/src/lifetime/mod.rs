@@ -2,7 +2,9 @@
 
 mod beta_binomial;
 mod beta_geometric;
+mod bgbb_expected;
 mod bgbb_fit;
+mod bgbb_palive;
 mod bgnbd_expected;
 mod bgnbd_fit;
 mod bgnbd_palive;
@@ -42,6 +44,8 @@ pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
         scalar::<mbgnbd_expected::MbgnbdExpected>(),
         scalar::<pnbd_palive::PnbdPalive>(),
         scalar::<pnbd_expected::PnbdExpected>(),
+        scalar::<bgbb_palive::BgbbPalive>(),
+        scalar::<bgbb_expected::BgbbExpected>(),
         scalar::<gg_expected::GgExpected>(),
         scalar::<clv::Clv>(),
     ]

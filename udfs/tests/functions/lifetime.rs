@@ -332,6 +332,39 @@ async fn the_published_fit_of_the_donors_is_found() {
     assert_eq!(of("bgbb_fit(3, 2, 6) IS NULL").await, "true");
 }
 
+/// lifetimes 0.11.3 at the published parameters; the paper prints 0.07 and 3.75 purchases in five years for donors of no and of all six years.
+#[tokio::test]
+async fn donors_to_come_are_those_of_another_program() {
+    let params = "named_struct('alpha', 1.204, 'beta', 0.750, 'gamma', 0.657, 'delta', 2.783)";
+    for (history, palive, expected) in [
+        ("0, 0, 6", 0.10801658, 0.07280288),
+        ("1, 2, 6", 0.25455648, 0.31407066),
+        ("3, 5, 6", 0.76673405, 1.804426),
+        ("6, 6, 6", 0.93040254, 3.75211561),
+        ("2, 6, 6", 0.93040254, 1.66876435),
+    ] {
+        close(&of(&format!("bgbb_palive({params}, {history})")).await, palive, 6e-9);
+        close(&of(&format!("bgbb_expected({params}, 5, {history})")).await, expected, 6e-8);
+    }
+    for call in [
+        "bgbb_palive({p}, 3, 2, 6)",
+        "bgbb_palive({p}, 1, 1.5, 6)",
+        "bgbb_palive({p}, 1, 7, 6)",
+        "bgbb_palive({p}, 1, 1, NULL)",
+        "bgbb_expected({p}, -1, 1, 2, 6)",
+        "bgbb_expected({p}, 1.5, 1, 2, 6)",
+        "bgbb_expected({p}, 10001, 1, 2, 6)",
+    ] {
+        assert_eq!(of(&call.replace("{p}", params)).await, "NULL", "{call}");
+    }
+    assert_eq!(of(&format!("bgbb_expected({params}, 0, 1, 2, 6)")).await, "0.0");
+    let refused = refusal("SELECT bgbb_palive(named_struct('r', 1), 1, 1, 1)").await;
+    assert!(
+        refused.contains("bgbb_palive: params must be a struct with the numbers alpha, beta, gamma, delta"),
+        "{refused}"
+    );
+}
+
 #[tokio::test]
 async fn spends_that_cannot_be_are_left_out_or_null() {
     assert_eq!(
