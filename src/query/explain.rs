@@ -40,7 +40,7 @@ pub fn lines(plan: &Arc<dyn ExecutionPlan>, analyze: Analyze) -> Result<RecordBa
     };
     let text = shown.indent(false).to_string();
     let mut lines: Vec<String> = text.lines().map(without_files).collect();
-    if !reads(plan) {
+    if !reads(plan.as_ref()) {
         lines.push(NOTHING_READ.to_owned());
     }
     RecordBatch::try_new(schema(), vec![Arc::new(StringArray::from(lines))])

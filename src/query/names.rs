@@ -11,12 +11,14 @@ use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProviderList, SchemaProvider, TableProvider,
 };
 use datafusion::error::{DataFusionError, Result as DfResult};
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionContext;
 
 use super::activity::Present;
 use super::audit::Named;
 use super::engine::{Lake, Opening};
+use super::failure::failure;
 use super::guard::Canceller;
 use super::prepared::NamedStatements;
 use super::role_attribute::RoleAttribute;
@@ -153,7 +155,12 @@ impl Names {
         let mut config = state.config().clone();
         config.options_mut().execution.time_zone = Some(self.zone_at(&at));
         let builder = SessionStateBuilder::new_from_existing(state).with_config(config);
-        Ok(builder.with_catalog_list(self.catalogs(at)).build())
+        let clock = at.clock;
+        let mut state = builder.with_catalog_list(self.catalogs(at)).build();
+        if clock == Clock::Lake {
+            tell_zone(&mut state)?;
+        }
+        Ok(state)
     }
 
     pub(super) fn state(&self) -> Arc<Mutex<State>> {
@@ -456,6 +463,17 @@ impl SchemaProvider for SessionSchema {
     fn table_exist(&self, _: &str) -> bool {
         false
     }
+}
+
+/// Functions that know the zone of their session learn the one that `state` has.
+fn tell_zone(state: &mut SessionState) -> Result<()> {
+    let options = Arc::clone(state.config_options());
+    let functions = state.scalar_functions().values();
+    let changed: Vec<_> = functions.filter_map(|function| function.inner().with_updated_config(&options)).collect();
+    for function in changed {
+        state.register_udf(Arc::new(function)).map_err(failure)?;
+    }
+    Ok(())
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

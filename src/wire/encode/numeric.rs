@@ -3,7 +3,7 @@
 use arrow::datatypes::i256;
 use bytes::{BufMut, BytesMut};
 
-use super::number::{put_padded, put_unsigned};
+use crate::forms::number::{put_padded, put_unsigned};
 
 /// Ten thousands are the digits of the binary form.
 const BASE_DIGITS: usize = 4;
