@@ -25,6 +25,7 @@ mod sets;
 mod sums;
 mod survival;
 mod tails;
+mod texts;
 mod trade;
 mod windows;
 

@@ -12,11 +12,11 @@ use datafusion_common::utils::take_function_args;
 use datafusion_common::{Result, exec_datafusion_err, exec_err, plan_err};
 
 use crate::amounts::{coerce_amount, sum_type};
-use crate::constants::coerce_text;
 use crate::doubles::coerce_double;
 use crate::groups::{GroupStates, Rows, list_offsets};
 use crate::names::Names;
 use crate::sums::{Sum, amount_at, sum_array};
+use crate::texts::{Texts, coerce_texts};
 
 /// What came of all customers with one path.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,13 +59,7 @@ pub(super) fn coerce_journeys(function: &str, types: &[DataType]) -> Result<Vec<
     let [path, conversions, value, nulls @ ..] = types else {
         return plan_err!("{function}: path, conversions and value are needed, got {} arguments", types.len());
     };
-    let path = match path {
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => DataType::List(
-            Arc::new(Field::new("item", coerce_text(function, "a channel of path", item.data_type())?, true)),
-        ),
-        DataType::Null => DataType::List(Arc::new(Field::new("item", DataType::Utf8, true))),
-        other => return plan_err!("{function}: path must be a list of channels, got {other}"),
-    };
+    let path = coerce_texts(function, "path must be a list of channels", "a channel of path", path)?;
     let mut coerced =
         vec![path, coerce_double(function, "conversions", conversions)?, coerce_amount(function, "value", value)?];
     for nulls in nulls {
@@ -176,7 +170,7 @@ impl<M: Model> GroupStates for States<M> {
             return exec_err!("{}: path, conversions and value are needed", M::NAME);
         };
         let lists = path.as_list::<i32>();
-        let names = lists.values().as_string::<i32>();
+        let names = Texts::of(lists.values());
         let counts = |column: Option<&ArrayRef>| column.map(|column| column.as_primitive::<Float64Type>().clone());
         let (conversions, nulls) = (counts(Some(conversions)), counts(M::NULLS.and_then(|index| columns.get(index))));
         let mut channels = Vec::new();
@@ -190,8 +184,8 @@ impl<M: Model> GroupStates for States<M> {
             };
             channels.clear();
             for index in lists.value_offsets()[row] as usize..lists.value_offsets()[row + 1] as usize {
-                if names.is_valid(index) {
-                    channels.push(self.names.number(names.value(index)));
+                if let Some(name) = names.get(index) {
+                    channels.push(self.names.number(name));
                 }
             }
             if channels.is_empty() {

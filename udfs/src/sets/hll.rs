@@ -17,12 +17,21 @@ const LG_REGISTERS: u8 = 12;
 /// Where the bytes of a sketch tell its kind, and what they tell of one with a byte a register.
 const MODE_BYTE: usize = 7;
 const MODE_OF_HLL8: u8 = 2;
+/// What they tell of one that is an array of registers already, where these begin, and the most that one may hold.
+const MODE_OF_ARRAY: u8 = 2;
+const REGISTERS_START: usize = 40;
+const REGISTER_MAX: u8 = 63;
 
 /// The sketch that the bytes hold, None where they are none. Sketches with less than a byte a register are left to their own library: their
 /// bytes can contradict themselves.
 pub(super) fn read(bytes: &[u8]) -> Option<HllSketch> {
     let mode = bytes.get(MODE_BYTE)?;
     if mode >> 2 & 3 != MODE_OF_HLL8 {
+        return None;
+    }
+    // A register counts leading zeros of 64 bits; the library shifts by it unseen.
+    let is_array = mode & 3 == MODE_OF_ARRAY;
+    if is_array && bytes.get(REGISTERS_START..)?.iter().any(|register| *register > REGISTER_MAX) {
         return None;
     }
     HllSketch::deserialize(bytes).ok()

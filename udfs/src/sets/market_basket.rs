@@ -14,12 +14,13 @@ use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
 use super::itemsets::{Baskets, Rule, rules};
-use crate::constants::{aggregate_constant, coerce_text, quoted};
+use crate::constants::{aggregate_constant, quoted};
 use crate::definition::AggregateDefinition;
 use crate::documents::{Entry, SETS};
 use crate::doubles::coerce_double;
 use crate::groups::{GroupStates, Rows, list_offsets};
 use crate::names::Names;
+use crate::texts::{Texts, coerce_texts};
 
 const NAME: &str = "market_basket";
 
@@ -59,17 +60,10 @@ impl AggregateDefinition for MarketBasket {
 
     fn coerce(types: &[DataType]) -> Result<Vec<DataType>> {
         let [items, min_count, min_confidence] = take_function_args(NAME, types)?;
-        let item = match items {
-            DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-                coerce_text(NAME, "an item", item.data_type())?
-            }
-            DataType::Null => DataType::Utf8,
-            other => return plan_err!("{NAME}: items must be a list of texts, got {other}"),
-        };
+        let list = coerce_texts(NAME, "items must be a list of texts", "an item", items)?;
         if !(min_count.is_integer() || min_count.is_null()) {
             return plan_err!("{NAME}: min_count must be a whole number, got {min_count}");
         }
-        let list = DataType::List(Arc::new(Field::new("item", item, true)));
         Ok(vec![list, DataType::Int64, coerce_double(NAME, "min_confidence", min_confidence)?])
     }
 
@@ -201,7 +195,7 @@ impl GroupStates for States {
     fn update(&mut self, columns: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
         let [items, ..] = columns else { return exec_err!("{NAME}: items are missing") };
         let lists = items.as_list::<i32>();
-        let names = lists.values().as_string::<i32>();
+        let names = Texts::of(lists.values());
         let mut items = Vec::new();
         for (row, &group) in rows.groups.iter().enumerate() {
             if !rows.passes(row) || lists.is_null(row) {
@@ -209,8 +203,8 @@ impl GroupStates for States {
             }
             items.clear();
             for index in lists.value_offsets()[row] as usize..lists.value_offsets()[row + 1] as usize {
-                if names.is_valid(index) {
-                    items.push(self.names.number(names.value(index)));
+                if let Some(name) = names.get(index) {
+                    items.push(self.names.number(name));
                 }
             }
             self.add(group, &mut items, 1);

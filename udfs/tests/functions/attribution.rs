@@ -249,6 +249,15 @@ async fn a_chain_of_two_channels_is_what_hand_computation_gives() {
 }
 
 #[tokio::test]
+async fn paths_may_be_lists_of_any_text() {
+    for kind in ["List(Utf8)", "List(Utf8View)", "LargeList(Utf8)", "List(LargeUtf8)", "FixedSizeList(2, Utf8)"] {
+        let call = format!("SELECT shapley_attribution(arrow_cast(['b', 'a'], '{kind}'), 1, 2)");
+        let credits = "[{channel: a, conversions: 0.5, value: 1.0}, {channel: b, conversions: 0.5, value: 1.0}]";
+        assert_eq!(value(&session(), &call).await, credits, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn paths_that_tell_nothing_are_left_out() {
     let of = |call: &str| {
         format!(
