@@ -3,8 +3,8 @@
 use super::Rows;
 use crate::catalog::snapshot::Snapshot;
 use crate::catalog::types;
-use crate::catalog::value::Value;
 use crate::dataset::SqlType;
+use crate::functions::value::Value;
 
 pub fn pg_prepared_statements(snapshot: &Snapshot, rows: &mut Rows) {
     for entry in &snapshot.visible.prepared {
