@@ -19,7 +19,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, Layers, LogFormat};
 use crate::error::{Error, Reason, Result};
-use crate::query::Limits;
+use crate::query::{Limits, STACK_BYTES};
 
 /// Exit codes: done; failed; used wrongly.
 const FAILED: u8 = 1;
@@ -91,6 +91,7 @@ fn start(cli: Cli) -> Result<ExitCode> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("henna-io")
+        .thread_stack_size(STACK_BYTES)
         .enable_all()
         .build()
         .map_err(|error| Error::of(Reason::Io, error))?;

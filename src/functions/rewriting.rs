@@ -4,7 +4,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ExprSchema};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
 /// The plan with `change` made to every expression in it, from the inside out. `change` sees the columns that the expression
 /// may name; those of a query around a sub-query carry their type with them.
@@ -19,9 +19,17 @@ pub fn change_expressions(
             let name = preserver.save(&expr);
             Ok(expr.transform_up(|expr| change(expr, &schema))?.update_data(|expr| name.restore(expr)))
         })?;
-        if changed.transformed { changed.map_data(LogicalPlan::recompute_schema) } else { Ok(changed) }
+        if changed.transformed { changed.map_data(with_new_schema) } else { Ok(changed) }
     })?;
     Ok(changed.data)
+}
+
+/// The node with the types that its expressions have now. A VALUES keeps the schema that it was made with.
+fn with_new_schema(node: LogicalPlan) -> Result<LogicalPlan> {
+    match node {
+        LogicalPlan::Values(values) => LogicalPlanBuilder::values(values.values)?.build(),
+        other => other.recompute_schema(),
+    }
 }
 
 fn columns_of(node: &LogicalPlan) -> DFSchema {

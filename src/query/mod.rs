@@ -53,6 +53,7 @@ pub use engine::{Lake, Limits, Opening};
 pub use failure::failure;
 pub use founding::ADMIN;
 pub use guard::{Canceller, StatementGuard};
+pub use pool::STACK_BYTES;
 pub use prepared::{NamedStatement, NamedStatements};
 pub use session::{Prepared, Session};
 pub use settings::SERVER_VERSION;

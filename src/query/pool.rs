@@ -16,6 +16,9 @@ use tokio_util::task::AbortOnDropHandle;
 use super::stoppable::Stoppable;
 use crate::error::{Error, Reason, Result};
 
+/// Of a thread that plans: planning walks trees by recursion. What is not used takes no memory.
+pub const STACK_BYTES: usize = 16 << 20;
+
 /// Batches that wait between a plan and the door that reads it.
 const BATCHES_WAITING_MAX: usize = 2;
 
@@ -31,6 +34,7 @@ impl Pool {
     /// `threads` of 0 is one per core.
     pub fn new(threads: usize) -> Result<Self> {
         let mut builder = Builder::new_multi_thread();
+        builder.thread_stack_size(STACK_BYTES);
         if threads > 0 {
             builder.worker_threads(threads);
         }

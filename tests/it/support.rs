@@ -13,7 +13,7 @@ use futures::TryStreamExt;
 use henna::cli::serve::LakeBackend;
 use henna::config::TlsPolicy;
 use henna::dataset::{Dataset, write_samples};
-use henna::query::{Answer, Lake, Opening, Session, failure};
+use henna::query::{Answer, Lake, Opening, STACK_BYTES, Session, failure};
 use henna::wire;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -29,8 +29,9 @@ const PERMILLE: u32 = 20;
 /// No statement of a test runs longer.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(120);
 
-static RUNTIME: LazyLock<Runtime> =
-    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap());
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build().unwrap()
+});
 
 /// Runs a test on the runtime on which the servers live.
 pub fn run<F: Future>(work: F) -> F::Output {

@@ -73,13 +73,15 @@ impl WallEnvironment {
     /// Policies may call the functions of `functions`, which must not be one session's own; nothing else is taken from it.
     /// `zone` is the time zone of the lake.
     pub fn new(functions: &SessionState, zone: &str) -> Self {
-        let template = SessionStateBuilder::new()
-            .with_default_features()
-            .with_config(options(zone))
-            .with_scalar_functions(functions.scalar_functions().values().cloned().collect())
-            .with_aggregate_functions(functions.aggregate_functions().values().cloned().collect())
-            .with_window_functions(functions.window_functions().values().cloned().collect())
-            .with_expr_planners(functions.expr_planners().to_vec())
+        let config = options(zone);
+        // Some functions know a zone: behind the wall it is the lake's.
+        let scalar = functions.scalar_functions().values().map(|function| {
+            let updated = function.inner().with_updated_config(config.options());
+            updated.map_or_else(|| Arc::clone(function), Arc::new)
+        });
+        let template = SessionStateBuilder::new_from_existing(functions.clone())
+            .with_scalar_functions(scalar.collect())
+            .with_config(config)
             .with_physical_optimizer_rules(physical_rules())
             .with_analyzer_rules(rules_of_filters(functions))
             .build();

@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema};
 use datafusion::catalog::{ScanArgs, TableProvider};
-use datafusion::common::{DFSchema, DataFusionError, TableReference};
+use datafusion::common::{DFSchema, DataFusionError, TableReference, plan_err};
 use datafusion::error::Result;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{Expr, ExprSchemable, TableProviderFilterPushDown};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, LogicalTableSource, Projection, TableProviderFilterPushDown,
+};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{PhysicalExpr, projection::ProjectionExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -31,6 +33,9 @@ use super::secure_scan::RowCount;
 use super::secured_table::unqualified;
 use super::wall_session::WallSession;
 
+/// Names the rule in the plan that it is analyzed in.
+const RULE: &str = "henna rule";
+
 /// Rules over the bare columns of one schema, with types, and not yet simplified.
 #[derive(Debug)]
 pub struct RowRules {
@@ -44,9 +49,12 @@ impl RowRules {
     /// Gives the names and types of `schema` to what was decided; columns may stand with the table's name before them.
     pub fn resolve(decision: &Decision, table: &str, schema: &Schema, planner: &SessionState) -> Result<Self> {
         let named = DFSchema::try_from_qualified_schema(TableReference::bare(table), schema)?;
+        let source = Arc::new(LogicalTableSource::new(Arc::new(schema.clone())));
         let resolve = |expr: &ast::Expr| {
             let expr = ast::ExprWithAlias { expr: expr.clone(), alias: None };
-            unqualified(planner.create_logical_expr_from_sql_expr(expr, &named)?)
+            let expr = planner.create_logical_expr_from_sql_expr(expr, &named)?;
+            let plan = LogicalPlanBuilder::scan(TableReference::bare(table), Arc::clone(&source) as _, None)?;
+            analyzed(planner, plan.project([expr.alias(RULE)])?.build()?)
         };
         let bare = DFSchema::try_from(schema.clone())?;
         let policy = decision.policy.as_ref().map(|policy| condition(resolve(policy)?, &bare)).transpose()?;
@@ -140,6 +148,18 @@ fn shared(raw: &dyn TableProvider, predicates: Vec<Expr>) -> Result<(Vec<Expr>, 
         }
     }
     Ok((pushed, kept))
+}
+
+/// The one expression of a plan, as the analyzer leaves it: what it mends in statements it mends in rules.
+fn analyzed(planner: &SessionState, plan: LogicalPlan) -> Result<Expr> {
+    let plan = planner.analyzer().execute_and_check(plan, planner.config_options(), |_, _| {})?;
+    let LogicalPlan::Projection(Projection { expr, .. }) = plan else {
+        return plan_err!("the rule became more than an expression");
+    };
+    match <[Expr; 1]>::try_from(expr) {
+        Ok([expr]) => unqualified(expr.unalias_nested().data),
+        Err(_) => plan_err!("the rule became more than one expression"),
+    }
 }
 
 fn condition(policy: Expr, schema: &DFSchema) -> Result<Expr> {

@@ -83,15 +83,23 @@ fn name_series(factor: &mut TableFactor, mut named: TableAlias, bounds: &[i64], 
     }
 }
 
+/// Rows of the engine's batches.
+const BATCH_ROWS: u64 = 8192;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Width {
     Integer,
     BigInt,
 }
 
-/// The width of the widest of them.
+/// The width of the widest of them. A series of more than one batch stays a BIGINT: to cast it the engine would spread its
+/// batches over threads, and the rows would come out of order.
 fn width(bounds: &[i64]) -> Width {
-    if bounds.iter().all(|bound| i32::try_from(*bound).is_ok()) { Width::Integer } else { Width::BigInt }
+    let fits = bounds.iter().all(|bound| i32::try_from(*bound).is_ok());
+    let [from, to, step @ ..] = bounds else { return Width::BigInt };
+    let step = step.first().copied().unwrap_or(1);
+    let rows = to.saturating_sub(*from).checked_div(step).map_or(0, i64::unsigned_abs);
+    if fits && rows < BATCH_ROWS { Width::Integer } else { Width::BigInt }
 }
 
 /// A function in the place of a table.

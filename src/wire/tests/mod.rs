@@ -256,8 +256,8 @@ async fn a_long_result_is_streamed_whole_and_in_order() {
     let client = server.client().await;
     let parameters: [i64; 0] = [];
     let rows = client.query_raw("SELECT generate_series FROM generate_series(1, 200000)", parameters).await.unwrap();
-    let counted = rows.try_fold(0_i32, |last, row| async move {
-        assert_eq!(row.get::<_, i32>(0), last + 1);
+    let counted = rows.try_fold(0_i64, |last, row| async move {
+        assert_eq!(row.get::<_, i64>(0), last + 1);
         Ok(last + 1)
     });
     assert_eq!(counted.await.unwrap(), 200_000);

@@ -42,7 +42,7 @@ pub async fn judge(seat: &Seat, statement: &Statement) -> Verdict {
         }
     }
     let walled = told(&ask(&seat.walled, &sql).await, statement);
-    if seat.is_another_row(&guarded, &walled) {
+    if seat.is_another_row(&guarded, &walled) || seat.is_another_row(&guarded, &bare) {
         return Verdict::Ordered;
     }
     let mut seen = vec![bare.clone(), walled];
