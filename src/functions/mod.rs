@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod casts;
+mod days;
 mod intervals;
 mod json;
 mod pattern;
@@ -47,6 +48,6 @@ pub fn preparing_rule() -> Arc<dyn AnalyzerRule + Send + Sync> {
 }
 
 /// The rules that follow once they are.
-pub fn concluding_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 2] {
-    [Arc::new(casts::PostgresCasts), Arc::new(arithmetic::CheckedArithmetic)]
+pub fn concluding_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 3] {
+    [Arc::new(days::DaySpans), Arc::new(casts::PostgresCasts), Arc::new(arithmetic::CheckedArithmetic)]
 }

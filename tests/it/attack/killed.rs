@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use tokio_postgres::{Client, NoTls};
 
 use super::super::support::{ADMIN_PASSWORD, House, folder, henna, ran, run, sales_files, server};
 
@@ -28,10 +29,14 @@ fn statements(user: usize) -> [String; 4] {
     ]
 }
 
-async fn change_rights(port: u16, first: usize) -> Outcome {
+async fn connected(port: u16) -> Client {
     let address = format!("host=127.0.0.1 port={port} user=admin password={ADMIN_PASSWORD} dbname=henna");
-    let (client, connection) = tokio_postgres::connect(&address, tokio_postgres::NoTls).await.unwrap();
-    let connection = tokio::spawn(connection);
+    let (client, connection) = tokio_postgres::connect(&address, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+async fn change_rights(client: Client, first: usize) -> Outcome {
     let mut outcome = Outcome::default();
     for statement in (first..).flat_map(statements) {
         if let Err(error) = client.simple_query(&statement).await {
@@ -41,8 +46,6 @@ async fn change_rights(port: u16, first: usize) -> Outcome {
         }
         outcome.acknowledged.push(statement);
     }
-    drop(client);
-    let _ = connection.await;
     outcome
 }
 
@@ -90,7 +93,7 @@ fn a_killed_server_keeps_every_change_of_rights_that_it_acknowledged_and_none_by
         let (mut child, port) = server(&lake);
         let span = Duration::from_millis(random.random_range(20..600));
         let outcome = run(async {
-            let work = tokio::spawn(change_rights(port, round * 1_000));
+            let work = tokio::spawn(change_rights(connected(port).await, round * 1_000));
             tokio::time::sleep(span).await;
             child.kill().unwrap();
             work.await.unwrap()
