@@ -105,9 +105,12 @@ impl ScalarUDFImpl for ToText {
     }
 }
 
+/// Writes the value of a row.
+type Put = Box<dyn Fn(usize, &mut BytesMut)>;
+
 /// The text of each value.
 pub fn texts(array: &dyn Array, zone: Zone) -> Result<StringArray> {
-    let put: Box<dyn Fn(usize, &mut BytesMut)> = match array.data_type() {
+    let put: Put = match array.data_type() {
         DataType::Timestamp(_, named) => {
             let values = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, named.clone()))?;
             let values = values.as_primitive::<TimestampMicrosecondType>().clone();

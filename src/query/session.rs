@@ -718,9 +718,15 @@ pub(super) fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<Logica
     plan.with_param_values(values).map_err(failure)
 }
 
-/// The optimizer may give a sum of sums more digits.
+/// Whether two types are one to a client: the optimizer may give a sum of sums more digits, texts are texts however they are
+/// held, and the elements of lists have no names.
 fn is_same(told: &DataType, now: &DataType) -> bool {
-    told == now || told.is_decimal() && now.is_decimal()
+    use DataType::{LargeUtf8, List, Utf8, Utf8View};
+    match (told, now) {
+        (Utf8 | LargeUtf8 | Utf8View, Utf8 | LargeUtf8 | Utf8View) => true,
+        (List(told), List(now)) => is_same(told.data_type(), now.data_type()),
+        _ => told == now || told.is_decimal() && now.is_decimal(),
+    }
 }
 
 /// A plan made at Parse is made again at Execute; the client was told of the first one's columns.

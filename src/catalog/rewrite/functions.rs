@@ -146,7 +146,7 @@ fn spell_out(interval: &mut Interval) {
     let unit = interval.leading_field.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
     if let Ok(span) = read::interval::of(&format!("{written}{unit}").to_lowercase()) {
         let words = format!("{} months {} days {} nanoseconds", span.months, span.days, span.nanoseconds);
-        interval.value = Box::new(text(&words));
+        *interval.value = text(&words);
         interval.leading_field = None;
     }
 }

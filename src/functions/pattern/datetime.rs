@@ -668,11 +668,7 @@ fn name<'a>(text: &'a str, names: &'static [&'static str], field: Field) -> Resu
     whole.or_else(|_| name_of(text, names.iter().map(|name| &name[..3]).enumerate(), field))
 }
 
-fn name_of<'a>(
-    text: &'a str,
-    mut names: impl Iterator<Item = (usize, &'static str)>,
-    field: Field,
-) -> Result<(i64, &'a str)> {
+fn name_of(text: &str, mut names: impl Iterator<Item = (usize, &'static str)>, field: Field) -> Result<(i64, &str)> {
     let found = names.find(|(_, name)| text.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)));
     let (position, name) = found.ok_or_else(|| unreadable(text, field))?;
     Ok((i64::try_from(position).unwrap_or(0), &text[name.len()..]))
