@@ -16,11 +16,12 @@ use datafusion_expr::AggregateUDF;
 pub use attribute::Attribute;
 
 use crate::definition::aggregate;
+use journeys::Modelled;
 
 pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
     vec![
         Arc::new(AggregateUDF::from(Attribute::default())),
-        aggregate::<markov_attribution::MarkovAttribution>(),
-        aggregate::<shapley_attribution::ShapleyAttribution>(),
+        aggregate::<Modelled<markov_attribution::MarkovAttribution>>(),
+        aggregate::<Modelled<shapley_attribution::ShapleyAttribution>>(),
     ]
 }

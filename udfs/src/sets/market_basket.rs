@@ -1,6 +1,5 @@
 //! `market_basket`: what is bought with what.
 
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
@@ -9,7 +8,7 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type};
 use datafusion_common::utils::take_function_args;
-use datafusion_common::{Result, ScalarValue, exec_err, plan_err};
+use datafusion_common::{HashMap, Result, ScalarValue, exec_err, plan_err};
 use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
@@ -47,7 +46,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The aggregate `market_basket(items, min_count, min_confidence)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct MarketBasket;
 
 impl AggregateDefinition for MarketBasket {
@@ -134,14 +132,13 @@ pub(crate) struct States {
     limits: Limits,
     names: Names,
     groups: Vec<HashMap<Box<[u32]>, i64>>,
-    /// Distinct baskets of all groups, and their items.
-    baskets: usize,
-    items: usize,
+    /// Bytes of all baskets.
+    held: usize,
 }
 
 impl States {
     fn new(limits: Limits) -> Self {
-        Self { limits, names: Names::default(), groups: Vec::new(), baskets: 0, items: 0 }
+        Self { limits, names: Names::default(), groups: Vec::new(), held: 0 }
     }
 
     /// `items` is sorted here, each is kept once.
@@ -154,9 +151,9 @@ impl States {
         match self.groups[group].get_mut(items.as_slice()) {
             Some(known) => *known += count,
             None => {
-                self.baskets += 1;
-                self.items += items.len();
+                let held = self.groups[group].allocation_size();
                 self.groups[group].insert(items.as_slice().into(), count);
+                self.held += self.groups[group].allocation_size() - held + size_of_val(items.as_slice());
             }
         }
     }
@@ -239,9 +236,9 @@ impl GroupStates for States {
         let mut taken = self.fresh();
         taken.grow(groups);
         for (group, counts) in std::mem::replace(&mut self.groups, rest).into_iter().enumerate() {
+            self.held -= counts.allocation_size();
             for (items, count) in counts {
-                self.baskets -= 1;
-                self.items -= items.len();
+                self.held -= size_of_val(items.as_ref());
                 let mut items = items.iter().map(|number| taken.names.number(self.names.name(*number))).collect();
                 taken.add(group, &mut items, count);
             }
@@ -253,7 +250,7 @@ impl GroupStates for States {
         let groups: Vec<Baskets> = self.groups.iter().map(|counts| self.in_order(counts)).collect();
         let baskets = || groups.iter().flat_map(|group| group.baskets.iter().map(move |basket| (group, basket)));
         // Views share the bytes of a repeated name, so that many items do not outgrow 32-bit offsets.
-        let mut names = StringViewBuilder::with_capacity(self.items).with_deduplicate_strings();
+        let mut names = StringViewBuilder::new().with_deduplicate_strings();
         for (group, (items, _)) in baskets() {
             for item in items {
                 names.append_value(&group.items[*item as usize]);
@@ -312,9 +309,6 @@ impl GroupStates for States {
     }
 
     fn bytes(&self) -> usize {
-        self.groups.capacity() * size_of::<HashMap<Box<[u32]>, i64>>()
-            + self.baskets * 2 * size_of::<(Box<[u32]>, i64)>()
-            + self.items * size_of::<u32>()
-            + self.names.bytes()
+        self.groups.capacity() * size_of::<HashMap<Box<[u32]>, i64>>() + self.held + self.names.bytes()
     }
 }

@@ -8,11 +8,11 @@ mod bitmap_contains;
 mod bitmap_count;
 mod bitmap_intersect_agg;
 mod bitmap_or;
-mod bitmap_states;
 mod bitmap_subset;
 mod bitmap_to_array;
 mod bitmap_union_agg;
 mod bitmap_xor;
+mod gathering;
 mod hll;
 mod hll_build;
 mod hll_estimate;
@@ -20,12 +20,14 @@ mod hll_merge;
 mod intersect_count;
 mod itemsets;
 mod market_basket;
+mod values;
 
 use std::sync::Arc;
 
 use datafusion_expr::{AggregateUDF, ScalarUDF};
 
 use crate::definition::{aggregate, scalar};
+use gathering::Gather;
 
 pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
     vec![
@@ -44,11 +46,11 @@ pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
 
 pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
     vec![
-        aggregate::<bitmap_build::BitmapBuild>(),
-        aggregate::<bitmap_union_agg::BitmapUnionAgg>(),
-        aggregate::<bitmap_intersect_agg::BitmapIntersectAgg>(),
-        aggregate::<hll_build::HllBuild>(),
-        aggregate::<hll_merge::HllMerge>(),
+        aggregate::<Gather<bitmap_build::BitmapBuild>>(),
+        aggregate::<Gather<bitmap_union_agg::BitmapUnionAgg>>(),
+        aggregate::<Gather<bitmap_intersect_agg::BitmapIntersectAgg>>(),
+        aggregate::<Gather<hll_build::HllBuild>>(),
+        aggregate::<Gather<hll_merge::HllMerge>>(),
         aggregate::<market_basket::MarketBasket>(),
     ]
 }
