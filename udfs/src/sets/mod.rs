@@ -20,6 +20,12 @@ mod hll_merge;
 mod intersect_count;
 mod itemsets;
 mod market_basket;
+mod theta;
+mod theta_and;
+mod theta_andnot;
+mod theta_build;
+mod theta_estimate;
+mod theta_merge;
 mod values;
 
 use std::sync::Arc;
@@ -40,6 +46,9 @@ pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
         scalar::<bitmap_subset::BitmapSubset>(),
         scalar::<bitmap_to_array::BitmapToArray>(),
         scalar::<hll_estimate::HllEstimate>(),
+        scalar::<theta_estimate::ThetaEstimate>(),
+        scalar::<theta_and::ThetaAnd>(),
+        scalar::<theta_andnot::ThetaAndnot>(),
         scalar::<intersect_count::IntersectCount>(),
     ]
 }
@@ -51,6 +60,8 @@ pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
         aggregate::<Gather<bitmap_intersect_agg::BitmapIntersectAgg>>(),
         aggregate::<Gather<hll_build::HllBuild>>(),
         aggregate::<Gather<hll_merge::HllMerge>>(),
+        aggregate::<Gather<theta_build::ThetaBuild>>(),
+        aggregate::<Gather<theta_merge::ThetaMerge>>(),
         aggregate::<market_basket::MarketBasket>(),
     ]
 }
