@@ -67,6 +67,7 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     functions.extend(roi::scalars());
     functions.extend(survival::scalars());
     functions.extend(sets::scalars());
+    functions.extend(trade::scalars());
     functions
 }
 
