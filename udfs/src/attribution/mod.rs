@@ -2,12 +2,14 @@
 
 mod attribute;
 pub mod chain;
+mod customer_journeys;
 mod journeys;
 pub(crate) mod largest_remainder;
 mod markov_attribution;
 mod model;
 mod paths;
 mod shapley_attribution;
+mod touch_path;
 
 use std::sync::Arc;
 
@@ -23,5 +25,7 @@ pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
         Arc::new(AggregateUDF::from(Attribute::default())),
         aggregate::<Modelled<markov_attribution::MarkovAttribution>>(),
         aggregate::<Modelled<shapley_attribution::ShapleyAttribution>>(),
+        aggregate::<touch_path::TouchPath>(),
+        aggregate::<customer_journeys::CustomerJourneys>(),
     ]
 }
