@@ -1,5 +1,6 @@
 //! Behaviour: funnels, sequences, sessions, paths.
 
+mod cohort_periods;
 mod events;
 mod funnel;
 mod funnel_step_times;
@@ -26,6 +27,7 @@ pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
         aggregate::<Asked<sequence_match::SequenceMatch>>(),
         aggregate::<Asked<sequence_count::SequenceCount>>(),
         aggregate::<retention::Retention>(),
+        aggregate::<cohort_periods::CohortPeriods>(),
         aggregate::<path_flows::PathFlows>(),
     ]
 }
