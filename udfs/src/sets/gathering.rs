@@ -98,20 +98,22 @@ pub(super) fn append(function: &str, sets: &mut BinaryBuilder, bytes: Option<Vec
 pub(crate) struct Sets<G: Gathering> {
     /// None before the first row.
     groups: Vec<Option<G::Set>>,
-    /// Bytes of all sets when they were measured last, and of the rows that came in since.
+    /// Bytes of all sets when they were measured last, of how many groups, and of the rows that came in since.
     measured: usize,
+    measured_groups: usize,
     unmeasured: usize,
 }
 
 impl<G: Gathering> Sets<G> {
     fn new(groups: Vec<Option<G::Set>>) -> Self {
-        let mut sets = Self { groups, measured: 0, unmeasured: 0 };
+        let mut sets = Self { groups, measured: 0, measured_groups: 0, unmeasured: 0 };
         sets.measure();
         sets
     }
 
     fn measure(&mut self) {
         self.measured = self.groups.iter().flatten().map(Gathered::bytes).sum();
+        self.measured_groups = self.groups.len();
         self.unmeasured = 0;
     }
 
@@ -161,7 +163,7 @@ impl<G: Gathering> GroupStates for Sets<G> {
     fn take(&mut self, groups: usize) -> Result<Self> {
         let rest = self.groups.split_off(groups);
         let taken = Self::new(std::mem::replace(&mut self.groups, rest));
-        self.measured = self.measured.saturating_sub(taken.measured);
+        self.measure();
         Ok(taken)
     }
 
@@ -174,6 +176,9 @@ impl<G: Gathering> GroupStates for Sets<G> {
     }
 
     fn bytes(&self) -> usize {
-        self.groups.capacity() * size_of::<Option<G::Set>>() + self.measured + self.unmeasured
+        // Groups that are new since are taken for as large as the others.
+        let new = self.groups.len().saturating_sub(self.measured_groups);
+        let held = self.measured + self.measured.checked_div(self.measured_groups).unwrap_or(0) * new;
+        self.groups.capacity() * size_of::<Option<G::Set>>() + held + self.unmeasured
     }
 }
