@@ -67,7 +67,7 @@ async fn batches(seed: u64, rows: usize, customers: u64) -> Vec<RecordBatch> {
     let session = session_with(config(1));
     let table = MemTable::try_new(batches[0].schema(), vec![batches]).unwrap();
     session.register_table("plain", Arc::new(table)).unwrap();
-    let sets = "SELECT x, bitmap_build(id % 50) AS bitmap, hll_build(id % 50) AS hll, theta_build(id % 50) AS theta FROM plain GROUP BY x";
+    let sets = "SELECT x, bitmap_build(id % 10) AS bitmap, hll_build(id % 10) AS hll, theta_build(id % 10) AS theta FROM plain GROUP BY x";
     // In order of id: one of the ways below tells the engine that rows are.
     let sql = format!(
         "SELECT plain.*, bitmap, hll, theta FROM plain JOIN ({sets}) AS sets ON sets.x = plain.x ORDER BY id, ts, amount, channel"
@@ -251,7 +251,7 @@ async fn every_aggregate_spills_or_says_that_memory_is_out() {
         let sql = format!("SELECT id, {aggregate} FROM t GROUP BY id ORDER BY id");
         let (expected, _) = pressed(&roomy, &sql).await.unwrap();
         let mut spilled = 0;
-        for kilobytes in [4_096, 1_024, 512] {
+        for kilobytes in [16_384, 4_096, 1_024, 512] {
             let pool = Arc::new(FairSpillPool::new(kilobytes * 1_024));
             let runtime = Arc::new(RuntimeEnvBuilder::new().with_memory_pool(pool).build().unwrap());
             let small = config(2).with_batch_size(1_024).with_sort_spill_reservation_bytes(65_536);
