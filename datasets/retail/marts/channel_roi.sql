@@ -3,6 +3,7 @@
 -- A touch is an interaction with a touchpoint (marketing) of the same customer in the 30 days up to the order. An order without one is its own touch:
 -- its value goes to the channel where it was placed. So for each model attributed_revenue adds up to the paid revenue of the month.
 -- model: how an order's value is shared out over its touches: first, last, last_non_direct, linear, position (40/20/40), time_decay (half-life 7 days).
+-- markov and shapley look at all orders of a month at once: at journeys, which begin anew after each order, and markov at those that led to none, too.
 -- month: first day of the order's (or cost's) month. orders, new_customers: the orders' and first orders' shares that fell to the channel,
 -- fractions under models that share out. A first order is the earliest sale of a customer that the caller sees.
 -- cost: channel_costs of the month, the same under each model. roi = (revenue - cost) / cost, roas = revenue / cost, cac = cost / new_customers, each
@@ -26,7 +27,7 @@ WITH conversions AS (
 touches AS (
   SELECT one_id, event_time, channel
   FROM interactions
-  WHERE touchpoint IS NOT NULL AND one_id IS NOT NULL
+  WHERE touchpoint IS NOT NULL AND one_id IS NOT NULL AND event_time <= as_of()
 ),
 paths AS (
   SELECT
@@ -64,6 +65,54 @@ by_model AS (
 by_share AS (
   SELECT month, is_first, answer['model'] AS model, unnest(answer['shares']) AS share FROM by_model
 ),
+-- An order of nobody is a person of its own.
+steps AS (
+  SELECT CAST(one_id AS TEXT) AS person, event_time AS step_time, channel, CAST(NULL AS NUMERIC(18, 2)) AS paid_amount FROM touches
+  UNION ALL
+  SELECT coalesce(CAST(one_id AS TEXT), channel || '/' || order_id) AS person, order_time AS step_time, channel, paid_amount FROM conversions
+),
+by_person AS (
+  SELECT person, unnest(customer_journeys(step_time, channel, paid_amount, INTERVAL '30 days')) AS journey FROM steps GROUP BY person
+),
+journeys AS (
+  SELECT
+    date_trunc('month', journey['ts']) AS month,
+    journey['path'] AS path,
+    journey['conversions'] AS orders,
+    journey['value'] AS revenue,
+    journey['nulls'] AS nulls,
+    CASE
+      WHEN journey['conversions'] = 1 AND strpos(person, '/') = 0
+        AND row_number() OVER (PARTITION BY person, journey['conversions'] ORDER BY journey['ts']) = 1 THEN 1
+      ELSE 0
+    END AS new_customers
+  FROM by_person
+),
+by_month AS (
+  SELECT
+    month,
+    markov_attribution(path, orders, revenue, nulls, 1) AS markov,
+    markov_attribution(path, new_customers, revenue, nulls, 1) AS markov_new,
+    shapley_attribution(path, orders, revenue) AS shapley,
+    shapley_attribution(path, new_customers, revenue) AS shapley_new
+  FROM journeys
+  GROUP BY month
+),
+by_channel AS (
+  SELECT month, 'markov' AS model, unnest(markov) AS share, true AS is_order FROM by_month
+  UNION ALL
+  SELECT month, 'markov' AS model, unnest(markov_new) AS share, false AS is_order FROM by_month
+),
+by_set AS (
+  SELECT month, 'shapley' AS model, unnest(shapley) AS share, true AS is_order FROM by_month
+  UNION ALL
+  SELECT month, 'shapley' AS model, unnest(shapley_new) AS share, false AS is_order FROM by_month
+),
+model_shares AS (
+  SELECT month, model, is_order, share['channel'] AS channel, share['conversions'] AS conversions, share['value'] AS value FROM by_channel
+  UNION ALL
+  SELECT month, model, is_order, share['channel'] AS channel, share['conversions'] AS conversions, share['value'] AS value FROM by_set
+),
 credits AS (
   SELECT
     CAST(month AS DATE) AS month,
@@ -74,6 +123,16 @@ credits AS (
     share['value'] AS revenue,
     share['weight'] * is_first AS new_customers
   FROM by_share
+  UNION ALL
+  SELECT
+    CAST(month AS DATE) AS month,
+    channel,
+    model,
+    CAST(0 AS NUMERIC(18, 2)) AS cost,
+    CASE WHEN is_order THEN conversions ELSE 0 END AS orders,
+    CASE WHEN is_order THEN CAST(value AS NUMERIC(18, 2)) ELSE 0 END AS revenue,
+    CASE WHEN is_order THEN 0 ELSE conversions END AS new_customers
+  FROM model_shares
 ),
 debits AS (
   SELECT
@@ -85,7 +144,7 @@ debits AS (
     CAST(0 AS NUMERIC(18, 2)) AS revenue,
     0 AS new_customers
   FROM channel_costs
-  CROSS JOIN (VALUES ('first'), ('last'), ('last_non_direct'), ('linear'), ('position'), ('time_decay')) AS model (name)
+  CROSS JOIN (VALUES ('first'), ('last'), ('last_non_direct'), ('linear'), ('position'), ('time_decay'), ('markov'), ('shapley')) AS model (name)
   WHERE cost_date <= CAST(as_of() AS DATE)
 ),
 entries AS (

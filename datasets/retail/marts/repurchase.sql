@@ -1,38 +1,26 @@
 -- A row is one month of first purchase. Key: month. Reads: orders with status paid, shipped or completed that name a customer, up to as_of().
--- Repurchase rate has three meanings, so there are three columns: by_orders, customers with two sales or more. By_days, customers who bought on two
--- days or more. Repeat_orders, the share of sales that are not the customer's first. within_30, within_90: customers whose second day of purchase
--- came at most that many days after the first. Months too young to know it are too low there. All are shares from 0 to 1 of `customers` (or of sales).
+-- Repurchase rate has three meanings, so there are three columns (repurchase_rate): by_orders, customers with two sales or more. By_days, customers
+-- who bought on two days or more. Repeat_orders, the share of sales that are not the customer's first. within_30, within_90: customers whose second day
+-- of purchase came at most that many days after the first (repurchase_within). Months too young to know it are too low there. All are shares from 0 to 1.
+-- per_order, per_buyer: what these customers paid up to as_of(), for the number of their sales and for that of the customers.
 CREATE VIEW mart.repurchase AS
-WITH days AS (
-  SELECT one_id, CAST(order_time AS DATE) AS day, count(*) AS orders
+WITH sales AS (
+  SELECT one_id, order_time, paid_amount, min(order_time) OVER (PARTITION BY one_id) AS first_time
   FROM orders
   WHERE status IN ('paid', 'shipped', 'completed') AND one_id IS NOT NULL AND order_time <= as_of()
-  GROUP BY one_id, CAST(order_time AS DATE)
-),
-firsts AS (
-  SELECT one_id, min(day) AS first_day FROM days GROUP BY one_id
-),
-people AS (
-  SELECT
-    days.one_id,
-    firsts.first_day,
-    sum(days.orders) AS orders,
-    count(*) AS purchase_days,
-    min(CASE WHEN days.day > firsts.first_day THEN days.day - firsts.first_day END) AS days_to_second
-  FROM days
-  JOIN firsts ON firsts.one_id = days.one_id
-  GROUP BY days.one_id, firsts.first_day
 )
 SELECT
-  CAST(date_trunc('month', first_day) AS DATE) AS month,
-  count(*) AS customers,
-  sum(orders) AS orders,
-  CAST(count(*) FILTER (WHERE orders >= 2) AS DOUBLE PRECISION) / count(*) AS by_orders,
-  CAST(count(*) FILTER (WHERE purchase_days >= 2) AS DOUBLE PRECISION) / count(*) AS by_days,
-  CAST(sum(orders) - count(*) AS DOUBLE PRECISION) / sum(orders) AS repeat_orders,
-  CAST(count(*) FILTER (WHERE days_to_second <= 30) AS DOUBLE PRECISION) / count(*) AS within_30,
-  CAST(count(*) FILTER (WHERE days_to_second <= 90) AS DOUBLE PRECISION) / count(*) AS within_90
-FROM people
+  CAST(date_trunc('month', first_time) AS DATE) AS month,
+  count(DISTINCT one_id) AS customers,
+  count(*) AS orders,
+  repurchase_rate(one_id, order_time, 'orders') AS by_orders,
+  repurchase_rate(one_id, order_time, 'days') AS by_days,
+  repurchase_rate(one_id, order_time, 'repeat_orders') AS repeat_orders,
+  repurchase_within(one_id, order_time, 30, 'days') AS within_30,
+  repurchase_within(one_id, order_time, 90, 'days') AS within_90,
+  aov_per_order(paid_amount) AS per_order,
+  aov_per_buyer(one_id, paid_amount) AS per_buyer
+FROM sales
 GROUP BY 1;
 
-COMMENT ON VIEW mart.repurchase IS 'One row per month of first purchase: repurchase by each of its meanings';
+COMMENT ON VIEW mart.repurchase IS 'One row per month of first purchase: repurchase by each of its meanings, and what an order and a buyer bring';
