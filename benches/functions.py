@@ -123,7 +123,7 @@ QUESTIONS = {
         "clickhouse": """SELECT channel, round(sum(conversions / length(channels)), 3) FROM (SELECT arrayDistinct(splitByString(' > ', path)) AS channels, conversions FROM paths) ARRAY JOIN channels AS channel GROUP BY channel ORDER BY channel""",
     },
     "paths of touches": {
-        "henna": """SELECT path[1], path[array_length(path)], count(*) FROM (SELECT one_id, touch_path(event_time, channel) AS path FROM interactions WHERE event IN ('click', 'buy') GROUP BY one_id) GROUP BY 1, 2 ORDER BY 1, 2""",
+        "henna": """SELECT path[1], path[CAST(array_length(path) AS BIGINT)], count(*) FROM (SELECT one_id, touch_path(event_time, channel) AS path FROM interactions WHERE event IN ('click', 'buy') GROUP BY one_id) GROUP BY 1, 2 ORDER BY 1, 2""",
         "duckdb": """SELECT path[1], path[len(path)], count(*) FROM (SELECT one_id, list(channel ORDER BY event_time, channel) AS path FROM interactions WHERE event IN ('click', 'buy') GROUP BY one_id) GROUP BY 1, 2 ORDER BY 1, 2""",
         "clickhouse": """SELECT path[1].2, path[-1].2, count() FROM (SELECT one_id, arraySort(groupArray((event_time, channel))) AS path FROM interactions WHERE event IN ('click', 'buy') GROUP BY one_id) GROUP BY 1, 2 ORDER BY 1, 2""",
     },
