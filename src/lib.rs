@@ -13,6 +13,7 @@ pub mod forms;
 pub mod functions;
 pub mod ingest;
 pub mod lake;
+pub mod plans;
 pub mod query;
 pub mod sql;
 pub mod web;

@@ -44,5 +44,5 @@ pub use throttle::{Attempt, Throttle};
 pub use wall::Breach;
 pub use wall::{
     Admission, Pseudonym, PseudonymKey, RawTables, ScanTotals, SecureScanExec, SecuredTable, TableResolver,
-    WallEnvironment, WalledView, membership_rule, physical_rules,
+    WallEnvironment, WalledView, membership_rule,
 };

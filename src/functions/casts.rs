@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::rewriting::change_expressions;
-use super::texts;
+use super::{narrowing, texts};
 use crate::forms::zone::Zone;
 
 #[derive(Debug)]
@@ -69,7 +69,10 @@ fn cast(expr: Expr, from: &DataType, field: FieldRef, zone: Zone) -> Result<Tran
     let to = field.data_type();
     let value = match (from, to) {
         (DataType::Decimal128(precision, scale), to) if to.is_integer() && *scale > 0 => {
-            Expr::Cast(Cast::new(Box::new(expr), whole(*precision, *scale)))
+            call(narrowing::rounded(&whole(*precision, *scale)), vec![expr])
+        }
+        (DataType::Decimal128(_, from), DataType::Decimal128(_, scale)) if scale < from => {
+            call(narrowing::rounded(to), vec![expr])
         }
         (DataType::Float32 | DataType::Float64, to) if to.is_integer() => call(half_to_even(), vec![expr]),
         (from, to) if is_text(from) && texts::is_read(to) => {

@@ -5,6 +5,7 @@ mod casts;
 mod days;
 mod intervals;
 mod json;
+mod narrowing;
 mod pattern;
 mod plain;
 mod planner;

@@ -1,15 +1,15 @@
 //! Before types are coerced: what PostgreSQL takes as another type than the engine does.
 //!
 //! The sum of bigint is numeric, so that it cannot run over; a cast to an instant keeps microseconds, which reach further than
-//! the nanoseconds of the engine.
+//! the nanoseconds of the engine. A condition that CASE guards stays guarded.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ExprSchema;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::{AggregateFunction, WindowFunctionDefinition};
-use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::expr::{AggregateFunction, Case, WindowFunctionDefinition};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, lit};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::rewriting::change_expressions;
@@ -50,8 +50,31 @@ fn prepared(expr: Expr, schema: &dyn ExprSchema) -> Result<Transformed<Expr>> {
             }
             _ => Transformed::no(Expr::Cast(Cast { expr, field })),
         },
+        Expr::Case(case) if case.expr.is_none() && guards_a_condition(&case, schema) => {
+            Transformed::yes(Expr::Case(Case { expr: Some(Box::new(lit(true))), ..case }))
+        }
         other => Transformed::no(other),
     })
+}
+
+/// Whether what CASE gives is a condition that may fail. The engine makes `a AND b` of `CASE WHEN a THEN b END`, and would ask
+/// b of rows that a leaves out; of `CASE true WHEN a THEN b END` it does not.
+fn guards_a_condition(case: &Case, schema: &dyn ExprSchema) -> bool {
+    let results = || case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
+    let is_condition = results().any(|result| matches!(result.get_type(schema), Ok(DataType::Boolean)));
+    is_condition && results().any(|result| result.exists(|part| Ok(may_fail(part))).unwrap_or(true))
+}
+
+fn may_fail(part: &Expr) -> bool {
+    match part {
+        Expr::BinaryExpr(binary) => binary.op.is_numerical_operators(),
+        Expr::Column(_) | Expr::Literal(..) | Expr::Alias(_) | Expr::Not(_) | Expr::Between(_) | Expr::InList(_) => {
+            false
+        }
+        Expr::IsNull(_) | Expr::IsNotNull(_) | Expr::IsTrue(_) | Expr::IsFalse(_) | Expr::IsUnknown(_) => false,
+        Expr::IsNotTrue(_) | Expr::IsNotFalse(_) | Expr::IsNotUnknown(_) => false,
+        _ => true,
+    }
 }
 
 fn is_sum(function: &WindowFunctionDefinition) -> bool {

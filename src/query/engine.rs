@@ -24,7 +24,7 @@ use super::settings::Settings;
 use super::system;
 use crate::access::{
     AuditLog, PolicyCommand, Principal, PrincipalHandle, Pseudonym, PseudonymKey, RoleId, RowSecurity, ScanTotals,
-    SecuritySnapshot, SecurityStore, TableId, WallEnvironment, membership_rule, physical_rules, quoted,
+    SecuritySnapshot, SecurityStore, TableId, WallEnvironment, membership_rule, quoted,
 };
 use crate::catalog::inventory::Inventory;
 use crate::dataset::{Contract, Dataset, SqlType};
@@ -32,6 +32,7 @@ use crate::error::{Error, Result};
 use crate::functions;
 use crate::ingest::identity::merges;
 use crate::lake::{Remap, Snapshot, Store};
+use crate::plans::physical_rules;
 
 /// Share of the machine's memory that queries may use before they spill.
 const MEMORY_SHARE: f64 = 0.5;

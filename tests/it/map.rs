@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What every room may name.
-const GROUND: &[&str] = &["error", "config", "sql"];
+const GROUND: &[&str] = &["error", "config", "sql", "plans"];
 
 /// A room and the rooms that it may name, beside itself and the ground.
 const ROOMS: &[(&str, &[&str])] = &[
@@ -22,6 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("config", &[]),
     ("sql", &[]),
+    ("plans", &[]),
 ];
 
 /// Foreign crates that one room alone may name.

@@ -15,6 +15,12 @@ const DAY_SECONDS: i64 = 86_400;
 const ZONED_SECONDS_MAX: u64 = 8_000_000_000_000;
 /// Slots of the offset cache: more than eleven years of days before two share a slot.
 const OFFSET_SLOTS: i64 = 4096;
+/// From the first of March of the year 0 to 1970, in days and in months.
+/// Source: H. Hinnant, chrono-compatible low-level date algorithms.
+const MARCH_0000_DAYS: i64 = 719_468;
+const MARCH_0000_MONTHS: i64 = 1_970 * 12 - 2;
+/// 400 years.
+const ERA_DAYS: i64 = 146_097;
 
 /// Instants of one Arrow column: the raw integers in the unit of its type.
 pub(crate) struct Instants {
@@ -104,9 +110,36 @@ impl Calendar {
     }
 }
 
-/// The types to read `ts` and `as_of` in: both zoned timestamps take the zone of `ts`, text for `as_of` is read as the type of `ts`.
-pub(crate) fn coerce_times(function: &str, ts: &DataType, as_of: &DataType) -> Result<(DataType, DataType)> {
-    let ts = coerce_time(function, "ts", ts)?;
+/// Months since January 1970 of a day since 1970-01-01.
+pub(crate) fn month_of_day(day: i32) -> i32 {
+    // Days of years that begin in March lie so that a leap day ends them.
+    let day = i64::from(day) + MARCH_0000_DAYS;
+    let (era, day_of_era) = (day.div_euclid(ERA_DAYS), day.rem_euclid(ERA_DAYS));
+    let year = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    ((era * 400 + year) * 12 + month - MARCH_0000_MONTHS) as i32
+}
+
+/// The first day, since 1970-01-01, of a month since January 1970.
+pub(crate) fn first_day_of_month(month: i32) -> i32 {
+    let month = i64::from(month) + MARCH_0000_MONTHS;
+    let (year, month) = (month.div_euclid(12), month.rem_euclid(12));
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * month + 2) / 5;
+    let day = era * ERA_DAYS + 365 * year_of_era + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    clamp_day(day - MARCH_0000_DAYS)
+}
+
+/// The types to read a time (that messages call `argument`) and `as_of` in: both zoned timestamps take the zone of the time, text for `as_of`
+/// is read as the type of the time.
+pub(crate) fn coerce_times(
+    function: &str,
+    argument: &str,
+    ts: &DataType,
+    as_of: &DataType,
+) -> Result<(DataType, DataType)> {
+    let ts = coerce_time(function, argument, ts)?;
     let as_of = match (&ts, as_of) {
         (_, DataType::Null | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) => ts.clone(),
         (DataType::Timestamp(_, Some(zone)), DataType::Timestamp(unit, Some(_))) => {
@@ -196,6 +229,22 @@ mod tests {
             assert_eq!(calendar.day(-1), -1);
             assert_eq!(calendar.day(86_400 * second), 1);
             assert_eq!(calendar.day_end(0), 86_400 * second);
+        }
+    }
+
+    #[test]
+    fn months_begin_on_their_first_day() {
+        // 1970-01-01, 1969-12-31, 2024-02-29, 2024-03-01, 1900-03-01.
+        let months = [0, -1, 19_782, 19_783, -25_508].map(month_of_day);
+        assert_eq!(months, [0, -1, 649, 650, -838]);
+        assert_eq!(months.map(first_day_of_month), [0, -31, 19_754, 19_783, -25_508]);
+        for month in -30_000..30_000 {
+            let first = first_day_of_month(month);
+            assert_eq!([month_of_day(first - 1), month_of_day(first)], [month - 1, month]);
+        }
+        for day in [i32::MIN, i32::MAX] {
+            first_day_of_month(month_of_day(day));
+            first_day_of_month(day);
         }
     }
 

@@ -1,8 +1,10 @@
-//! Per group and day one cell, in one flat vector that folds duplicates as it grows.
+//! Per group and day one cell: what came in on the same day is folded together.
 
 use std::fmt::Debug;
 
 use datafusion_common::Result;
+
+use crate::row_log::RowLog;
 
 /// What is kept for one group on one day.
 pub(crate) trait DayCell: Copy + Debug + Send + Sync + 'static {
@@ -19,29 +21,29 @@ impl DayCell for () {
 /// Folding starts when this many cells came in since the last folding, at the least.
 const FOLD_CELLS_MIN: usize = 65_536;
 
-/// Cells of (group, day). Grows with the number of distinct days of each group; a group or day is 32 bits.
+/// Cells of (group, day). Grows with the number of distinct days of each group; a day is a number since 1970-01-01.
 #[derive(Debug)]
 pub(crate) struct DayLog<C> {
-    /// Key: group in the upper half, day (shifted to sort as unsigned) in the lower half.
-    cells: Vec<(u64, C)>,
-    /// Cells before this index are sorted and distinct.
+    function: &'static str,
+    cells: RowLog<(i32, C)>,
+    /// Cells at the last folding, of which no two were of one group and day.
     folded: usize,
-    groups: usize,
 }
 
 impl<C: DayCell> DayLog<C> {
-    pub fn new() -> Self {
-        Self { cells: Vec::new(), folded: 0, groups: 0 }
+    /// `function` names the SQL function in errors.
+    pub fn new(function: &'static str) -> Self {
+        Self { function, cells: RowLog::new(), folded: 0 }
     }
 
     pub fn grow(&mut self, groups: usize) {
-        self.groups = self.groups.max(groups);
+        self.cells.grow(groups);
     }
 
     #[inline]
     pub fn push(&mut self, group: usize, day: i32, cell: C) -> Result<()> {
-        self.cells.push((key(group, day), cell));
-        if self.cells.len() >= 2 * self.folded + FOLD_CELLS_MIN {
+        self.cells.push(self.function, group, (day, cell))?;
+        if self.cells.rows().len() >= 2 * self.folded + FOLD_CELLS_MIN {
             self.fold()?;
         }
         Ok(())
@@ -50,75 +52,52 @@ impl<C: DayCell> DayLog<C> {
     /// Takes the first `groups` groups away; the rest moves down.
     pub fn take(&mut self, groups: usize) -> Result<Self> {
         self.fold()?;
-        let split = self.cells.partition_point(|(cell_key, _)| group_of(*cell_key) < groups);
-        let rest: Vec<_> = self
-            .cells
-            .split_off(split)
-            .into_iter()
-            .map(|(cell_key, cell)| (cell_key - ((groups as u64) << 32), cell))
-            .collect();
-        let taken = Self { folded: split, cells: std::mem::replace(&mut self.cells, rest), groups };
-        self.folded = self.cells.len();
-        self.groups = self.groups.saturating_sub(groups);
-        Ok(taken)
+        let cells = self.cells.take(groups);
+        self.folded = self.cells.rows().len();
+        Ok(Self { function: self.function, folded: cells.rows().len(), cells })
     }
 
     /// Calls `each` for every group with its cells in order of day.
-    pub fn for_each_group(&mut self, mut each: impl FnMut(&[(u64, C)]) -> Result<()>) -> Result<()> {
+    pub fn for_each_group(&mut self, mut each: impl FnMut(&[(i32, C)]) -> Result<()>) -> Result<()> {
         self.fold()?;
-        let mut rest = self.cells.as_slice();
-        for group in 0..self.groups {
-            let length = rest.iter().take_while(|(cell_key, _)| group_of(*cell_key) == group).count();
-            let (own, others) = rest.split_at(length);
+        for own in self.cells.by_group() {
             each(own)?;
-            rest = others;
         }
         Ok(())
     }
 
     pub fn cells(&self) -> usize {
-        self.cells.len()
+        self.cells.rows().len()
     }
 
     pub fn bytes(&self) -> usize {
-        self.cells.capacity() * size_of::<(u64, C)>()
+        self.cells.bytes()
     }
 
     fn fold(&mut self) -> Result<()> {
-        if self.folded == self.cells.len() {
-            return Ok(());
+        if self.folded < self.cells.rows().len() {
+            self.cells.condense(one_a_day)?;
+            self.folded = self.cells.rows().len();
         }
-        // Stable, and quick on the part that is sorted already.
-        self.cells.sort_by_key(|(cell_key, _)| *cell_key);
-        let mut kept = 0;
-        for next in 1..self.cells.len() {
-            let (cell_key, cell) = self.cells[next];
-            if self.cells[kept].0 == cell_key {
-                self.cells[kept].1.fold(&cell)?;
-            } else {
-                kept += 1;
-                self.cells[kept] = (cell_key, cell);
-            }
-        }
-        self.cells.truncate(kept + 1);
-        self.folded = self.cells.len();
         Ok(())
     }
 }
 
-/// The day of a cell's key.
-#[inline]
-pub(crate) fn day_of(cell_key: u64) -> i32 {
-    ((cell_key as u32) ^ (1 << 31)) as i32
-}
-
-#[inline]
-fn key(group: usize, day: i32) -> u64 {
-    ((group as u64) << 32) | u64::from((day as u32) ^ (1 << 31))
-}
-
-fn group_of(cell_key: u64) -> usize {
-    (cell_key >> 32) as usize
+/// Sorts a group's cells by day and folds those of one day in the order in which they came; the number of days.
+fn one_a_day<C: DayCell>(cells: &mut [(i32, C)]) -> Result<usize> {
+    cells.sort_by_key(|(day, _)| *day);
+    let mut days = 0;
+    for next in 0..cells.len() {
+        let (day, cell) = cells[next];
+        match cells[..days].last_mut() {
+            Some((last, known)) if *last == day => known.fold(&cell)?,
+            _ => {
+                cells[days] = (day, cell);
+                days += 1;
+            }
+        }
+    }
+    Ok(days)
 }
 
 #[cfg(test)]
@@ -129,7 +108,7 @@ mod tests {
     fn days(log: &mut DayLog<()>) -> Vec<Vec<i32>> {
         let mut all = Vec::new();
         log.for_each_group(|cells| {
-            all.push(cells.iter().map(|(cell_key, ())| day_of(*cell_key)).collect());
+            all.push(cells.iter().map(|(day, ())| *day).collect());
             Ok(())
         })
         .unwrap();
@@ -138,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_day_is_kept_once_and_days_before_1970_sort_first() {
-        let mut log = DayLog::new();
+        let mut log = DayLog::new("f");
         log.grow(3);
         for (group, day) in [(2, 5), (0, 3), (0, -4), (2, 5), (0, 3)] {
             log.push(group, day, ()).unwrap();
@@ -148,12 +127,23 @@ mod tests {
 
     #[test]
     fn the_groups_left_behind_move_down() {
-        let mut log = DayLog::new();
+        let mut log = DayLog::new("f");
         log.grow(3);
         for group in 0..3 {
             log.push(group, group as i32, ()).unwrap();
         }
         assert_eq!(days(&mut log.take(1).unwrap()), vec![vec![0]]);
         assert_eq!(days(&mut log), vec![vec![1], vec![2]]);
+    }
+
+    #[test]
+    fn days_that_come_again_and_again_take_no_room() {
+        let mut log = DayLog::new("f");
+        log.grow(1);
+        for day in 0..1_000_000 {
+            log.push(0, day % 7, ()).unwrap();
+        }
+        assert_eq!(days(&mut log), vec![(0..7).collect::<Vec<_>>()]);
+        assert!(log.bytes() < 2_000_000, "{} bytes", log.bytes());
     }
 }

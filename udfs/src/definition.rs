@@ -1,7 +1,8 @@
 //! What differs between one function and another: a definition. The rest of DataFusion's traits is the same for all.
 
-use std::fmt::Debug;
-use std::hash::Hash;
+use std::fmt::{self, Debug, Formatter};
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -16,7 +17,7 @@ use datafusion_expr::{
 use crate::groups::{GroupStates, Grouped, Single};
 
 /// An aggregate whose answer does not depend on the order of rows.
-pub(crate) trait AggregateDefinition: Debug + Default + PartialEq + Eq + Hash + Send + Sync + 'static {
+pub(crate) trait AggregateDefinition: Send + Sync + 'static {
     const NAME: &'static str;
     type States: GroupStates;
 
@@ -32,17 +33,10 @@ pub(crate) trait AggregateDefinition: Debug + Default + PartialEq + Eq + Hash + 
 }
 
 pub(crate) fn aggregate<D: AggregateDefinition>() -> Arc<AggregateUDF> {
-    let signature = Signature::user_defined(Volatility::Immutable);
-    Arc::new(AggregateUDF::from(Aggregate { signature, definition: D::default() }))
+    Arc::new(AggregateUDF::from(Defined::<D>::new()))
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Aggregate<D> {
-    signature: Signature,
-    definition: D,
-}
-
-impl<D: AggregateDefinition> AggregateUDFImpl for Aggregate<D> {
+impl<D: AggregateDefinition> AggregateUDFImpl for Defined<D> {
     fn name(&self) -> &str {
         D::NAME
     }
@@ -87,7 +81,7 @@ impl<D: AggregateDefinition> AggregateUDFImpl for Aggregate<D> {
 }
 
 /// A function of one row.
-pub(crate) trait ScalarDefinition: Debug + Default + PartialEq + Eq + Hash + Send + Sync + 'static {
+pub(crate) trait ScalarDefinition: Send + Sync + 'static {
     const NAME: &'static str;
 
     fn documentation() -> &'static Documentation;
@@ -99,17 +93,10 @@ pub(crate) trait ScalarDefinition: Debug + Default + PartialEq + Eq + Hash + Sen
 }
 
 pub(crate) fn scalar<D: ScalarDefinition>() -> Arc<ScalarUDF> {
-    let signature = Signature::user_defined(Volatility::Immutable);
-    Arc::new(ScalarUDF::from(Scalar { signature, definition: D::default() }))
+    Arc::new(ScalarUDF::from(Defined::<D>::new()))
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Scalar<D> {
-    signature: Signature,
-    definition: D,
-}
-
-impl<D: ScalarDefinition> ScalarUDFImpl for Scalar<D> {
+impl<D: ScalarDefinition> ScalarUDFImpl for Defined<D> {
     fn name(&self) -> &str {
         D::NAME
     }
@@ -132,6 +119,38 @@ impl<D: ScalarDefinition> ScalarUDFImpl for Scalar<D> {
 
     fn documentation(&self) -> Option<&Documentation> {
         Some(D::documentation())
+    }
+}
+
+/// A definition as DataFusion holds it: two are equal when they are of one type.
+struct Defined<D> {
+    signature: Signature,
+    definition: PhantomData<fn() -> D>,
+}
+
+impl<D> Defined<D> {
+    fn new() -> Self {
+        Self { signature: Signature::user_defined(Volatility::Immutable), definition: PhantomData }
+    }
+}
+
+impl<D> Debug for Defined<D> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str(std::any::type_name::<D>())
+    }
+}
+
+impl<D> PartialEq for Defined<D> {
+    fn eq(&self, other: &Self) -> bool {
+        self.signature == other.signature
+    }
+}
+
+impl<D> Eq for Defined<D> {}
+
+impl<D> Hash for Defined<D> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::any::type_name::<D>().hash(state);
     }
 }
 

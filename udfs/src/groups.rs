@@ -23,7 +23,7 @@ pub(crate) trait GroupStates: Debug + Send + Sync + Sized + 'static {
     fn partials(&mut self) -> Result<Vec<ArrayRef>>;
     /// The results, one row a group.
     fn values(&mut self) -> Result<ArrayRef>;
-    /// Bytes held, without `Self`.
+    /// Bytes held, without `Self`. Asked for after every batch, so it must not look at each group.
     fn bytes(&self) -> usize;
 }
 
@@ -55,6 +55,11 @@ pub(crate) fn list_offsets(function: &str, lengths: impl IntoIterator<Item = usi
         offsets.push(end);
     }
     Ok(OffsetBuffer::new(offsets.into()))
+}
+
+/// Bytes that a B-tree map of so many entries holds, roughly: its nodes have room for 11 and hold 6 at the least.
+pub(crate) fn tree_bytes<K, V>(entries: usize) -> usize {
+    entries.div_ceil(6) * (11 * size_of::<(K, V)>() + 16)
 }
 
 /// Many groups at a time.

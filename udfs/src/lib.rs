@@ -18,9 +18,11 @@ mod gamma;
 mod groups;
 pub mod lifetime;
 mod linear;
+mod named_events;
 mod names;
 pub mod rfm;
 pub mod roi;
+mod row_log;
 mod sets;
 mod sums;
 mod survival;
@@ -65,6 +67,7 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     functions.extend(roi::scalars());
     functions.extend(survival::scalars());
     functions.extend(sets::scalars());
+    functions.extend(trade::scalars());
     functions
 }
 

@@ -1,7 +1,8 @@
 //! Names by number, each kept once.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use datafusion_common::HashMap;
 
 /// Grows by some 64 bytes and the name itself for each distinct name.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Decimal128Type, Float64Type};
 
 use crate::amounts::{Amount, scale_of};
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub(crate) enum Sum {
     Decimal(i128),
     Double(f64),
@@ -28,6 +28,21 @@ impl Sum {
             (Self::Decimal(one), Self::Decimal(two)) => one.plus(two).map(Self::Decimal),
             (Self::Double(one), Self::Double(two)) => one.plus(two).map(Self::Double),
             _ => None,
+        }
+    }
+
+    /// None where the difference is out of range, or the types differ.
+    pub fn less(self, other: Self) -> Option<Self> {
+        match other {
+            Self::Decimal(digits) => self.plus(Self::Decimal(digits.checked_neg()?)),
+            Self::Double(number) => self.plus(Self::Double(-number)),
+        }
+    }
+
+    pub fn is_negative(self) -> bool {
+        match self {
+            Self::Decimal(digits) => digits < 0,
+            Self::Double(number) => number < 0.0,
         }
     }
 

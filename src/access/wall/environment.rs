@@ -10,8 +10,6 @@ use datafusion::execution::context::SessionState;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::optimizer::AnalyzerRule;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 
 use super::super::error::AccessError;
@@ -20,6 +18,7 @@ use super::decisions::Decisions;
 use super::membership::membership_rule;
 use super::totals::{ScanCounters, ScanTotals};
 use super::wall_session::WallSession;
+use crate::plans::physical_rules;
 
 /// How a policy's sub-queries find other tables.
 #[async_trait]
@@ -36,14 +35,6 @@ fn rules_of_filters(functions: &SessionState) -> Vec<Arc<dyn AnalyzerRule + Send
         rules.push(membership_rule());
     }
     rules
-}
-
-/// The engine's physical rules without those that push filters. These look a column up by its name, and of two columns with
-/// one name, as any join may have, they take the first: `c LEFT JOIN b WHERE b.x IS NULL` would leave out the row groups of c
-/// that have no null. The logical plan has pushed what can be pushed; only filters that a join or a top-N learns are lost.
-pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let rules = PhysicalOptimizer::new().rules.into_iter();
-    rules.filter(|rule| !rule.name().starts_with("FilterPushdown")).collect()
 }
 
 /// The functions and options that policies and masks are planned with. One serves all tables of a lake.

@@ -27,7 +27,7 @@ mod zoned;
 pub use admission::Admission;
 #[cfg(test)]
 pub use breach::Breach;
-pub use environment::{TableResolver, WallEnvironment, physical_rules};
+pub use environment::{TableResolver, WallEnvironment};
 pub use membership::membership_rule;
 pub use pseudonym::{Pseudonym, PseudonymKey};
 pub use secure_scan::SecureScanExec;

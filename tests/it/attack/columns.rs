@@ -70,6 +70,8 @@ const NAMED: &[&str] = &[
     "EXPLAIN SELECT {column} FROM t",
     "EXPLAIN ANALYZE SELECT count({column}) FROM t",
     "DECLARE c CURSOR WITH HOLD FOR SELECT {column} FROM t",
+    "PREPARE p AS SELECT {column} FROM t",
+    "PREPARE p AS SELECT id FROM t WHERE {column} IS NULL",
     "CREATE TABLE own.c AS SELECT {column} FROM t",
     "INSERT INTO own.kept SELECT {column} FROM t",
     "INSERT INTO own.kept SELECT 1 FROM t WHERE {column} IS NULL",

@@ -54,6 +54,13 @@ const FORMS: &[&str] = &[
     "COPY {} TO STDOUT",
     "COPY {} (a) TO STDOUT",
     "COPY (SELECT * FROM {}) TO STDOUT",
+    "COPY {} FROM STDIN",
+    "COPY {} (a) FROM STDIN",
+    "COPY {} (nothing) FROM STDIN WITH (FORMAT csv)",
+    "COPY {} FROM STDIN WITH (FORMAT binary)",
+    "PREPARE p AS SELECT * FROM {}",
+    "PREPARE p (int) AS SELECT $1 FROM {}",
+    "PREPARE p AS INSERT INTO {} VALUES (1)",
     "INSERT INTO {} VALUES (1)",
     "INSERT INTO {} DEFAULT VALUES",
     "INSERT INTO {} (nothing) SELECT 1",
@@ -117,6 +124,9 @@ const PAIRS: &[(&str, &str)] = &[
     ("lit.t", "lit.q"),
 ];
 
+/// So many of them are tried within transaction blocks, too.
+const BLOCK_PAIRS: usize = 3;
+
 #[test]
 fn every_statement_tells_hidden_and_missing_alike() {
     run(async {
@@ -137,6 +147,21 @@ fn every_statement_tells_hidden_and_missing_alike() {
                     if told != wanted {
                         faults.push(format!("{}: {form}\n  {hidden} {told:?}\n  {missing} {wanted:?}", door.name()));
                     }
+                }
+            }
+        }
+        // A transaction block takes what it is told down, and plans it again when it ends.
+        let mut door = Door::Wire(house.wire("mole").await);
+        for (hidden, missing) in &PAIRS[..BLOCK_PAIRS] {
+            for form in FORMS {
+                let mut told = Vec::new();
+                for name in [hidden, missing] {
+                    door.run("BEGIN").await;
+                    let answer = asked(&mut door, &form.replace("{}", name), name).await;
+                    told.push((answer, door.ask("SELECT 1").await, door.ask("COMMIT").await));
+                }
+                if told[0] != told[1] {
+                    faults.push(format!("in a block: {form}\n  {hidden} {:?}\n  {missing} {:?}", told[0], told[1]));
                 }
             }
         }

@@ -89,6 +89,8 @@ fn nobody_asks_for_the_token_of_a_value_of_his_own() {
                     "WITH v AS (SELECT pseudonym('anna', 'clerk') AS t) SELECT t FROM v",
                     "EXPLAIN SELECT pseudonym('anna', 'clerk')",
                     "DECLARE c CURSOR WITH HOLD FOR SELECT pseudonym('anna', 'clerk')",
+                    "PREPARE p AS SELECT pseudonym('anna', 'clerk')",
+                    "PREPARE p (text) AS SELECT pseudonym($1, 'clerk')",
                 ] {
                     let refusal = door.ask(sql).await.unwrap_err();
                     let told = (refusal.sqlstate.as_str(), refusal.message.as_str());

@@ -2,7 +2,7 @@
 //!
 //! Source: E. Anderl, I. Becker, F. von Wangenheim, J. Schumann, Mapping the Customer Journey, IJRM 33(3), 2016.
 
-use std::collections::HashMap;
+use datafusion_common::HashMap;
 
 /// Probability mass that is still under way may be forgotten from here on; the chain's answers are exact to this.
 const NEGLIGIBLE: f64 = 1e-16;

@@ -1,17 +1,21 @@
 //! Customers' paths over channels with what came of them: what the models of many paths are asked of.
 
-use std::collections::HashMap;
 use std::fmt::Debug;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, ListArray, StringViewArray, StringViewBuilder, StructArray,
+    Array, ArrayRef, AsArray, Float64Array, ListArray, StringArray, StringViewArray, StringViewBuilder, StructArray,
 };
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
 use datafusion_common::utils::take_function_args;
-use datafusion_common::{Result, exec_datafusion_err, exec_err, plan_err};
+use datafusion_common::{HashMap, Result, exec_datafusion_err, exec_err, plan_err};
+use datafusion_expr::Documentation;
+use datafusion_expr::function::AccumulatorArgs;
 
 use crate::amounts::{coerce_amount, sum_type};
+use crate::definition::AggregateDefinition;
 use crate::doubles::coerce_double;
 use crate::groups::{GroupStates, Rows, list_offsets};
 use crate::names::Names;
@@ -33,18 +37,70 @@ pub(super) struct Journey {
     pub outcome: Outcome,
 }
 
-/// What is asked of the paths of a group.
+/// What is asked of the paths of a group: an aggregate of `(path, conversions, value, ...)`.
 pub(crate) trait Model: Clone + Debug + Send + Sync + 'static {
     const NAME: &'static str;
     /// Where the count of customers who did not convert stands among the arguments, if it does.
     const NULLS: Option<usize>;
 
+    fn documentation() -> &'static Documentation;
+    /// As in `AggregateDefinition`.
+    fn coerce(types: &[DataType]) -> Result<Vec<DataType>>;
+    /// Reads the constant arguments.
+    fn of(args: &AccumulatorArgs) -> Result<Self>;
     /// Brings a path into the form in which equal ones are counted together.
     fn shape(&self, channels: &mut Vec<u32>);
-    /// The type of the answer, given that of the sum of values.
-    fn result(value: &DataType) -> DataType;
-    /// The answers, one row a group.
-    fn answers(&self, groups: &[Journeys], value: &DataType) -> Result<ArrayRef>;
+    /// The numbers that an answer tells of a channel, beside its value.
+    fn measures() -> &'static [&'static str];
+    /// Adds what the model says of each channel of a group, in their order.
+    fn credit(&self, journeys: &Journeys, value: &DataType, credits: &mut Credits) -> Result<()>;
+}
+
+/// What a model says of all channels of all groups.
+#[derive(Debug)]
+pub(crate) struct Credits {
+    /// One column a measure.
+    pub(super) measures: Vec<Vec<Option<f64>>>,
+    pub(super) values: Vec<Sum>,
+}
+
+/// The aggregate of the model M.
+pub(super) struct Modelled<M>(PhantomData<M>);
+
+impl<M: Model> AggregateDefinition for Modelled<M> {
+    const NAME: &'static str = M::NAME;
+    type States = States<M>;
+
+    fn documentation() -> &'static Documentation {
+        M::documentation()
+    }
+
+    fn coerce(types: &[DataType]) -> Result<Vec<DataType>> {
+        M::coerce(types)
+    }
+
+    fn result(types: &[DataType]) -> Result<DataType> {
+        Ok(DataType::List(credit_field::<M>(&value_type(types)?)))
+    }
+
+    fn partials(types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
+        Ok(vec![("journeys", DataType::List(journey_field(&value_type(types)?)))])
+    }
+
+    fn states(args: &AccumulatorArgs) -> Result<Self::States> {
+        let types: Vec<DataType> = args.expr_fields.iter().map(|field| field.data_type().clone()).collect();
+        Ok(States::new(M::of(args)?, value_type(&types)?))
+    }
+}
+
+fn credit_fields<M: Model>(value: &DataType) -> Fields {
+    let channel = Field::new("channel", DataType::Utf8, true);
+    let measures = M::measures().iter().map(|name| Field::new(*name, DataType::Float64, true));
+    std::iter::once(channel).chain(measures).chain([Field::new("value", value.clone(), true)]).collect()
+}
+
+fn credit_field<M: Model>(value: &DataType) -> FieldRef {
+    Arc::new(Field::new("item", DataType::Struct(credit_fields::<M>(value)), true))
 }
 
 /// The paths of one group in a fixed order, and the names of its channels in their order.
@@ -68,12 +124,8 @@ pub(super) fn coerce_journeys(function: &str, types: &[DataType]) -> Result<Vec<
     Ok(coerced)
 }
 
-pub(super) fn journey_partials(types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-    Ok(vec![("journeys", DataType::List(journey_field(&value_type(types)?)))])
-}
-
 /// The type of the sum of values, given coerced arguments.
-pub(super) fn value_type(types: &[DataType]) -> Result<DataType> {
+fn value_type(types: &[DataType]) -> Result<DataType> {
     match types.get(2) {
         Some(value) => Ok(sum_type(value)),
         None => plan_err!("path, conversions and value are needed"),
@@ -105,14 +157,13 @@ pub(crate) struct States<M> {
     value: DataType,
     names: Names,
     groups: Vec<HashMap<Box<[u32]>, Outcome>>,
-    /// Distinct paths of all groups, and their touches.
-    paths: usize,
-    touches: usize,
+    /// Bytes of all paths and outcomes.
+    held: usize,
 }
 
 impl<M: Model> States<M> {
-    pub fn new(model: M, value: DataType) -> Self {
-        Self { model, value, names: Names::default(), groups: Vec::new(), paths: 0, touches: 0 }
+    fn new(model: M, value: DataType) -> Self {
+        Self { model, value, names: Names::default(), groups: Vec::new(), held: 0 }
     }
 
     fn add(&mut self, group: usize, channels: &[u32], outcome: Outcome) -> Result<()> {
@@ -126,9 +177,9 @@ impl<M: Model> States<M> {
                     .ok_or_else(|| exec_datafusion_err!("{}: the sum of value is out of range", M::NAME))?;
             }
             None => {
-                self.paths += 1;
-                self.touches += channels.len();
+                let held = self.groups[group].allocation_size();
                 self.groups[group].insert(channels.into(), outcome);
+                self.held += self.groups[group].allocation_size() - held + size_of_val(channels);
             }
         }
         Ok(())
@@ -232,9 +283,9 @@ impl<M: Model> GroupStates for States<M> {
         let mut taken = self.fresh();
         taken.grow(groups);
         for (group, outcomes) in std::mem::replace(&mut self.groups, rest).into_iter().enumerate() {
+            self.held -= outcomes.allocation_size();
             for (path, outcome) in outcomes {
-                self.paths -= 1;
-                self.touches -= path.len();
+                self.held -= size_of_val(path.as_ref());
                 let mut channels: Vec<u32> =
                     path.iter().map(|number| taken.names.number(self.names.name(*number))).collect();
                 taken.model.shape(&mut channels);
@@ -248,7 +299,7 @@ impl<M: Model> GroupStates for States<M> {
         let groups: Vec<Journeys> = self.groups.iter().map(|outcomes| self.journeys(outcomes)).collect();
         let journeys = || groups.iter().flat_map(|group| group.paths.iter().map(move |journey| (group, journey)));
         // Views share the bytes of a repeated name, so that many touches do not outgrow 32-bit offsets.
-        let mut names = StringViewBuilder::with_capacity(self.touches).with_deduplicate_strings();
+        let mut names = StringViewBuilder::new().with_deduplicate_strings();
         for (group, journey) in journeys() {
             for channel in &journey.channels {
                 names.append_value(&group.channels[*channel as usize]);
@@ -271,14 +322,22 @@ impl<M: Model> GroupStates for States<M> {
 
     fn values(&mut self) -> Result<ArrayRef> {
         let groups: Vec<Journeys> = self.groups.iter().map(|outcomes| self.journeys(outcomes)).collect();
-        self.model.answers(&groups, &self.value)
+        let mut credits = Credits { measures: vec![Vec::new(); M::measures().len()], values: Vec::new() };
+        for journeys in &groups {
+            self.model.credit(journeys, &self.value, &mut credits)?;
+        }
+        let channels: Vec<&String> = groups.iter().flat_map(|journeys| &journeys.channels).collect();
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter_values(channels))];
+        columns.extend(credits.measures.into_iter().map(|numbers| Arc::new(Float64Array::from(numbers)) as ArrayRef));
+        columns.push(sum_array(credits.values.into_iter().map(Some), &self.value));
+        let structs = StructArray::try_new(credit_fields::<M>(&self.value), columns, None)?;
+        let seen: NullBuffer = groups.iter().map(|journeys| !journeys.paths.is_empty()).collect();
+        let lengths = list_offsets(M::NAME, groups.iter().map(|journeys| journeys.channels.len()))?;
+        Ok(Arc::new(ListArray::try_new(credit_field::<M>(&self.value), lengths, Arc::new(structs), Some(seen))?))
     }
 
     fn bytes(&self) -> usize {
-        self.groups.capacity() * size_of::<HashMap<Box<[u32]>, Outcome>>()
-            + self.paths * 2 * size_of::<(Box<[u32]>, Outcome)>()
-            + self.touches * size_of::<u32>()
-            + self.names.bytes()
+        self.groups.capacity() * size_of::<HashMap<Box<[u32]>, Outcome>>() + self.held + self.names.bytes()
     }
 }
 

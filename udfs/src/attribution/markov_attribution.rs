@@ -1,21 +1,17 @@
 //! `markov_attribution`: the credit of each channel by what is lost without it.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use arrow::array::{ArrayRef, Float64Array, ListArray, StringArray, StructArray};
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::datatypes::DataType;
 use datafusion_common::{Result, ScalarValue, exec_datafusion_err, exec_err, plan_err};
 use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
 use super::chain::{Chain, Outcome, Yield};
-use super::journeys::{Journeys, Model, States, coerce_journeys, journey_partials, total_value, value_type};
+use super::journeys::{Credits, Journeys, Model, coerce_journeys, total_value};
 use crate::constants::{aggregate_constant, quoted};
-use crate::definition::{AggregateDefinition, expect_arguments};
+use crate::definition::expect_arguments;
 use crate::documents::{ATTRIBUTION, Entry};
-use crate::groups::list_offsets;
-use crate::sums::{Sum, sum_array};
 
 const NAME: &str = "markov_attribution";
 const ORDER: usize = 4;
@@ -47,13 +43,15 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-/// The aggregate `markov_attribution(path, conversions, value, nulls, order)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
-pub struct MarkovAttribution;
+/// The model of the aggregate `markov_attribution(path, conversions, value, nulls, order)`.
+#[derive(Debug, Clone)]
+pub struct MarkovAttribution {
+    order: usize,
+}
 
-impl AggregateDefinition for MarkovAttribution {
+impl Model for MarkovAttribution {
     const NAME: &'static str = NAME;
-    type States = States<Markov>;
+    const NULLS: Option<usize> = Some(3);
 
     fn documentation() -> &'static Documentation {
         &DOCUMENTATION
@@ -69,84 +67,24 @@ impl AggregateDefinition for MarkovAttribution {
         Ok(coerced)
     }
 
-    fn result(types: &[DataType]) -> Result<DataType> {
-        Ok(Markov::result(&value_type(types)?))
-    }
-
-    fn partials(types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-        journey_partials(types)
-    }
-
-    fn states(args: &AccumulatorArgs) -> Result<Self::States> {
-        let types: Vec<DataType> = args.expr_fields.iter().map(|field| field.data_type().clone()).collect();
+    fn of(args: &AccumulatorArgs) -> Result<Self> {
         let order = aggregate_constant(args, NAME, ORDER, "order")?.unwrap_or(ScalarValue::Null);
         let given = match order {
             ScalarValue::Int64(Some(order)) => usize::try_from(order).ok(),
             _ => None,
         };
         match given.filter(|given| (1..=ORDER_MAX).contains(given)) {
-            Some(order) => Ok(States::new(Markov { order }, value_type(&types)?)),
+            Some(order) => Ok(Self { order }),
             None => exec_err!("{NAME}: order must be 1 to {ORDER_MAX}, got {}", quoted(&order)),
         }
     }
-}
-
-fn credit_fields(value: &DataType) -> Fields {
-    Fields::from(vec![
-        Field::new("channel", DataType::Utf8, true),
-        Field::new("removal_effect", DataType::Float64, true),
-        Field::new("conversions", DataType::Float64, true),
-        Field::new("value", value.clone(), true),
-    ])
-}
-
-fn credit_field(value: &DataType) -> FieldRef {
-    Arc::new(Field::new("item", DataType::Struct(credit_fields(value)), true))
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Markov {
-    order: usize,
-}
-
-impl Model for Markov {
-    const NAME: &'static str = NAME;
-    const NULLS: Option<usize> = Some(3);
 
     fn shape(&self, _channels: &mut Vec<u32>) {}
 
-    fn result(value: &DataType) -> DataType {
-        DataType::List(credit_field(value))
+    fn measures() -> &'static [&'static str] {
+        &["removal_effect", "conversions"]
     }
 
-    fn answers(&self, groups: &[Journeys], value: &DataType) -> Result<ArrayRef> {
-        let mut credits = Credits::default();
-        for journeys in groups {
-            self.credit(journeys, value, &mut credits)?;
-        }
-        let seen: NullBuffer = groups.iter().map(|journeys| !journeys.paths.is_empty()).collect();
-        let channels: Vec<&String> = groups.iter().flat_map(|journeys| &journeys.channels).collect();
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(StringArray::from_iter_values(channels)),
-            Arc::new(Float64Array::from(credits.removal_effects)),
-            Arc::new(Float64Array::from(credits.conversions)),
-            sum_array(credits.values.into_iter().map(Some), value),
-        ];
-        let structs = StructArray::try_new(credit_fields(value), columns, None)?;
-        let lengths = list_offsets(NAME, groups.iter().map(|journeys| journeys.channels.len()))?;
-        Ok(Arc::new(ListArray::try_new(credit_field(value), lengths, Arc::new(structs), Some(seen))?))
-    }
-}
-
-/// The credits of all channels of all groups.
-#[derive(Debug, Default)]
-struct Credits {
-    removal_effects: Vec<Option<f64>>,
-    conversions: Vec<f64>,
-    values: Vec<Sum>,
-}
-
-impl Markov {
     fn credit(&self, journeys: &Journeys, value: &DataType, credits: &mut Credits) -> Result<()> {
         let outcomes = journeys.paths.iter().map(|journey| Outcome {
             channels: &journey.channels,
@@ -173,10 +111,12 @@ impl Markov {
         }
         let conversions: f64 = journeys.paths.iter().map(|journey| journey.outcome.conversions).sum();
         let whole: f64 = effects.iter().sum();
-        credits.removal_effects.extend(effects.iter().map(|effect| (all.conversion > 0.0).then_some(*effect)));
-        credits
-            .conversions
-            .extend(effects.iter().map(|effect| if whole > 0.0 { conversions * effect / whole } else { 0.0 }));
+        let share = |effect: &f64| Some(if whole > 0.0 { conversions * effect / whole } else { 0.0 });
+        let [removal_effects, shares] = credits.measures.as_mut_slice() else {
+            return exec_err!("{NAME}: two measures are given");
+        };
+        removal_effects.extend(effects.iter().map(|effect| (all.conversion > 0.0).then_some(*effect)));
+        shares.extend(effects.iter().map(share));
         credits.values.extend(total_value(NAME, journeys, value)?.split(&value_effects));
         Ok(())
     }

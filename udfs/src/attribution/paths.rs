@@ -1,31 +1,19 @@
 //! The touches of each conversion, gathered and credited.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, StringArray, StringViewBuilder, StructArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, StringArray, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::Int64Type;
 use datafusion_common::utils::take_function_args;
-use datafusion_common::{Result, exec_datafusion_err, exec_err};
+use datafusion_common::{HashMap, Result, exec_err};
 
-use super::attribute::{NAME, Rules, credit_field, credit_fields, touch_field, touch_fields};
+use super::attribute::{NAME, Rules, credit_field, credit_fields};
 use super::largest_remainder::shares;
 use crate::amounts::{Amount, amount_array, scale_of};
 use crate::calendar::Instants;
 use crate::groups::{GroupStates, Rows, list_offsets};
-use crate::names::Names;
-
-/// One touch of the conversion that is group `group`.
-#[derive(Debug, Clone, Copy)]
-struct Touch {
-    group: u32,
-    channel: u32,
-    /// Microseconds since 1970.
-    ts: i64,
-}
+use crate::named_events::{NamedEvent, NamedEvents};
 
 /// What the rows of a group agree on.
 #[derive(Debug, Clone, Copy)]
@@ -56,68 +44,39 @@ impl<A: Amount> Conversion<A> {
     }
 }
 
-/// The states of `attribute`: conversions by group, all touches in one flat vector.
+/// The states of `attribute`: the conversion of each group, and its touches.
 #[derive(Debug)]
 pub(super) struct Paths<A> {
     rules: Rules,
     conversions: Vec<Conversion<A>>,
-    touches: Vec<Touch>,
-    channels: Names,
+    touches: NamedEvents,
 }
 
 impl<A: Amount> Paths<A> {
     pub fn new(rules: Rules) -> Self {
-        Self { rules, conversions: Vec::new(), touches: Vec::new(), channels: Names::default() }
+        Self { rules, conversions: Vec::new(), touches: NamedEvents::new(NAME) }
     }
+}
 
-    fn push(&mut self, group: usize, ts: i64, channel: &str) -> Result<()> {
-        let channel = self.channels.number(channel);
-        let group = u32::try_from(group)
-            .map_err(|_| exec_datafusion_err!("{NAME}: more than 2^32 conversions in one partition"))?;
-        self.touches.push(Touch { group, channel, ts });
-        Ok(())
-    }
-
+impl Rules {
     fn in_time(&self, touch: i64, conversion: i64) -> bool {
-        touch <= conversion
-            && self.rules.lookback.is_none_or(|lookback| conversion.saturating_sub(touch) as f64 <= lookback)
-    }
-
-    /// By group, time, name of the channel.
-    fn sort(&mut self) {
-        let channels = &self.channels;
-        self.touches.sort_unstable_by(|one, two| {
-            (one.group, one.ts)
-                .cmp(&(two.group, two.ts))
-                .then_with(|| channels.name(one.channel).cmp(channels.name(two.channel)))
-        });
-    }
-
-    /// The touches of every group, after sorting.
-    fn paths(&self) -> impl Iterator<Item = &[Touch]> {
-        let mut rest = self.touches.as_slice();
-        (0..self.conversions.len()).map(move |group| {
-            let length = rest.iter().take_while(|touch| touch.group as usize == group).count();
-            let (path, others) = rest.split_at(length);
-            rest = others;
-            path
-        })
+        touch <= conversion && self.lookback.is_none_or(|lookback| conversion.saturating_sub(touch) as f64 <= lookback)
     }
 
     /// Channels in order of first touch with the sum of their touches' weights; channels without credit are dropped.
-    fn credit(&self, path: &[Touch], is_direct: &[bool]) -> Vec<(u32, u64)> {
+    fn credit(&self, path: &[NamedEvent], is_direct: &[bool]) -> Vec<(u32, u64)> {
         let times: Vec<i64> = path.iter().map(|touch| touch.ts).collect();
         let direct = |touch: usize| {
-            path.get(touch).and_then(|touch| is_direct.get(touch.channel as usize)).is_some_and(|direct| *direct)
+            path.get(touch).and_then(|touch| is_direct.get(touch.name as usize)).is_some_and(|direct| *direct)
         };
         let mut credits: Vec<(u32, u64)> = Vec::new();
         let mut places: HashMap<u32, usize> = HashMap::new();
-        for (touch, weight) in path.iter().zip(self.rules.model.weights(&times, direct)) {
+        for (touch, weight) in path.iter().zip(self.model.weights(&times, direct)) {
             if weight > 0 {
-                let place = *places.entry(touch.channel).or_insert(credits.len());
+                let place = *places.entry(touch.name).or_insert(credits.len());
                 match credits.get_mut(place) {
                     Some((_, credited)) => *credited += weight,
-                    None => credits.push((touch.channel, weight)),
+                    None => credits.push((touch.name, weight)),
                 }
             }
         }
@@ -133,6 +92,7 @@ impl<A: Amount> GroupStates for Paths<A> {
     fn grow(&mut self, groups: usize) {
         if groups > self.conversions.len() {
             self.conversions.resize(groups, Conversion::NONE);
+            self.touches.grow(groups);
         }
     }
 
@@ -149,8 +109,8 @@ impl<A: Amount> GroupStates for Paths<A> {
             }
             let value = values.is_valid(row).then(|| values.value(row)).filter(|value| value.is_usable());
             self.conversions[group].agree(conversion_ts.raw[row], value, scale)?;
-            if self.in_time(touch_ts.raw[row], conversion_ts.raw[row]) {
-                self.push(group, touch_ts.raw[row], channels.value(row))?;
+            if self.rules.in_time(touch_ts.raw[row], conversion_ts.raw[row]) {
+                self.touches.push(group, touch_ts.raw[row], channels.value(row))?;
             }
         }
         Ok(())
@@ -158,68 +118,45 @@ impl<A: Amount> GroupStates for Paths<A> {
 
     fn merge(&mut self, partials: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
         let [conversion_ts, values, touches] = take_function_args(NAME, partials)?;
-        let (conversion_ts, values, touches) =
-            (conversion_ts.as_primitive::<Int64Type>(), values.as_primitive::<A::Arrow>(), touches.as_list::<i32>());
-        let each = touches.values().as_struct();
-        let (times, channels) = (each.column(0).as_primitive::<Int64Type>(), each.column(1).as_string_view());
+        let (conversion_ts, values) = (conversion_ts.as_primitive::<Int64Type>(), values.as_primitive::<A::Arrow>());
         let scale = scale_of(&self.rules.value);
         for (row, &group) in rows.groups.iter().enumerate() {
-            if conversion_ts.is_null(row) {
-                continue;
-            }
-            let value = values.is_valid(row).then(|| values.value(row));
-            self.conversions[group].agree(conversion_ts.value(row), value, scale)?;
-            if touches.is_valid(row) {
-                for touch in touches.value_offsets()[row] as usize..touches.value_offsets()[row + 1] as usize {
-                    self.push(group, times.value(touch), channels.value(touch))?;
-                }
+            if conversion_ts.is_valid(row) {
+                let value = values.is_valid(row).then(|| values.value(row));
+                self.conversions[group].agree(conversion_ts.value(row), value, scale)?;
             }
         }
-        Ok(())
+        self.touches.merge(touches, rows)
     }
 
     fn take(&mut self, groups: usize) -> Result<Self> {
-        let mut taken = Self::new(self.rules.clone());
         let rest = self.conversions.split_off(groups);
-        taken.conversions = std::mem::replace(&mut self.conversions, rest);
-        let mut kept = Vec::with_capacity(self.touches.len());
-        for touch in std::mem::take(&mut self.touches) {
-            match (touch.group as usize).checked_sub(groups) {
-                Some(group) => kept.push(Touch { group: group as u32, ..touch }),
-                None => taken.push(touch.group as usize, touch.ts, self.channels.name(touch.channel))?,
-            }
-        }
-        self.touches = kept;
-        Ok(taken)
+        Ok(Self {
+            rules: self.rules.clone(),
+            conversions: std::mem::replace(&mut self.conversions, rest),
+            touches: self.touches.take(groups),
+        })
     }
 
     fn partials(&mut self) -> Result<Vec<ArrayRef>> {
-        self.sort();
-        let lengths = list_offsets(NAME, self.paths().map(<[Touch]>::len))?;
-        let times = Int64Array::from_iter_values(self.touches.iter().map(|touch| touch.ts));
-        // Views share the bytes of a repeated name, so that many touches do not outgrow 32-bit offsets.
-        let mut channels = StringViewBuilder::with_capacity(self.touches.len()).with_deduplicate_strings();
-        for touch in &self.touches {
-            channels.append_value(self.channels.name(touch.channel));
-        }
-        let touches = StructArray::try_new(touch_fields(), vec![Arc::new(times), Arc::new(channels.finish())], None)?;
         Ok(vec![
             Arc::new(self.conversions.iter().map(|conversion| conversion.ts).collect::<Int64Array>()),
             amount_array(self.conversions.iter().map(|conversion| conversion.value), &self.rules.value),
-            Arc::new(ListArray::try_new(touch_field(), lengths, Arc::new(touches), None)?),
+            self.touches.partial()?,
         ])
     }
 
     fn values(&mut self) -> Result<ArrayRef> {
-        self.sort();
-        let is_direct: Vec<bool> = self.channels.iter().map(|name| name.eq_ignore_ascii_case("direct")).collect();
+        let is_direct: Vec<bool> =
+            self.touches.names().iter().map(|name| name.eq_ignore_ascii_case("direct")).collect();
         let (mut channels, mut weights, mut values) = (Vec::new(), Vec::new(), Vec::new());
         let mut lengths = Vec::with_capacity(self.conversions.len());
-        for (path, conversion) in self.paths().zip(&self.conversions) {
-            let credits = self.credit(path, &is_direct);
+        let (paths, names) = self.touches.in_order();
+        for (path, conversion) in paths.zip(&self.conversions) {
+            let credits = self.rules.credit(path, &is_direct);
             let credited: Vec<u64> = credits.iter().map(|(_, weight)| *weight).collect();
             lengths.push(credits.len());
-            channels.extend(credits.iter().map(|(channel, _)| self.channels.name(*channel)));
+            channels.extend(credits.iter().map(|(channel, _)| names.name(*channel)));
             weights.extend(shares(&credited));
             match conversion.value {
                 Some(value) => values.extend(value.split(&credited).into_iter().map(Some)),
@@ -241,8 +178,6 @@ impl<A: Amount> GroupStates for Paths<A> {
     }
 
     fn bytes(&self) -> usize {
-        self.conversions.capacity() * size_of::<Conversion<A>>()
-            + self.touches.capacity() * size_of::<Touch>()
-            + self.channels.bytes()
+        self.conversions.capacity() * size_of::<Conversion<A>>() + self.touches.bytes()
     }
 }

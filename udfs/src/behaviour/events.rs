@@ -1,23 +1,28 @@
 //! The events of each person with the conditions they meet: what funnels and sequences are asked of.
 
 use std::fmt::Debug;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, ListArray, StructArray};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int32Type, Int64Type, TimeUnit};
 use datafusion_common::utils::take_function_args;
-use datafusion_common::{Result, exec_datafusion_err, plan_err};
+use datafusion_common::{Result, plan_err};
+use datafusion_expr::Documentation;
+use datafusion_expr::function::AccumulatorArgs;
 
 use crate::calendar::{Instants, coerce_time};
+use crate::definition::AggregateDefinition;
 use crate::groups::{GroupStates, Rows, list_offsets};
+use crate::row_log::RowLog;
 
 /// One bit a condition.
 pub(super) const CONDITIONS_MAX: usize = 32;
 
-/// An event of the person that is group `group`.
+/// An event of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Event {
-    group: u32,
     /// Microseconds since 1970.
     pub ts: i64,
     /// Bit i is set where condition i + 1 holds.
@@ -30,16 +35,55 @@ impl Event {
     }
 }
 
-/// What is asked of the events of a group.
+/// What is asked of the events of a group: an aggregate of `(..., ts, condition, ...)`.
 pub(crate) trait Question: Clone + Debug + Send + Sync + 'static {
     const NAME: &'static str;
     /// Where ts stands among the arguments; the conditions follow.
     const TS: usize;
 
+    fn documentation() -> &'static Documentation;
+    /// As in `AggregateDefinition`.
+    fn coerce(types: &[DataType]) -> Result<Vec<DataType>>;
+    /// The type of an answer, given that of ts.
+    fn result(ts: &DataType) -> DataType;
+    /// Reads the constant arguments.
+    fn of(args: &AccumulatorArgs) -> Result<Self>;
     /// False where events that meet no condition do not matter.
     fn needs_idle_events(&self) -> bool;
     /// The answers, one row a group; events are in order of time, of equal time in order of their conditions.
     fn answers<'a>(&self, groups: impl Iterator<Item = &'a [Event]>) -> Result<ArrayRef>;
+}
+
+/// The aggregate that asks the question Q.
+pub(super) struct Asked<Q>(PhantomData<Q>);
+
+impl<Q: Question> AggregateDefinition for Asked<Q> {
+    const NAME: &'static str = Q::NAME;
+    type States = Events<Q>;
+
+    fn documentation() -> &'static Documentation {
+        Q::documentation()
+    }
+
+    fn coerce(types: &[DataType]) -> Result<Vec<DataType>> {
+        Q::coerce(types)
+    }
+
+    fn result(types: &[DataType]) -> Result<DataType> {
+        match types.get(Q::TS) {
+            Some(ts) => Ok(Q::result(ts)),
+            None => plan_err!("{}: ts is missing", Q::NAME),
+        }
+    }
+
+    /// 12 bytes an event.
+    fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
+        Ok(vec![("events", DataType::List(event_field()))])
+    }
+
+    fn states(args: &AccumulatorArgs) -> Result<Self::States> {
+        Ok(Events { question: Q::of(args)?, log: RowLog::new() })
+    }
 }
 
 /// The argument types from ts on: an instant of microseconds, then conditions.
@@ -68,22 +112,28 @@ pub(super) fn coerce_conditions(function: &str, types: &[DataType]) -> Result<Ve
     Ok(vec![DataType::Boolean; types.len()])
 }
 
-/// The conditions that each row meets, None where one of them is NULL.
-pub(super) fn conditions_of(columns: &[ArrayRef], row: usize) -> Option<u32> {
-    let mut conditions = 0;
-    for (index, column) in columns.iter().enumerate() {
-        let column: &BooleanArray = column.as_boolean();
-        if column.is_null(row) {
-            return None;
-        }
-        conditions |= u32::from(column.value(row)) << index;
-    }
-    Some(conditions)
+/// The conditions that rows meet: bit i is set where condition i + 1 holds. Rows where one of them is NULL are invalid.
+pub(super) struct Conditions {
+    pub met: Vec<u32>,
+    nulls: Option<NullBuffer>,
 }
 
-/// The name and type of the partial state: 16 bytes an event.
-pub(super) fn event_partials() -> Vec<(&'static str, DataType)> {
-    vec![("events", DataType::List(event_field()))]
+impl Conditions {
+    pub fn of(columns: &[ArrayRef], rows: usize) -> Self {
+        let (mut met, mut nulls) = (vec![0; rows], None);
+        for (index, column) in columns.iter().enumerate() {
+            let column: &BooleanArray = column.as_boolean();
+            nulls = NullBuffer::union(nulls.as_ref(), column.nulls());
+            for row in column.values().set_indices() {
+                met[row] |= 1 << index;
+            }
+        }
+        Self { met, nulls }
+    }
+
+    pub fn is_valid(&self, row: usize) -> bool {
+        self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))
+    }
 }
 
 fn event_fields() -> Fields {
@@ -94,45 +144,20 @@ fn event_field() -> FieldRef {
     Arc::new(Field::new("item", DataType::Struct(event_fields()), false))
 }
 
-/// The events of all groups in one flat vector.
+/// The events of all groups: 20 bytes each.
 #[derive(Debug)]
 pub(crate) struct Events<Q> {
     question: Q,
-    groups: usize,
-    events: Vec<Event>,
-}
-
-impl<Q: Question> Events<Q> {
-    pub fn new(question: Q) -> Self {
-        Self { question, groups: 0, events: Vec::new() }
-    }
-
-    fn push(&mut self, group: usize, ts: i64, conditions: u32) -> Result<()> {
-        let group = u32::try_from(group)
-            .map_err(|_| exec_datafusion_err!("{}: more than 2^32 groups in one partition", Q::NAME))?;
-        self.events.push(Event { group, ts, conditions });
-        Ok(())
-    }
-
-    /// The events of every group, after sorting.
-    fn by_group(&self) -> impl Iterator<Item = &[Event]> {
-        let mut rest = self.events.as_slice();
-        (0..self.groups).map(move |group| {
-            let length = rest.iter().take_while(|event| event.group as usize == group).count();
-            let (own, others) = rest.split_at(length);
-            rest = others;
-            own
-        })
-    }
+    log: RowLog<Event>,
 }
 
 impl<Q: Question> GroupStates for Events<Q> {
     fn fresh(&self) -> Self {
-        Self::new(self.question.clone())
+        Self { question: self.question.clone(), log: RowLog::new() }
     }
 
     fn grow(&mut self, groups: usize) {
-        self.groups = self.groups.max(groups);
+        self.log.grow(groups);
     }
 
     fn update(&mut self, columns: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
@@ -140,14 +165,12 @@ impl<Q: Question> GroupStates for Events<Q> {
             return plan_err!("{}: ts is missing", Q::NAME);
         };
         let ts = Instants::of(ts)?;
+        let conditions = Conditions::of(conditions, rows.groups.len());
+        let needs_idle_events = self.question.needs_idle_events();
         for (row, &group) in rows.groups.iter().enumerate() {
-            if !(rows.passes(row) && ts.is_valid(row)) {
-                continue;
-            }
-            if let Some(met) = conditions_of(conditions, row)
-                && (met != 0 || self.question.needs_idle_events())
-            {
-                self.push(group, ts.raw[row], met)?;
+            let met = conditions.met[row];
+            if (met != 0 || needs_idle_events) && rows.passes(row) && ts.is_valid(row) && conditions.is_valid(row) {
+                self.log.push(Q::NAME, group, Event { ts: ts.raw[row], conditions: met })?;
             }
         }
         Ok(())
@@ -162,7 +185,8 @@ impl<Q: Question> GroupStates for Events<Q> {
         for (row, &group) in rows.groups.iter().enumerate() {
             if lists.is_valid(row) {
                 for event in lists.value_offsets()[row] as usize..lists.value_offsets()[row + 1] as usize {
-                    self.push(group, times.value(event), conditions.value(event) as u32)?;
+                    let event = Event { ts: times.value(event), conditions: conditions.value(event) as u32 };
+                    self.log.push(Q::NAME, group, event)?;
                 }
             }
         }
@@ -170,35 +194,27 @@ impl<Q: Question> GroupStates for Events<Q> {
     }
 
     fn take(&mut self, groups: usize) -> Result<Self> {
-        let mut taken = Self::new(self.question.clone());
-        taken.groups = groups;
-        self.groups = self.groups.saturating_sub(groups);
-        let mut kept = Vec::with_capacity(self.events.len());
-        for event in std::mem::take(&mut self.events) {
-            match (event.group as usize).checked_sub(groups) {
-                Some(group) => kept.push(Event { group: group as u32, ..event }),
-                None => taken.events.push(event),
-            }
-        }
-        self.events = kept;
-        Ok(taken)
+        Ok(Self { question: self.question.clone(), log: self.log.take(groups) })
     }
 
     fn partials(&mut self) -> Result<Vec<ArrayRef>> {
-        self.events.sort_unstable();
-        let lengths = list_offsets(Q::NAME, self.by_group().map(<[Event]>::len))?;
-        let times = Int64Array::from_iter_values(self.events.iter().map(|event| event.ts));
-        let conditions = Int32Array::from_iter_values(self.events.iter().map(|event| event.conditions as i32));
+        let lengths: Vec<usize> = self.log.by_group().map(|own| own.len()).collect();
+        let events = self.log.rows();
+        let times = Int64Array::from_iter_values(events.iter().map(|event| event.ts));
+        let conditions = Int32Array::from_iter_values(events.iter().map(|event| event.conditions as i32));
         let events = StructArray::try_new(event_fields(), vec![Arc::new(times), Arc::new(conditions)], None)?;
-        Ok(vec![Arc::new(ListArray::try_new(event_field(), lengths, Arc::new(events), None)?)])
+        Ok(vec![Arc::new(ListArray::try_new(event_field(), list_offsets(Q::NAME, lengths)?, Arc::new(events), None)?)])
     }
 
     fn values(&mut self) -> Result<ArrayRef> {
-        self.events.sort_unstable();
-        self.question.answers(self.by_group())
+        let in_order = self.log.by_group().map(|own| {
+            own.sort_unstable();
+            &*own
+        });
+        self.question.answers(in_order)
     }
 
     fn bytes(&self) -> usize {
-        self.events.capacity() * size_of::<Event>()
+        self.log.bytes()
     }
 }

@@ -12,6 +12,8 @@ use crate::windows::window_micros;
 
 const MODES: &str = "'default' or some of 'strict_order', 'strict_deduplication', 'strict_increase', 'strict_once', separated by commas";
 const SECOND_MICROS: f64 = 1e6;
+/// Where ts stands among the arguments.
+pub(super) const TS: usize = 2;
 
 /// The constant arguments of a funnel.
 #[derive(Debug, Clone, PartialEq)]

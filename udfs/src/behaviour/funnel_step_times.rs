@@ -5,13 +5,12 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::{ArrayRef, ListArray, TimestampMicrosecondArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion_common::{Result, exec_err, plan_err};
+use datafusion_common::{Result, exec_err};
 use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
-use super::events::{Event, Events, Question, event_partials};
-use super::funnel::{Funnel, coerce_funnel};
-use crate::definition::AggregateDefinition;
+use super::events::{Event, Question};
+use super::funnel::{self, Funnel, coerce_funnel};
 use crate::documents::{BEHAVIOUR, Entry};
 use crate::groups::list_offsets;
 
@@ -37,13 +36,20 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-/// The aggregate `funnel_step_times(window, mode, ts, condition, ...)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
-pub struct FunnelStepTimes;
+/// The question of the aggregate `funnel_step_times(window, mode, ts, condition, ...)`.
+#[derive(Debug, Clone)]
+pub struct FunnelStepTimes {
+    funnel: Funnel,
+    ts: DataType,
+}
 
-impl AggregateDefinition for FunnelStepTimes {
+fn time_field(ts: &DataType) -> FieldRef {
+    Arc::new(Field::new("item", ts.clone(), true))
+}
+
+impl Question for FunnelStepTimes {
     const NAME: &'static str = NAME;
-    type States = Events<Times>;
+    const TS: usize = funnel::TS;
 
     fn documentation() -> &'static Documentation {
         &DOCUMENTATION
@@ -53,36 +59,14 @@ impl AggregateDefinition for FunnelStepTimes {
         coerce_funnel(NAME, types)
     }
 
-    fn result(types: &[DataType]) -> Result<DataType> {
-        match types.get(2) {
-            Some(ts) => Ok(DataType::List(time_field(ts))),
-            None => plan_err!("{NAME}: ts is missing"),
-        }
+    fn result(ts: &DataType) -> DataType {
+        DataType::List(time_field(ts))
     }
 
-    fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-        Ok(event_partials())
+    fn of(args: &AccumulatorArgs) -> Result<Self> {
+        let Some(ts) = args.expr_fields.get(Self::TS) else { return exec_err!("{NAME}: ts is missing") };
+        Ok(Self { funnel: Funnel::of(NAME, args)?, ts: ts.data_type().clone() })
     }
-
-    fn states(args: &AccumulatorArgs) -> Result<Self::States> {
-        let Some(ts) = args.expr_fields.get(2) else { return exec_err!("{NAME}: ts is missing") };
-        Ok(Events::new(Times { funnel: Funnel::of(NAME, args)?, ts: ts.data_type().clone() }))
-    }
-}
-
-fn time_field(ts: &DataType) -> FieldRef {
-    Arc::new(Field::new("item", ts.clone(), true))
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Times {
-    funnel: Funnel,
-    ts: DataType,
-}
-
-impl Question for Times {
-    const NAME: &'static str = NAME;
-    const TS: usize = 2;
 
     fn needs_idle_events(&self) -> bool {
         self.funnel.needs_idle_events()

@@ -1,5 +1,6 @@
 //! Behaviour: funnels, sequences, sessions, paths.
 
+mod cohort_periods;
 mod events;
 mod funnel;
 mod funnel_step_times;
@@ -17,14 +18,16 @@ use std::sync::Arc;
 use datafusion_expr::{AggregateUDF, WindowUDF};
 
 use crate::definition::aggregate;
+use events::Asked;
 
 pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
     vec![
-        aggregate::<window_funnel::WindowFunnel>(),
-        aggregate::<funnel_step_times::FunnelStepTimes>(),
-        aggregate::<sequence_match::SequenceMatch>(),
-        aggregate::<sequence_count::SequenceCount>(),
+        aggregate::<Asked<window_funnel::WindowFunnel>>(),
+        aggregate::<Asked<funnel_step_times::FunnelStepTimes>>(),
+        aggregate::<Asked<sequence_match::SequenceMatch>>(),
+        aggregate::<Asked<sequence_count::SequenceCount>>(),
         aggregate::<retention::Retention>(),
+        aggregate::<cohort_periods::CohortPeriods>(),
         aggregate::<path_flows::PathFlows>(),
     ]
 }

@@ -2,13 +2,11 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Int32Array, Int64Array, ListArray, StringArray, StringViewBuilder, StructArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, ListArray, StringArray, StructArray};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 use datafusion_common::utils::take_function_args;
-use datafusion_common::{Result, ScalarValue, exec_datafusion_err, exec_err};
+use datafusion_common::{Result, ScalarValue, exec_err};
 use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
@@ -17,6 +15,7 @@ use crate::constants::{aggregate_constant, coerce_text, quoted, text};
 use crate::definition::AggregateDefinition;
 use crate::documents::{BEHAVIOUR, Entry};
 use crate::groups::{GroupStates, Rows, list_offsets};
+use crate::named_events::{NamedEvent, NamedEvents};
 use crate::names::Names;
 
 const NAME: &str = "path_flows";
@@ -30,7 +29,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             Forwards the path begins at the first event named start, backwards (reverse) at the last one; with a NULL start it begins at the first or last event of all. \
             Equal events in a row are one. Events of one time are taken in the order of their names. Counting the unnested rows of all persons by step, source and target \
             gives the flows of a Sankey chart. Rows with a NULL ts or event are left out; NULL where no step follows start. \
-            The state grows by 16 bytes an event. Source: own definition, after the path explorations of web analytics.",
+            The state grows by 20 bytes an event. Source: own definition, after the path explorations of web analytics.",
         syntax: "path_flows(ts timestamptz, event text, start text, depth integer, reverse boolean) -> json",
         arguments: &[
             ("ts", "Time of the event: date or timestamp of any unit."),
@@ -46,7 +45,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The aggregate `path_flows(ts, event, start, depth, reverse)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct PathFlows;
 
 impl AggregateDefinition for PathFlows {
@@ -74,7 +72,7 @@ impl AggregateDefinition for PathFlows {
     }
 
     fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-        Ok(vec![("events", DataType::List(event_field()))])
+        Ok(vec![("events", NamedEvents::partial_type())])
     }
 
     fn states(args: &AccumulatorArgs) -> Result<Self::States> {
@@ -92,14 +90,6 @@ fn flow_fields() -> Fields {
 
 fn flow_field() -> FieldRef {
     Arc::new(Field::new("item", DataType::Struct(flow_fields()), true))
-}
-
-fn event_fields() -> Fields {
-    Fields::from(vec![Field::new("ts", DataType::Int64, false), Field::new("event", DataType::Utf8View, false)])
-}
-
-fn event_field() -> FieldRef {
-    Arc::new(Field::new("item", DataType::Struct(event_fields()), false))
 }
 
 #[derive(Debug, Clone)]
@@ -139,67 +129,31 @@ impl Rules {
     }
 }
 
-/// An event of the person that is group `group`.
-#[derive(Debug, Clone, Copy)]
-struct Event {
-    group: u32,
-    name: u32,
-    /// Microseconds since 1970.
-    ts: i64,
-}
-
-/// The events of all groups in one flat vector.
+/// The events of all groups: 20 bytes each.
 #[derive(Debug)]
 pub(crate) struct Walks {
     rules: Rules,
-    groups: usize,
-    events: Vec<Event>,
-    names: Names,
+    events: NamedEvents,
 }
 
 impl Walks {
     fn new(rules: Rules) -> Self {
-        Self { rules, groups: 0, events: Vec::new(), names: Names::default() }
+        Self { rules, events: NamedEvents::new(NAME) }
     }
+}
 
-    fn push(&mut self, group: usize, ts: i64, name: &str) -> Result<()> {
-        let name = self.names.number(name);
-        let group =
-            u32::try_from(group).map_err(|_| exec_datafusion_err!("{NAME}: more than 2^32 groups in one partition"))?;
-        self.events.push(Event { group, name, ts });
-        Ok(())
-    }
-
-    /// By group, time, name.
-    fn sort(&mut self) {
-        let names = &self.names;
-        self.events.sort_unstable_by(|one, two| {
-            (one.group, one.ts).cmp(&(two.group, two.ts)).then_with(|| names.name(one.name).cmp(names.name(two.name)))
-        });
-    }
-
-    /// The events of every group, after sorting.
-    fn by_group(&self) -> impl Iterator<Item = &[Event]> {
-        let mut rest = self.events.as_slice();
-        (0..self.groups).map(move |group| {
-            let length = rest.iter().take_while(|event| event.group as usize == group).count();
-            let (own, others) = rest.split_at(length);
-            rest = others;
-            own
-        })
-    }
-
+impl Rules {
     /// Source and target of each step from start on.
-    fn walk(&self, events: &[Event]) -> Vec<(u32, u32)> {
+    fn walk(&self, events: &[NamedEvent], names: &Names) -> Vec<(u32, u32)> {
         let mut path: Vec<u32> = events.iter().map(|event| event.name).collect();
         path.dedup();
-        if matches!(self.rules.direction, Direction::Backwards) {
+        if matches!(self.direction, Direction::Backwards) {
             path.reverse();
         }
-        let starts = |name: &u32| self.rules.start.as_ref().is_none_or(|start| self.names.name(*name) == start);
+        let starts = |name: &u32| self.start.as_ref().is_none_or(|start| names.name(*name) == start);
         let Some(from) = path.iter().position(starts) else { return Vec::new() };
-        let steps = path[from..].windows(2).take(self.rules.depth);
-        match self.rules.direction {
+        let steps = path[from..].windows(2).take(self.depth);
+        match self.direction {
             Direction::Forwards => steps.map(|step| (step[0], step[1])).collect(),
             Direction::Backwards => steps.map(|step| (step[1], step[0])).collect(),
         }
@@ -212,7 +166,7 @@ impl GroupStates for Walks {
     }
 
     fn grow(&mut self, groups: usize) {
-        self.groups = self.groups.max(groups);
+        self.events.grow(groups);
     }
 
     fn update(&mut self, columns: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
@@ -222,73 +176,42 @@ impl GroupStates for Walks {
         let (ts, events) = (Instants::of(ts)?, event.as_string::<i32>());
         for (row, &group) in rows.groups.iter().enumerate() {
             if rows.passes(row) && ts.is_valid(row) && events.is_valid(row) {
-                self.push(group, ts.raw[row], events.value(row))?;
+                self.events.push(group, ts.raw[row], events.value(row))?;
             }
         }
         Ok(())
     }
 
     fn merge(&mut self, partials: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
-        let [lists] = take_function_args(NAME, partials)?;
-        let lists = lists.as_list::<i32>();
-        let each = lists.values().as_struct();
-        let (times, names) = (each.column(0).as_primitive::<Int64Type>(), each.column(1).as_string_view());
-        for (row, &group) in rows.groups.iter().enumerate() {
-            if lists.is_valid(row) {
-                for event in lists.value_offsets()[row] as usize..lists.value_offsets()[row + 1] as usize {
-                    self.push(group, times.value(event), names.value(event))?;
-                }
-            }
-        }
-        Ok(())
+        let [events] = take_function_args(NAME, partials)?;
+        self.events.merge(events, rows)
     }
 
     fn take(&mut self, groups: usize) -> Result<Self> {
-        let mut taken = Self::new(self.rules.clone());
-        taken.groups = groups;
-        self.groups = self.groups.saturating_sub(groups);
-        let mut kept = Vec::with_capacity(self.events.len());
-        for event in std::mem::take(&mut self.events) {
-            match (event.group as usize).checked_sub(groups) {
-                Some(group) => kept.push(Event { group: group as u32, ..event }),
-                None => taken.push(event.group as usize, event.ts, self.names.name(event.name))?,
-            }
-        }
-        self.events = kept;
-        Ok(taken)
+        Ok(Self { rules: self.rules.clone(), events: self.events.take(groups) })
     }
 
     fn partials(&mut self) -> Result<Vec<ArrayRef>> {
-        self.sort();
-        let lengths = list_offsets(NAME, self.by_group().map(<[Event]>::len))?;
-        let times = Int64Array::from_iter_values(self.events.iter().map(|event| event.ts));
-        // Views share the bytes of a repeated name, so that many events do not outgrow 32-bit offsets.
-        let mut names = StringViewBuilder::with_capacity(self.events.len()).with_deduplicate_strings();
-        for event in &self.events {
-            names.append_value(self.names.name(event.name));
-        }
-        let events = StructArray::try_new(event_fields(), vec![Arc::new(times), Arc::new(names.finish())], None)?;
-        Ok(vec![Arc::new(ListArray::try_new(event_field(), lengths, Arc::new(events), None)?)])
+        Ok(vec![self.events.partial()?])
     }
 
     fn values(&mut self) -> Result<ArrayRef> {
-        self.sort();
         let (mut steps, mut flows, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
-        for events in self.by_group() {
-            let walked = self.walk(events);
+        let (groups, names) = self.events.in_order();
+        for events in groups {
+            let walked = self.rules.walk(events, names);
             lengths.push(walked.len());
             steps.extend(1..=walked.len() as i32);
             flows.extend(walked);
         }
-        let bytes: usize =
-            flows.iter().map(|(from, to)| self.names.name(*from).len() + self.names.name(*to).len()).sum();
+        let bytes: usize = flows.iter().map(|(from, to)| names.name(*from).len() + names.name(*to).len()).sum();
         if i32::try_from(bytes).is_err() {
             return exec_err!("{NAME}: more than 2^31 bytes of event names in the groups of one partition");
         }
         let columns: Vec<ArrayRef> = vec![
             Arc::new(Int32Array::from(steps)),
-            Arc::new(StringArray::from_iter_values(flows.iter().map(|(from, _)| self.names.name(*from)))),
-            Arc::new(StringArray::from_iter_values(flows.iter().map(|(_, to)| self.names.name(*to)))),
+            Arc::new(StringArray::from_iter_values(flows.iter().map(|(from, _)| names.name(*from)))),
+            Arc::new(StringArray::from_iter_values(flows.iter().map(|(_, to)| names.name(*to)))),
         ];
         let walked: NullBuffer = lengths.iter().map(|length| *length > 0).collect();
         let flows = StructArray::try_new(flow_fields(), columns, None)?;
@@ -296,6 +219,6 @@ impl GroupStates for Walks {
     }
 
     fn bytes(&self) -> usize {
-        self.events.capacity() * size_of::<Event>() + self.names.bytes()
+        self.events.bytes()
     }
 }

@@ -9,7 +9,7 @@ use datafusion_common::{Result, plan_err};
 use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
-use super::events::{CONDITIONS_MAX, coerce_conditions, conditions_of};
+use super::events::{CONDITIONS_MAX, Conditions, coerce_conditions};
 use crate::definition::AggregateDefinition;
 use crate::documents::{BEHAVIOUR, Entry};
 use crate::groups::{GroupStates, Rows, list_offsets};
@@ -32,7 +32,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The aggregate `retention(condition, ...)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct Retention;
 
 impl AggregateDefinition for Retention {
@@ -86,9 +85,10 @@ impl GroupStates for Met {
     }
 
     fn update(&mut self, columns: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
+        let conditions = Conditions::of(columns, rows.groups.len());
         for (row, &group) in rows.groups.iter().enumerate() {
-            if rows.passes(row) {
-                self.groups[group] |= conditions_of(columns, row).unwrap_or(0);
+            if rows.passes(row) && conditions.is_valid(row) {
+                self.groups[group] |= conditions.met[row];
             }
         }
         Ok(())

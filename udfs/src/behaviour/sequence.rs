@@ -8,7 +8,10 @@ use super::events::coerce_events;
 use super::pattern::Pattern;
 use crate::constants::{aggregate_constant, text};
 
-pub(super) fn coerce_sequence(function: &str, types: &[DataType]) -> Result<Vec<DataType>> {
+/// Where ts stands among the arguments.
+pub(super) const TS: usize = 1;
+
+pub(super) fn coerce(function: &str, types: &[DataType]) -> Result<Vec<DataType>> {
     let [_, events @ ..] = types else {
         return plan_err!("{function}: pattern, ts and conditions are needed, got {} arguments", types.len());
     };

@@ -8,10 +8,9 @@ use datafusion_common::Result;
 use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
-use super::events::{Event, Events, Question, event_partials};
+use super::events::{Event, Question};
 use super::pattern::Pattern;
-use super::sequence::{coerce_sequence, pattern_of};
-use crate::definition::AggregateDefinition;
+use super::sequence;
 use crate::documents::{BEHAVIOUR, Entry};
 
 const NAME: &str = "sequence_match";
@@ -24,7 +23,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             (?t>=60) after an event: time in whole seconds from there to the next event, events between being passed over, with >=, >, <, <= or ==. \
             Only events that meet a condition count: (?1)(?2) holds when nothing that meets another condition lies between. \
             Events of one time are taken in order of their conditions. Rows with a NULL are left out. \
-            The state grows by 16 bytes an event that meets a condition; a group on which the pattern takes more than 5 million steps is an error. \
+            The state grows by 20 bytes an event that meets a condition; a group on which the pattern takes more than 5 million steps is an error. \
             Source: documentation of ClickHouse's sequenceMatch and sequenceCount; compared with ClickHouse 26.9.",
         syntax: "sequence_match(pattern text, ts timestamptz, VARIADIC conditions boolean) -> boolean",
         arguments: &[
@@ -38,41 +37,29 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-/// The aggregate `sequence_match(pattern, ts, condition, ...)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
-pub struct SequenceMatch;
+/// The question of the aggregate `sequence_match(pattern, ts, condition, ...)`.
+#[derive(Debug, Clone)]
+pub struct SequenceMatch(Pattern);
 
-impl AggregateDefinition for SequenceMatch {
+impl Question for SequenceMatch {
     const NAME: &'static str = NAME;
-    type States = Events<Occurs>;
+    const TS: usize = sequence::TS;
 
     fn documentation() -> &'static Documentation {
         &DOCUMENTATION
     }
 
     fn coerce(types: &[DataType]) -> Result<Vec<DataType>> {
-        coerce_sequence(NAME, types)
+        sequence::coerce(NAME, types)
     }
 
-    fn result(_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Boolean)
+    fn result(_ts: &DataType) -> DataType {
+        DataType::Boolean
     }
 
-    fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-        Ok(event_partials())
+    fn of(args: &AccumulatorArgs) -> Result<Self> {
+        Ok(Self(sequence::pattern_of(NAME, args)?))
     }
-
-    fn states(args: &AccumulatorArgs) -> Result<Self::States> {
-        Ok(Events::new(Occurs(pattern_of(NAME, args)?)))
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Occurs(Pattern);
-
-impl Question for Occurs {
-    const NAME: &'static str = NAME;
-    const TS: usize = 1;
 
     fn needs_idle_events(&self) -> bool {
         false

@@ -8,9 +8,8 @@ use datafusion_common::Result;
 use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
-use super::events::{Event, Events, Question, event_partials};
-use super::funnel::{Funnel, coerce_funnel};
-use crate::definition::AggregateDefinition;
+use super::events::{Event, Question};
+use super::funnel::{self, Funnel, coerce_funnel};
 use crate::documents::{BEHAVIOUR, Entry};
 
 const NAME: &str = "window_funnel";
@@ -24,7 +23,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             'strict_order' (an event that meets no condition, or one that is out of turn, ends the walk); \
             'strict_deduplication' (so does an event of a step that was reached already); \
             'strict_increase' (each step later than the one before); 'strict_once' (no event counts for two steps). \
-            Rows with a NULL are left out; 0 without a row. The state grows by 16 bytes an event that meets a condition (with 'strict_order' any event). \
+            Rows with a NULL are left out; 0 without a row. The state grows by 20 bytes an event that meets a condition (with 'strict_order' any event). \
             Source: documentation of ClickHouse's windowFunnel; compared with ClickHouse 26.9.",
         syntax: "window_funnel(window interval, mode text, ts timestamptz, VARIADIC conditions boolean) -> integer",
         arguments: &[
@@ -39,13 +38,13 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-/// The aggregate `window_funnel(window, mode, ts, condition, ...)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
-pub struct WindowFunnel;
+/// The question of the aggregate `window_funnel(window, mode, ts, condition, ...)`.
+#[derive(Debug, Clone)]
+pub struct WindowFunnel(Funnel);
 
-impl AggregateDefinition for WindowFunnel {
+impl Question for WindowFunnel {
     const NAME: &'static str = NAME;
-    type States = Events<Level>;
+    const TS: usize = funnel::TS;
 
     fn documentation() -> &'static Documentation {
         &DOCUMENTATION
@@ -55,25 +54,13 @@ impl AggregateDefinition for WindowFunnel {
         coerce_funnel(NAME, types)
     }
 
-    fn result(_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Int32)
+    fn result(_ts: &DataType) -> DataType {
+        DataType::Int32
     }
 
-    fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-        Ok(event_partials())
+    fn of(args: &AccumulatorArgs) -> Result<Self> {
+        Ok(Self(Funnel::of(NAME, args)?))
     }
-
-    fn states(args: &AccumulatorArgs) -> Result<Self::States> {
-        Ok(Events::new(Level(Funnel::of(NAME, args)?)))
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Level(Funnel);
-
-impl Question for Level {
-    const NAME: &'static str = NAME;
-    const TS: usize = 2;
 
     fn needs_idle_events(&self) -> bool {
         self.0.needs_idle_events()

@@ -15,7 +15,7 @@ use datafusion_expr::utils::AggregateOrderSensitivity;
 use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
 
 use crate::calendar::{Calendar, Instants, coerce_time};
-use crate::day_log::{DayLog, day_of};
+use crate::day_log::DayLog;
 use crate::documents::{CHURN, Entry};
 use crate::groups::{GroupStates, Grouped, Rows, Single, list_offsets};
 
@@ -123,13 +123,13 @@ impl States {
         let [ts] = take_function_args(NAME, args.expr_fields)?;
         let ts = ts.data_type().clone();
         let calendar = Calendar::of(NAME, &ts)?;
-        Ok(Self { ts, calendar, last: Vec::new(), days: DayLog::new() })
+        Ok(Self { ts, calendar, last: Vec::new(), days: DayLog::new(NAME) })
     }
 }
 
 impl GroupStates for States {
     fn fresh(&self) -> Self {
-        Self { ts: self.ts.clone(), calendar: self.calendar.clone(), last: Vec::new(), days: DayLog::new() }
+        Self { ts: self.ts.clone(), calendar: self.calendar.clone(), last: Vec::new(), days: DayLog::new(NAME) }
     }
 
     fn grow(&mut self, groups: usize) {
@@ -180,7 +180,7 @@ impl GroupStates for States {
     fn partials(&mut self) -> Result<Vec<ArrayRef>> {
         let (mut days, mut lengths) = (Vec::with_capacity(self.days.cells()), Vec::with_capacity(self.last.len()));
         self.days.for_each_group(|cells| {
-            days.extend(cells.iter().map(|(key, ())| day_of(*key)));
+            days.extend(cells.iter().map(|(day, ())| *day));
             lengths.push(cells.len());
             Ok(())
         })?;
@@ -235,10 +235,10 @@ struct Gaps {
 }
 
 impl Gaps {
-    fn of(days: &[(u64, ())]) -> Self {
+    fn of(days: &[(i32, ())]) -> Self {
         let mut gaps = Self { count: 0, sum: 0, squares: 0 };
         for pair in days.windows(2) {
-            let gap = i64::from(day_of(pair[1].0)) - i64::from(day_of(pair[0].0));
+            let gap = i64::from(pair[1].0) - i64::from(pair[0].0);
             gaps.count += 1;
             gaps.sum += gap;
             gaps.squares += i128::from(gap) * i128::from(gap);

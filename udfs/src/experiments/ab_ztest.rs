@@ -10,10 +10,9 @@ use datafusion_common::utils::take_function_args;
 use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
-use super::arms::{Arms, States, Test, arm_partials, coerce_arm};
+use super::arms::{Arms, Test, coerce_arm};
 use super::comparison::{Pair, Verdict, compare, comparison_fields};
 use super::quantiles::NORMAL_975;
-use crate::definition::AggregateDefinition;
 use crate::documents::{EXPERIMENTS, Entry};
 use crate::tails::normal_two_sided;
 
@@ -39,13 +38,13 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-/// The aggregate `ab_ztest(success boolean, arm text)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
+/// The test of the aggregate `ab_ztest(success boolean, arm text)`.
+#[derive(Debug, Clone)]
 pub struct AbZtest;
 
-impl AggregateDefinition for AbZtest {
+impl Test for AbZtest {
     const NAME: &'static str = NAME;
-    type States = States<Comparing>;
+    const MEASURES: usize = 1;
 
     fn documentation() -> &'static Documentation {
         &DOCUMENTATION
@@ -59,28 +58,12 @@ impl AggregateDefinition for AbZtest {
         Ok(vec![DataType::Boolean, coerce_arm(NAME, arm)?])
     }
 
-    fn result(_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Struct(Comparing::fields()))
-    }
-
-    fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-        Ok(arm_partials())
-    }
-
-    fn states(_args: &AccumulatorArgs) -> Result<Self::States> {
-        Ok(States::new(Comparing))
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Comparing;
-
-impl Test for Comparing {
-    const NAME: &'static str = NAME;
-    const MEASURES: usize = 1;
-
     fn fields() -> Fields {
         comparison_fields(&EXTRAS)
+    }
+
+    fn of(_args: &AccumulatorArgs) -> Result<Self> {
+        Ok(Self)
     }
 
     fn answers(&self, groups: &[Arms]) -> Result<ArrayRef> {

@@ -2,16 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray, StringViewBuilder, StructArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
 use datafusion_common::utils::take_function_args;
 use datafusion_common::{Result, exec_err, plan_err};
+use datafusion_expr::Documentation;
+use datafusion_expr::function::AccumulatorArgs;
 
-use crate::groups::{GroupStates, Rows, list_offsets};
+use crate::definition::AggregateDefinition;
+use crate::groups::{GroupStates, Rows, list_offsets, tree_bytes};
 
 const ARMS_MAX: usize = 100;
+/// What the name of an arm takes, roughly.
+const ARM_BYTES: usize = 16;
 const MOMENTS: [&str; 6] = ["n", "mean_y", "squares_y", "mean_x", "squares_x", "products"];
 
 /// Text, whole numbers and booleans are names of arms.
@@ -80,19 +86,49 @@ impl Moments {
 
 pub(crate) type Arms = BTreeMap<String, Moments>;
 
-/// What is asked of the arms. The arguments are the measures and then the arm.
+/// What is asked of the arms: an aggregate of measures, the arm and constants.
 pub(crate) trait Test: Clone + Debug + Send + Sync + 'static {
     const NAME: &'static str;
     /// 0 to 2: none, y, or y and x.
     const MEASURES: usize;
 
+    fn documentation() -> &'static Documentation;
+    /// As in `AggregateDefinition`.
+    fn coerce(types: &[DataType]) -> Result<Vec<DataType>>;
+    /// The fields of the struct that an answer is.
     fn fields() -> Fields;
+    /// Reads the constant arguments.
+    fn of(args: &AccumulatorArgs) -> Result<Self>;
     /// The answers, one row a group.
     fn answers(&self, groups: &[Arms]) -> Result<ArrayRef>;
 }
 
-pub(super) fn arm_partials() -> Vec<(&'static str, DataType)> {
-    vec![("arms", DataType::List(arm_field()))]
+/// The aggregate of the test T.
+pub(super) struct Tested<T>(PhantomData<T>);
+
+impl<T: Test> AggregateDefinition for Tested<T> {
+    const NAME: &'static str = T::NAME;
+    type States = States<T>;
+
+    fn documentation() -> &'static Documentation {
+        T::documentation()
+    }
+
+    fn coerce(types: &[DataType]) -> Result<Vec<DataType>> {
+        T::coerce(types)
+    }
+
+    fn result(_types: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Struct(T::fields()))
+    }
+
+    fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
+        Ok(vec![("arms", DataType::List(arm_field()))])
+    }
+
+    fn states(args: &AccumulatorArgs) -> Result<Self::States> {
+        Ok(States::new(T::of(args)?))
+    }
 }
 
 fn arm_fields() -> Fields {
@@ -109,11 +145,13 @@ fn arm_field() -> FieldRef {
 pub(crate) struct States<T> {
     test: T,
     groups: Vec<Arms>,
+    /// Bytes of the arms of all groups.
+    held: usize,
 }
 
 impl<T: Test> States<T> {
-    pub fn new(test: T) -> Self {
-        Self { test, groups: Vec::new() }
+    fn new(test: T) -> Self {
+        Self { test, groups: Vec::new(), held: 0 }
     }
 
     fn add(&mut self, group: usize, arm: &str, moments: Moments) -> Result<()> {
@@ -123,6 +161,7 @@ impl<T: Test> States<T> {
             None => {
                 arm_fits(T::NAME, arms.len())?;
                 arms.insert(arm.to_owned(), moments);
+                self.held += arms_bytes(arms.len()) - arms_bytes(arms.len() - 1);
             }
         }
         Ok(())
@@ -181,7 +220,10 @@ impl<T: Test> GroupStates for States<T> {
 
     fn take(&mut self, groups: usize) -> Result<Self> {
         let rest = self.groups.split_off(groups);
-        Ok(Self { test: self.test.clone(), groups: std::mem::replace(&mut self.groups, rest) })
+        let taken = std::mem::replace(&mut self.groups, rest);
+        let held = taken.iter().map(|arms| arms_bytes(arms.len())).sum();
+        self.held -= held;
+        Ok(Self { test: self.test.clone(), groups: taken, held })
     }
 
     fn partials(&mut self) -> Result<Vec<ArrayRef>> {
@@ -212,9 +254,12 @@ impl<T: Test> GroupStates for States<T> {
     }
 
     fn bytes(&self) -> usize {
-        let arms: usize = self.groups.iter().map(Arms::len).sum();
-        self.groups.capacity() * size_of::<Arms>() + arms * (size_of::<(String, Moments)>() * 2 + 16)
+        self.groups.capacity() * size_of::<Arms>() + self.held
     }
+}
+
+fn arms_bytes(arms: usize) -> usize {
+    tree_bytes::<String, Moments>(arms) + arms * ARM_BYTES
 }
 
 /// The number of a row, 1 for true; None for NULL and what is not finite.

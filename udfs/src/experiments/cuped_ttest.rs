@@ -10,10 +10,9 @@ use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
 use super::arms::Moments;
-use super::arms::{Arms, States, Test, arm_partials, coerce_arm};
+use super::arms::{Arms, Test, coerce_arm};
 use super::comparison::{Pair, Verdict, compare, comparison_fields};
 use super::welch_ttest::{Part, welch};
-use crate::definition::AggregateDefinition;
 use crate::documents::{EXPERIMENTS, Entry};
 use crate::doubles::coerce_double;
 
@@ -41,13 +40,13 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-/// The aggregate `cuped_ttest(y double precision, x double precision, arm text)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
+/// The test of the aggregate `cuped_ttest(y double precision, x double precision, arm text)`.
+#[derive(Debug, Clone)]
 pub struct CupedTtest;
 
-impl AggregateDefinition for CupedTtest {
+impl Test for CupedTtest {
     const NAME: &'static str = NAME;
-    type States = States<Comparing>;
+    const MEASURES: usize = 2;
 
     fn documentation() -> &'static Documentation {
         &DOCUMENTATION
@@ -58,28 +57,12 @@ impl AggregateDefinition for CupedTtest {
         Ok(vec![coerce_double(NAME, "y", y)?, coerce_double(NAME, "x", x)?, coerce_arm(NAME, arm)?])
     }
 
-    fn result(_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Struct(Comparing::fields()))
-    }
-
-    fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-        Ok(arm_partials())
-    }
-
-    fn states(_args: &AccumulatorArgs) -> Result<Self::States> {
-        Ok(States::new(Comparing))
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Comparing;
-
-impl Test for Comparing {
-    const NAME: &'static str = NAME;
-    const MEASURES: usize = 2;
-
     fn fields() -> Fields {
         comparison_fields(&EXTRAS)
+    }
+
+    fn of(_args: &AccumulatorArgs) -> Result<Self> {
+        Ok(Self)
     }
 
     fn answers(&self, groups: &[Arms]) -> Result<ArrayRef> {

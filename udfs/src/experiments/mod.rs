@@ -4,7 +4,6 @@ mod ab_ztest;
 pub(crate) mod arms;
 mod comparison;
 mod cuped_ttest;
-
 mod msprt;
 mod quantiles;
 mod srm_test;
@@ -15,13 +14,14 @@ use std::sync::Arc;
 use datafusion_expr::AggregateUDF;
 
 use crate::definition::aggregate;
+use arms::Tested;
 
 pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
     vec![
-        aggregate::<ab_ztest::AbZtest>(),
-        aggregate::<welch_ttest::WelchTtest>(),
-        aggregate::<cuped_ttest::CupedTtest>(),
-        aggregate::<msprt::Msprt>(),
-        aggregate::<srm_test::SrmTest>(),
+        aggregate::<Tested<ab_ztest::AbZtest>>(),
+        aggregate::<Tested<welch_ttest::WelchTtest>>(),
+        aggregate::<Tested<cuped_ttest::CupedTtest>>(),
+        aggregate::<Tested<msprt::Msprt>>(),
+        aggregate::<Tested<srm_test::SrmTest>>(),
     ]
 }

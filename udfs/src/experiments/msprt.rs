@@ -11,10 +11,9 @@ use datafusion_common::utils::take_function_args;
 use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
-use super::arms::{Arms, States, Test, arm_partials, coerce_arm};
+use super::arms::{Arms, Test, coerce_arm};
 use super::comparison::{Pair, Verdict, compare, comparison_fields};
 use crate::constants::{aggregate_constant, quoted};
-use crate::definition::AggregateDefinition;
 use crate::documents::{EXPERIMENTS, Entry};
 use crate::doubles::coerce_double;
 
@@ -45,13 +44,15 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-/// The aggregate `msprt(y double precision, arm text, tau2 double precision)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
-pub struct Msprt;
+/// The test of the aggregate `msprt(y double precision, arm text, tau2 double precision)`.
+#[derive(Debug, Clone)]
+pub struct Msprt {
+    tau2: f64,
+}
 
-impl AggregateDefinition for Msprt {
+impl Test for Msprt {
     const NAME: &'static str = NAME;
-    type States = States<Comparing>;
+    const MEASURES: usize = 1;
 
     fn documentation() -> &'static Documentation {
         &DOCUMENTATION
@@ -62,34 +63,16 @@ impl AggregateDefinition for Msprt {
         Ok(vec![coerce_double(NAME, "y", y)?, coerce_arm(NAME, arm)?, coerce_double(NAME, "tau2", tau2)?])
     }
 
-    fn result(_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Struct(Comparing::fields()))
-    }
-
-    fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-        Ok(arm_partials())
-    }
-
-    fn states(args: &AccumulatorArgs) -> Result<Self::States> {
-        let tau2 = aggregate_constant(args, NAME, 2, "tau2")?.unwrap_or(ScalarValue::Null);
-        match tau2 {
-            ScalarValue::Float64(Some(tau2)) if tau2 > 0.0 && tau2.is_finite() => Ok(States::new(Comparing { tau2 })),
-            _ => exec_err!("{NAME}: tau2 must be above 0, got {}", quoted(&tau2)),
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Comparing {
-    tau2: f64,
-}
-
-impl Test for Comparing {
-    const NAME: &'static str = NAME;
-    const MEASURES: usize = 1;
-
     fn fields() -> Fields {
         comparison_fields(&EXTRAS)
+    }
+
+    fn of(args: &AccumulatorArgs) -> Result<Self> {
+        let tau2 = aggregate_constant(args, NAME, 2, "tau2")?.unwrap_or(ScalarValue::Null);
+        match tau2 {
+            ScalarValue::Float64(Some(tau2)) if tau2 > 0.0 && tau2.is_finite() => Ok(Self { tau2 }),
+            _ => exec_err!("{NAME}: tau2 must be above 0, got {}", quoted(&tau2)),
+        }
     }
 
     fn answers(&self, groups: &[Arms]) -> Result<ArrayRef> {

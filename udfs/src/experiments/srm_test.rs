@@ -9,9 +9,9 @@ use datafusion_common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
-use super::arms::{Arms, States, Test, arm_partials, coerce_arm};
+use super::arms::{Arms, Test, coerce_arm};
 use crate::constants::{aggregate_constant, quoted};
-use crate::definition::{AggregateDefinition, expect_arguments};
+use crate::definition::expect_arguments;
 use crate::documents::{EXPERIMENTS, Entry};
 use crate::doubles::coerce_double;
 use crate::tails::chi_square;
@@ -37,13 +37,16 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-/// The aggregate `srm_test(arm [, expected])`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
-pub struct SrmTest;
+/// The test of the aggregate `srm_test(arm [, expected])`.
+#[derive(Debug, Clone)]
+pub struct SrmTest {
+    /// The shares that were meant, None for equal ones.
+    expected: Option<Vec<f64>>,
+}
 
-impl AggregateDefinition for SrmTest {
+impl Test for SrmTest {
     const NAME: &'static str = NAME;
-    type States = States<Shares>;
+    const MEASURES: usize = 0;
 
     fn documentation() -> &'static Documentation {
         &DOCUMENTATION
@@ -62,17 +65,18 @@ impl AggregateDefinition for SrmTest {
         Ok(coerced)
     }
 
-    fn result(_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Struct(Shares::fields()))
+    fn fields() -> Fields {
+        Fields::from(vec![
+            Field::new("chi2", DataType::Float64, true),
+            Field::new("df", DataType::Int64, true),
+            Field::new("p_value", DataType::Float64, true),
+            Field::new("n", DataType::Int64, true),
+        ])
     }
 
-    fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-        Ok(arm_partials())
-    }
-
-    fn states(args: &AccumulatorArgs) -> Result<Self::States> {
+    fn of(args: &AccumulatorArgs) -> Result<Self> {
         let Some(expected) = aggregate_constant(args, NAME, 1, "expected")? else {
-            return Ok(States::new(Shares { expected: None }));
+            return Ok(Self { expected: None });
         };
         let shares: Option<Vec<f64>> = match &expected {
             ScalarValue::List(list) if list.len() == 1 && list.is_valid(0) => {
@@ -81,29 +85,9 @@ impl AggregateDefinition for SrmTest {
             _ => None,
         };
         match shares.filter(|shares| shares.iter().all(|share| *share > 0.0 && share.is_finite())) {
-            Some(shares) => Ok(States::new(Shares { expected: Some(shares) })),
+            Some(shares) => Ok(Self { expected: Some(shares) }),
             None => exec_err!("{NAME}: expected must be a list of shares above 0, got {}", quoted(&expected)),
         }
-    }
-}
-
-/// The shares that were meant, None for equal ones.
-#[derive(Debug, Clone)]
-pub(crate) struct Shares {
-    expected: Option<Vec<f64>>,
-}
-
-impl Test for Shares {
-    const NAME: &'static str = NAME;
-    const MEASURES: usize = 0;
-
-    fn fields() -> Fields {
-        Fields::from(vec![
-            Field::new("chi2", DataType::Float64, true),
-            Field::new("df", DataType::Int64, true),
-            Field::new("p_value", DataType::Float64, true),
-            Field::new("n", DataType::Int64, true),
-        ])
     }
 
     fn answers(&self, groups: &[Arms]) -> Result<ArrayRef> {
@@ -125,7 +109,7 @@ impl Test for Shares {
     }
 }
 
-impl Shares {
+impl SrmTest {
     fn statistic(&self, arms: &Arms) -> Result<Option<f64>> {
         let equal = vec![1.0; arms.len()];
         let expected = self.expected.as_ref().unwrap_or(&equal);

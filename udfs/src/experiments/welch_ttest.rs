@@ -11,10 +11,9 @@ use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
 use super::arms::Moments;
-use super::arms::{Arms, States, Test, arm_partials, coerce_arm};
+use super::arms::{Arms, Test, coerce_arm};
 use super::comparison::{Pair, Verdict, compare, comparison_fields};
 use super::quantiles::student_975;
-use crate::definition::AggregateDefinition;
 use crate::documents::{EXPERIMENTS, Entry};
 use crate::doubles::coerce_double;
 use crate::tails::student_two_sided;
@@ -41,13 +40,13 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-/// The aggregate `welch_ttest(y double precision, arm text)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
+/// The test of the aggregate `welch_ttest(y double precision, arm text)`.
+#[derive(Debug, Clone)]
 pub struct WelchTtest;
 
-impl AggregateDefinition for WelchTtest {
+impl Test for WelchTtest {
     const NAME: &'static str = NAME;
-    type States = States<Comparing>;
+    const MEASURES: usize = 1;
 
     fn documentation() -> &'static Documentation {
         &DOCUMENTATION
@@ -58,28 +57,12 @@ impl AggregateDefinition for WelchTtest {
         Ok(vec![coerce_double(NAME, "y", y)?, coerce_arm(NAME, arm)?])
     }
 
-    fn result(_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Struct(Comparing::fields()))
-    }
-
-    fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-        Ok(arm_partials())
-    }
-
-    fn states(_args: &AccumulatorArgs) -> Result<Self::States> {
-        Ok(States::new(Comparing))
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Comparing;
-
-impl Test for Comparing {
-    const NAME: &'static str = NAME;
-    const MEASURES: usize = 1;
-
     fn fields() -> Fields {
         comparison_fields(&EXTRAS)
+    }
+
+    fn of(_args: &AccumulatorArgs) -> Result<Self> {
+        Ok(Self)
     }
 
     fn answers(&self, groups: &[Arms]) -> Result<ArrayRef> {

@@ -37,7 +37,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `bgbb_expected`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct BgbbExpected;
 
 impl ScalarDefinition for BgbbExpected {

@@ -36,7 +36,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `bgbb_palive`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct BgbbPalive;
 
 impl ScalarDefinition for BgbbPalive {

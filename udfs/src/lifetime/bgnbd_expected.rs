@@ -31,7 +31,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `bgnbd_expected`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct BgnbdExpected;
 
 impl ScalarDefinition for BgnbdExpected {

@@ -31,7 +31,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `bgnbd_palive`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct BgnbdPalive;
 
 impl ScalarDefinition for BgnbdPalive {

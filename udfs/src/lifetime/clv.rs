@@ -47,7 +47,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `clv(params, spend, x, t_x, t, m, horizon, discount [, model])`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct Clv;
 
 impl ScalarDefinition for Clv {

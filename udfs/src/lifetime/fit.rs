@@ -1,6 +1,5 @@
 //! Maximum-likelihood fits as aggregates: customers alike are counted once, and the model is fitted when the group is complete.
 
-use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -11,8 +10,8 @@ use arrow::array::{
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
-use datafusion_common::Result;
 use datafusion_common::utils::take_function_args;
+use datafusion_common::{HashMap, Result};
 use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
@@ -152,13 +151,14 @@ type Weights<const K: usize> = HashMap<[u64; K], f64>;
 #[derive(Debug)]
 pub(super) struct States<M, const K: usize, const N: usize> {
     groups: Vec<Weights<K>>,
-    distinct: usize,
+    /// Bytes of all weights.
+    held: usize,
     model: PhantomData<M>,
 }
 
 impl<M: Model<K, N>, const K: usize, const N: usize> States<M, K, N> {
     fn empty() -> Self {
-        Self { groups: Vec::new(), distinct: 0, model: PhantomData }
+        Self { groups: Vec::new(), held: 0, model: PhantomData }
     }
 
     fn add_columns(&mut self, columns: &[&Float64Array], row: usize, group: usize) {
@@ -170,9 +170,10 @@ impl<M: Model<K, N>, const K: usize, const N: usize> States<M, K, N> {
         if M::is_possible(inputs) && weight > 0.0 && weight.is_finite() {
             // Adding 0 turns -0 into 0, so that both are one key.
             let key = inputs.map(|input| (input + 0.0).to_bits());
-            let known = self.groups[group].len();
-            *self.groups[group].entry(key).or_insert(0.0) += weight;
-            self.distinct += self.groups[group].len() - known;
+            let weights = &mut self.groups[group];
+            let held = weights.allocation_size();
+            *weights.entry(key).or_insert(0.0) += weight;
+            self.held += weights.allocation_size() - held;
         }
     }
 }
@@ -225,9 +226,9 @@ impl<M: Model<K, N>, const K: usize, const N: usize> GroupStates for States<M, K
     fn take(&mut self, groups: usize) -> Result<Self> {
         let rest = self.groups.split_off(groups);
         let taken = std::mem::replace(&mut self.groups, rest);
-        let distinct = taken.iter().map(HashMap::len).sum();
-        self.distinct -= distinct;
-        Ok(Self { groups: taken, distinct, model: PhantomData })
+        let held = taken.iter().map(HashMap::allocation_size).sum();
+        self.held -= held;
+        Ok(Self { groups: taken, held, model: PhantomData })
     }
 
     fn partials(&mut self) -> Result<Vec<ArrayRef>> {
@@ -266,6 +267,6 @@ impl<M: Model<K, N>, const K: usize, const N: usize> GroupStates for States<M, K
     }
 
     fn bytes(&self) -> usize {
-        self.groups.capacity() * size_of::<Weights<K>>() + self.distinct * 2 * size_of::<([u64; K], f64)>()
+        self.groups.capacity() * size_of::<Weights<K>>() + self.held
     }
 }

@@ -36,7 +36,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `gg_expected(params, x, m)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct GgExpected;
 
 impl ScalarDefinition for GgExpected {

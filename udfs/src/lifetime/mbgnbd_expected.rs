@@ -31,7 +31,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `mbgnbd_expected`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct MbgnbdExpected;
 
 impl ScalarDefinition for MbgnbdExpected {

@@ -30,7 +30,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `mbgnbd_palive`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct MbgnbdPalive;
 
 impl ScalarDefinition for MbgnbdPalive {

@@ -31,7 +31,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `pnbd_expected`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct PnbdExpected;
 
 impl ScalarDefinition for PnbdExpected {

@@ -30,7 +30,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `pnbd_palive`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct PnbdPalive;
 
 impl ScalarDefinition for PnbdPalive {

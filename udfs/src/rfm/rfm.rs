@@ -62,7 +62,7 @@ impl AggregateUDFImpl for Rfm {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let [ts, amount, as_of] = take_function_args(NAME, types)?;
-        let (ts, as_of) = coerce_times(NAME, ts, as_of)?;
+        let (ts, as_of) = coerce_times(NAME, "ts", ts, as_of)?;
         Ok(vec![ts, coerce_amount(NAME, "amount", amount)?, as_of])
     }
 

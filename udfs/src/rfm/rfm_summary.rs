@@ -14,7 +14,7 @@ use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumu
 use crate::amounts::{Amount, amount_array, coerce_amount, scale_of, sum_type};
 use crate::calendar::{Calendar, Instants, coerce_times};
 use crate::constants::{aggregate_constant, text};
-use crate::day_log::{DayCell, DayLog, day_of};
+use crate::day_log::{DayCell, DayLog};
 use crate::documents::{Entry, RFM};
 use crate::groups::{GroupStates, Grouped, Rows, Single, list_offsets};
 
@@ -66,7 +66,7 @@ impl AggregateUDFImpl for RfmSummary {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let [ts, amount, as_of, unit] = take_function_args(NAME, types)?;
-        let (ts, as_of) = coerce_times(NAME, ts, as_of)?;
+        let (ts, as_of) = coerce_times(NAME, "ts", ts, as_of)?;
         Ok(vec![ts, coerce_amount(NAME, "amount", amount)?, as_of, unit.clone()])
     }
 
@@ -182,7 +182,7 @@ struct States<A> {
 
 impl<A: Amount> States<A> {
     fn new(columns: Columns) -> Self {
-        Self { columns, as_of: Vec::new(), days: DayLog::new() }
+        Self { columns, as_of: Vec::new(), days: DayLog::new(NAME) }
     }
 }
 
@@ -253,7 +253,7 @@ impl<A: Amount> GroupStates for States<A> {
         self.days.for_each_group(|cells| {
             let end = ends.next().copied().filter(|_| !cells.is_empty());
             as_of.append_option(end);
-            days.extend(cells.iter().map(|(key, _)| day_of(*key)));
+            days.extend(cells.iter().map(|(day, _)| *day));
             amounts.extend(cells.iter().map(|(_, amount)| amount.0));
             lengths.push(cells.len());
             Ok(())
@@ -276,8 +276,8 @@ impl<A: Amount> GroupStates for States<A> {
         let mut ends = self.as_of.iter();
         self.days.for_each_group(|cells| {
             let end = i64::from(*ends.next().unwrap_or(&0));
-            let first = cells.first().map_or(end, |(key, _)| i64::from(day_of(*key)));
-            let last = cells.last().map_or(end, |(key, _)| i64::from(day_of(*key)));
+            let first = cells.first().map_or(end, |(day, _)| i64::from(*day));
+            let last = cells.last().map_or(end, |(day, _)| i64::from(*day));
             let bought = !cells.is_empty();
             seen.push(bought);
             // The fields of a NULL struct are NULL too: s['field'] does not look at the struct's own validity.
@@ -302,7 +302,7 @@ impl<A: Amount> GroupStates for States<A> {
 }
 
 /// Mean over the days that have an amount.
-fn mean_amount<A: Amount>(cells: &[(u64, DayAmount<A>)], scale: i8) -> Result<Option<f64>> {
+fn mean_amount<A: Amount>(cells: &[(i32, DayAmount<A>)], scale: i8) -> Result<Option<f64>> {
     let mut total = DayAmount::<A>(None);
     for (_, amount) in cells {
         total.fold(amount)?;

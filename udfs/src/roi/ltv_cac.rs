@@ -25,7 +25,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `ltv_cac(ltv, cac)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct LtvCac;
 
 impl ScalarDefinition for LtvCac {

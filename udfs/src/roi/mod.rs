@@ -3,7 +3,7 @@
 mod cac;
 mod ltv_cac;
 mod payback_period;
-mod quotient;
+pub(crate) mod quotient;
 mod roas;
 #[allow(clippy::module_inception)]
 mod roi;

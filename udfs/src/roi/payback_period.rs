@@ -31,7 +31,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `payback_period(margins, cost)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct PaybackPeriod;
 
 impl ScalarDefinition for PaybackPeriod {

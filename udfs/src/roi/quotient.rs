@@ -8,8 +8,9 @@ use datafusion_common::utils::take_function_args;
 use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
 
-use crate::amounts::coerce_amount;
+use crate::amounts::{coerce_amount, scale_of};
 use crate::doubles::each_row;
+use crate::sums::Sum;
 
 /// Digits after the point of a decimal quotient, unless an argument has more.
 const SCALE_MIN: i8 = 6;
@@ -28,16 +29,24 @@ pub(crate) enum Dividend {
 /// Decimals when one argument is a decimal and the other a decimal or an integer, else doubles.
 pub(crate) fn coerce(function: &str, arguments: [&str; 2], types: &[DataType]) -> Result<Vec<DataType>> {
     let [one, two] = take_function_args(function, types)?;
-    let amounts = [coerce_amount(function, arguments[0], one)?, coerce_amount(function, arguments[1], two)?];
+    coerce_exact(function, &[(arguments[0], one), (arguments[1], two)])
+}
+
+/// The types of amounts that are reckoned with each other: decimals when one is a decimal and the others are decimals or integers, else doubles.
+pub(crate) fn coerce_exact(function: &str, given: &[(&str, &DataType)]) -> Result<Vec<DataType>> {
+    let amounts: Vec<DataType> = given
+        .iter()
+        .map(|(argument, data_type)| coerce_amount(function, argument, data_type))
+        .collect::<Result<_>>()?;
     if !amounts.iter().any(|amount| matches!(amount, DataType::Decimal128(_, _))) {
-        return Ok(vec![DataType::Float64; 2]);
+        return Ok(vec![DataType::Float64; amounts.len()]);
     }
-    let exact = amounts.iter().zip([one, two]).map(|(amount, given)| match amount {
+    let exact = amounts.iter().zip(given).map(|(amount, (_, given))| match amount {
         DataType::Decimal128(_, _) => Some(amount.clone()),
         _ if given.is_integer() || given.is_null() => Some(DataType::Decimal128(INTEGER_DIGITS, 0)),
         _ => None,
     });
-    Ok(exact.collect::<Option<Vec<_>>>().unwrap_or_else(|| vec![DataType::Float64; 2]))
+    Ok(exact.collect::<Option<Vec<_>>>().unwrap_or_else(|| vec![DataType::Float64; amounts.len()]))
 }
 
 /// The type of the quotient of arguments of these types.
@@ -87,6 +96,23 @@ pub(crate) fn quotient(function: &str, args: &ScalarFunctionArgs, dividend: Divi
     Ok(ColumnarValue::Array(quotients))
 }
 
+/// The mean of amounts of the type `amount` that sum to `total`, in the type of a quotient; None without one or beyond 38 digits.
+pub(crate) fn mean(total: Sum, count: i64, amount: &DataType) -> Option<Sum> {
+    match (total, mean_type(amount)) {
+        (Sum::Decimal(digits), DataType::Decimal128(_, scale)) => {
+            let total = aligned(digits, scale_of(amount), 0)?;
+            divide(total, aligned(i128::from(count), 0, scale_of(amount))?, scale).map(Sum::Decimal)
+        }
+        (Sum::Double(number), _) => Some(number / count as f64).filter(|mean| mean.is_finite()).map(Sum::Double),
+        _ => None,
+    }
+}
+
+/// The type of a mean of amounts of the type `amount`.
+pub(crate) fn mean_type(amount: &DataType) -> DataType {
+    quotient_type(&[amount.clone(), DataType::Decimal128(INTEGER_DIGITS, 0)])
+}
+
 /// The digits of a decimal at the larger of both scales.
 fn aligned(digits: i128, scale: i8, other: i8) -> Option<i256> {
     let ten = i256::from_i128(10);
@@ -96,7 +122,11 @@ fn aligned(digits: i128, scale: i8, other: i8) -> Option<i256> {
 
 /// `one / two` with `scale` digits after the point, half away from zero; None at zero or beyond 38 digits.
 fn divide(one: i256, two: i256, scale: i8) -> Option<i128> {
-    let scaled = one.checked_mul(i256::from_i128(10).checked_pow(u32::try_from(scale).ok()?)?)?;
+    rounded(one.checked_mul(i256::from_i128(10).checked_pow(u32::try_from(scale).ok()?)?)?, two)
+}
+
+/// `scaled / two`, half away from zero; None at zero or beyond 38 digits.
+pub(crate) fn rounded(scaled: i256, two: i256) -> Option<i128> {
     let (whole, rest) = (scaled.checked_div(two)?, scaled.checked_rem(two)?);
     let up = rest.checked_abs()?.checked_mul(i256::from_i128(2))? >= two.checked_abs()?;
     let towards = if scaled.is_negative() == two.is_negative() { i256::ONE } else { i256::MINUS_ONE };

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BinaryArray, BinaryBuilder};
+use arrow::array::{Array, AsArray, BinaryBuilder};
 use arrow::datatypes::DataType;
 use datafusion_common::utils::take_function_args;
 use datafusion_common::{Result, exec_datafusion_err, exec_err, plan_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
 use roaring::RoaringTreemap;
+
+use super::gathering::{Gathered, append};
 
 /// Binary of any kind is read as Binary.
 pub(super) fn coerce_bitmap(function: &str, argument: &str, data_type: &DataType) -> Result<DataType> {
@@ -31,25 +33,43 @@ pub(super) fn read(bytes: &[u8]) -> Option<RoaringTreemap> {
     rest.is_empty().then_some(set)
 }
 
-/// The bitmap of a row, an error that names the function where the bytes are none.
-pub(super) fn bitmap_at(function: &str, bitmaps: &BinaryArray, row: usize) -> Result<Option<RoaringTreemap>> {
-    if bitmaps.is_null(row) {
-        return Ok(None);
-    }
-    match read(bitmaps.value(row)) {
-        Some(set) => Ok(Some(set)),
-        None => exec_err!("{function}: a value of {} bytes is no bitmap", bitmaps.value(row).len()),
+/// The set that the bytes hold, an error that names the function where they hold none.
+pub(super) fn bitmap_of(function: &str, bytes: &[u8]) -> Result<RoaringTreemap> {
+    match read(bytes) {
+        Some(set) => Ok(set),
+        None => exec_err!("{function}: a value of {} bytes is no bitmap", bytes.len()),
     }
 }
 
-pub(super) fn write(function: &str, set: &RoaringTreemap, to: &mut BinaryBuilder) -> Result<()> {
-    let mut bytes = Vec::with_capacity(set.serialized_size());
-    set.serialize_into(&mut bytes).map_err(|error| exec_datafusion_err!("{function}: {error}"))?;
-    if i32::try_from(to.values_slice().len() + bytes.len()).is_err() {
-        return exec_err!("{function}: more than 2^31 bytes of bitmaps in one batch");
+/// Adds the bytes of a set to that of a group.
+pub(super) fn union(function: &str, group: &mut Option<RoaringTreemap>, bytes: &[u8]) -> Result<()> {
+    let set = bitmap_of(function, bytes)?;
+    match group {
+        Some(known) => *known |= set,
+        None => *group = Some(set),
     }
-    to.append_value(bytes);
     Ok(())
+}
+
+/// What a set holds beside its ids: the node of a map of bitmaps, and in each bitmap some places for containers.
+const MAP_BYTES: usize = 352;
+const BITMAP_BYTES: usize = 160;
+const CONTAINER_BYTES: usize = 40;
+
+impl Gathered for RoaringTreemap {
+    fn write(&mut self, function: &str) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(self.serialized_size());
+        self.serialize_into(&mut bytes).map_err(|error| exec_datafusion_err!("{function}: {error}"))?;
+        Ok(bytes)
+    }
+
+    fn bytes(&self) -> usize {
+        let bitmaps = self.bitmaps().map(|(_, bitmap)| {
+            let containers = bitmap.statistics().n_containers as usize;
+            BITMAP_BYTES.max(containers * CONTAINER_BYTES) + bitmap.serialized_size()
+        });
+        MAP_BYTES + bitmaps.sum::<usize>()
+    }
 }
 
 /// Argument types of a function of two bitmaps.
@@ -66,10 +86,8 @@ pub(super) fn combine(
 ) -> Result<ColumnarValue> {
     let mut sets = BinaryBuilder::new();
     for pair in pairs(function, args)? {
-        match pair {
-            Some((one, two)) => write(function, &combine(one, two), &mut sets)?,
-            None => sets.append_null(),
-        }
+        let bytes = pair.map(|(one, two)| combine(one, two).write(function)).transpose()?;
+        append(function, &mut sets, bytes)?;
     }
     Ok(ColumnarValue::Array(Arc::new(sets.finish())))
 }

@@ -27,7 +27,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `bitmap_and(a bytea, b bytea)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct BitmapAnd;
 
 impl ScalarDefinition for BitmapAnd {

@@ -27,7 +27,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `bitmap_andnot(a bytea, b bytea)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct BitmapAndnot;
 
 impl ScalarDefinition for BitmapAndnot {

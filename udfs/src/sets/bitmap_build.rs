@@ -4,16 +4,14 @@ use std::sync::LazyLock;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int64Type};
-use datafusion_common::utils::take_function_args;
 use datafusion_common::{Result, exec_err};
 use datafusion_expr::Documentation;
-use datafusion_expr::function::AccumulatorArgs;
 use roaring::RoaringTreemap;
 
-use super::bitmap::coerce_id;
-use super::bitmap_states::{Gathering, States, set_partials};
-use crate::definition::AggregateDefinition;
+use super::bitmap::{coerce_id, union};
+use super::gathering::Gathering;
 use crate::documents::{Entry, SETS};
+use crate::groups::Rows;
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     Entry {
@@ -30,58 +28,37 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-/// The aggregate `bitmap_build(id bigint)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
+/// What the aggregate `bitmap_build(id bigint)` gathers.
+#[derive(Debug)]
 pub struct BitmapBuild;
 
-impl AggregateDefinition for BitmapBuild {
+impl Gathering for BitmapBuild {
     const NAME: &'static str = "bitmap_build";
-    type States = States<Self>;
+    type Set = RoaringTreemap;
 
     fn documentation() -> &'static Documentation {
         &DOCUMENTATION
     }
 
-    fn coerce(types: &[DataType]) -> Result<Vec<DataType>> {
-        let [id] = take_function_args("bitmap_build", types)?;
-        Ok(vec![coerce_id("bitmap_build", "id", id)?])
+    fn coerce(argument: &DataType) -> Result<DataType> {
+        coerce_id(Self::NAME, "id", argument)
     }
 
-    fn result(_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Binary)
+    fn join(group: &mut Option<RoaringTreemap>, bytes: &[u8]) -> Result<()> {
+        union(Self::NAME, group, bytes)
     }
 
-    fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-        Ok(set_partials())
-    }
-
-    fn states(_args: &AccumulatorArgs) -> Result<Self::States> {
-        Ok(States::empty())
-    }
-}
-
-impl Gathering for BitmapBuild {
-    const NAME: &'static str = "bitmap_build";
-
-    fn set_of(column: &ArrayRef, row: usize) -> Result<Option<RoaringTreemap>> {
-        let mut set = None;
-        Self::add(column, row, &mut set)?;
-        Ok(set)
-    }
-
-    fn join(group: &mut RoaringTreemap, set: RoaringTreemap) {
-        *group |= set;
-    }
-
-    fn add(column: &ArrayRef, row: usize, group: &mut Option<RoaringTreemap>) -> Result<bool> {
+    fn add(column: &ArrayRef, rows: Rows<'_>, groups: &mut [Option<RoaringTreemap>]) -> Result<()> {
         let ids = column.as_primitive::<Int64Type>();
-        if ids.is_valid(row) {
-            let id = ids.value(row);
-            let Ok(id) = u64::try_from(id) else {
-                return exec_err!("bitmap_build: id must be 0 or more, got \"{id}\"");
-            };
-            group.get_or_insert_default().insert(id);
+        for (row, &group) in rows.groups.iter().enumerate() {
+            if rows.passes(row) && ids.is_valid(row) {
+                let id = ids.value(row);
+                let Ok(id) = u64::try_from(id) else {
+                    return exec_err!("{}: id must be 0 or more, got \"{id}\"", Self::NAME);
+                };
+                groups[group].get_or_insert_default().insert(id);
+            }
         }
-        Ok(true)
+        Ok(())
     }
 }

@@ -30,7 +30,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `bitmap_contains(set bytea, id bigint)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct BitmapContains;
 
 impl ScalarDefinition for BitmapContains {

@@ -28,7 +28,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `bitmap_count(set bytea)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct BitmapCount;
 
 impl ScalarDefinition for BitmapCount {

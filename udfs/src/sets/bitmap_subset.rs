@@ -28,7 +28,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `bitmap_subset(a bytea, b bytea)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct BitmapSubset;
 
 impl ScalarDefinition for BitmapSubset {

@@ -33,7 +33,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `bitmap_to_array(set bytea)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct BitmapToArray;
 
 impl ScalarDefinition for BitmapToArray {

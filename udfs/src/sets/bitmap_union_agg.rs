@@ -2,17 +2,13 @@
 
 use std::sync::LazyLock;
 
-use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::DataType;
 use datafusion_common::Result;
-use datafusion_common::utils::take_function_args;
 use datafusion_expr::Documentation;
-use datafusion_expr::function::AccumulatorArgs;
 use roaring::RoaringTreemap;
 
-use super::bitmap::{bitmap_at, coerce_bitmap};
-use super::bitmap_states::{Gathering, States, set_partials};
-use crate::definition::AggregateDefinition;
+use super::bitmap::{coerce_bitmap, union};
+use super::gathering::Gathering;
 use crate::documents::{Entry, SETS};
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
@@ -30,44 +26,23 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-/// The aggregate `bitmap_union_agg(set bytea)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
+/// What the aggregate `bitmap_union_agg(set bytea)` gathers.
+#[derive(Debug)]
 pub struct BitmapUnionAgg;
 
-impl AggregateDefinition for BitmapUnionAgg {
+impl Gathering for BitmapUnionAgg {
     const NAME: &'static str = "bitmap_union_agg";
-    type States = States<Self>;
+    type Set = RoaringTreemap;
 
     fn documentation() -> &'static Documentation {
         &DOCUMENTATION
     }
 
-    fn coerce(types: &[DataType]) -> Result<Vec<DataType>> {
-        let [set] = take_function_args("bitmap_union_agg", types)?;
-        Ok(vec![coerce_bitmap("bitmap_union_agg", "set", set)?])
+    fn coerce(argument: &DataType) -> Result<DataType> {
+        coerce_bitmap(Self::NAME, "set", argument)
     }
 
-    fn result(_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Binary)
-    }
-
-    fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-        Ok(set_partials())
-    }
-
-    fn states(_args: &AccumulatorArgs) -> Result<Self::States> {
-        Ok(States::empty())
-    }
-}
-
-impl Gathering for BitmapUnionAgg {
-    const NAME: &'static str = "bitmap_union_agg";
-
-    fn set_of(column: &ArrayRef, row: usize) -> Result<Option<RoaringTreemap>> {
-        bitmap_at("bitmap_union_agg", column.as_binary::<i32>(), row)
-    }
-
-    fn join(group: &mut RoaringTreemap, set: RoaringTreemap) {
-        *group |= set;
+    fn join(group: &mut Option<RoaringTreemap>, bytes: &[u8]) -> Result<()> {
+        union(Self::NAME, group, bytes)
     }
 }

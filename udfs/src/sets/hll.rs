@@ -1,16 +1,10 @@
 //! HyperLogLog sketches: how many different values there were, in a few kilobytes.
 
-use std::fmt::Debug;
-use std::marker::PhantomData;
-use std::sync::Arc;
-
-use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder};
 use arrow::datatypes::DataType;
-use datafusion_common::utils::take_function_args;
 use datafusion_common::{Result, exec_datafusion_err, exec_err, plan_err};
 use datasketches::hll::{HllSketch, HllType, HllUnion};
 
-use crate::groups::{GroupStates, Rows};
+use super::gathering::Gathered;
 
 /// 2^12 registers: a standard error of 1.6 %.
 const LG_REGISTERS: u8 = 12;
@@ -48,22 +42,10 @@ pub(super) fn empty(function: &str) -> Result<HllSketch> {
     HllSketch::new(LG_REGISTERS, HllType::Hll8).map_err(|error| exec_datafusion_err!("{function}: {error}"))
 }
 
-/// What an aggregate of sketches makes of a row.
-pub(crate) trait Gathering: Debug + Send + Sync + 'static {
-    const NAME: &'static str;
-
-    /// Adds a row to the sketch of its group; None for NULL.
-    fn add(column: &ArrayRef, row: usize, group: &mut Option<HllSketch>) -> Result<()>;
-}
-
-/// Adds the sketch of a row; an error where the bytes are none.
-pub(super) fn add_sketch(function: &str, column: &ArrayRef, row: usize, group: &mut Option<HllSketch>) -> Result<()> {
-    let sketches = column.as_binary::<i32>();
-    if sketches.is_null(row) {
-        return Ok(());
-    }
-    let Some(sketch) = read(sketches.value(row)) else {
-        return exec_err!("{function}: a value of {} bytes is no sketch of hll_build", sketches.value(row).len());
+/// Joins the bytes of a sketch to that of a group; an error where they are none.
+pub(super) fn join(function: &str, group: &mut Option<HllSketch>, bytes: &[u8]) -> Result<()> {
+    let Some(sketch) = read(bytes) else {
+        return exec_err!("{function}: a value of {} bytes is no sketch of hll_build", bytes.len());
     };
     *group = Some(match group.take() {
         None => sketch,
@@ -78,81 +60,12 @@ pub(super) fn add_sketch(function: &str, column: &ArrayRef, row: usize, group: &
     Ok(())
 }
 
-/// One sketch a group.
-#[derive(Debug)]
-pub(crate) struct States<G> {
-    /// None before the first row.
-    groups: Vec<Option<HllSketch>>,
-    gathering: PhantomData<G>,
-}
-
-impl<G: Gathering> States<G> {
-    pub fn none() -> Self {
-        Self { groups: Vec::new(), gathering: PhantomData }
-    }
-
-    fn sketches(&self) -> Result<ArrayRef> {
-        let mut sketches = BinaryBuilder::new();
-        for group in &self.groups {
-            let bytes = group.as_ref().map(HllSketch::serialize);
-            let length = bytes.as_ref().map_or(0, Vec::len);
-            if i32::try_from(sketches.values_slice().len() + length).is_err() {
-                return exec_err!("{}: more than 2^31 bytes of sketches in one batch", G::NAME);
-            }
-            sketches.append_option(bytes);
-        }
-        Ok(Arc::new(sketches.finish()))
-    }
-}
-
-pub(super) fn sketch_partials() -> Vec<(&'static str, DataType)> {
-    vec![("sketch", DataType::Binary)]
-}
-
-impl<G: Gathering> GroupStates for States<G> {
-    fn fresh(&self) -> Self {
-        Self::none()
-    }
-
-    fn grow(&mut self, groups: usize) {
-        if groups > self.groups.len() {
-            self.groups.resize_with(groups, || None);
-        }
-    }
-
-    fn update(&mut self, columns: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
-        let [column] = take_function_args(G::NAME, columns)?;
-        for (row, &group) in rows.groups.iter().enumerate() {
-            if rows.passes(row) {
-                G::add(column, row, &mut self.groups[group])?;
-            }
-        }
-        Ok(())
-    }
-
-    fn merge(&mut self, partials: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
-        let [sketches] = take_function_args(G::NAME, partials)?;
-        for (row, &group) in rows.groups.iter().enumerate() {
-            add_sketch(G::NAME, sketches, row, &mut self.groups[group])?;
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, groups: usize) -> Result<Self> {
-        let rest = self.groups.split_off(groups);
-        Ok(Self { groups: std::mem::replace(&mut self.groups, rest), gathering: PhantomData })
-    }
-
-    fn partials(&mut self) -> Result<Vec<ArrayRef>> {
-        Ok(vec![self.sketches()?])
-    }
-
-    fn values(&mut self) -> Result<ArrayRef> {
-        self.sketches()
+impl Gathered for HllSketch {
+    fn write(&mut self, _function: &str) -> Result<Vec<u8>> {
+        Ok(self.serialize())
     }
 
     fn bytes(&self) -> usize {
-        let sketches: usize = self.groups.iter().flatten().map(HllSketch::estimated_size).sum();
-        self.groups.capacity() * size_of::<Option<HllSketch>>() + sketches
+        self.estimated_size()
     }
 }

@@ -2,25 +2,24 @@
 
 use std::sync::LazyLock;
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
 use datafusion_common::Result;
-use datafusion_common::utils::take_function_args;
 use datafusion_expr::Documentation;
-use datafusion_expr::function::AccumulatorArgs;
 use datasketches::hll::HllSketch;
 
-use super::hll::{Gathering, States, empty, sketch_partials};
-use crate::constants::coerce_text;
-use crate::definition::AggregateDefinition;
+use super::gathering::Gathering;
+use super::hll::{empty, join};
+use super::values::{coerce_value, each_value};
 use crate::documents::{Entry, SETS};
+use crate::groups::Rows;
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     Entry {
         section: SETS,
         description: "A sketch of the different values of the rows, BYTEA of some 4 kilobytes at the most, from which hll_estimate tells their number with a standard error of 1.6 %. \
             Sketches of parts are merged by hll_merge without loss. A NULL is left out; NULL without a value. The state is the sketch. \
-            Source: P. Flajolet and others, HyperLogLog, 2007, as Apache DataSketches computes and stores it.",
+            Source: P. Flajolet and others, HyperLogLog, 2007, as Apache DataSketches hashes, computes and stores it.",
         syntax: "hll_build(value anyelement) -> bytea",
         arguments: &[
             ("value", "Whole number or text."),
@@ -31,55 +30,34 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-/// The aggregate `hll_build(value anyelement)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
+/// What the aggregate `hll_build(value anyelement)` gathers.
+#[derive(Debug)]
 pub struct HllBuild;
 
-impl AggregateDefinition for HllBuild {
+impl Gathering for HllBuild {
     const NAME: &'static str = "hll_build";
-    type States = States<Self>;
+    type Set = HllSketch;
 
     fn documentation() -> &'static Documentation {
         &DOCUMENTATION
     }
 
-    fn coerce(types: &[DataType]) -> Result<Vec<DataType>> {
-        let [value] = take_function_args("hll_build", types)?;
-        match value {
-            number if number.is_integer() => Ok(vec![DataType::Int64]),
-            text => Ok(vec![coerce_text("hll_build", "value", text)?]),
-        }
+    fn coerce(argument: &DataType) -> Result<DataType> {
+        coerce_value(Self::NAME, argument)
     }
 
-    fn result(_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Binary)
+    fn join(group: &mut Option<HllSketch>, bytes: &[u8]) -> Result<()> {
+        join(Self::NAME, group, bytes)
     }
 
-    fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-        Ok(sketch_partials())
-    }
-
-    fn states(_args: &AccumulatorArgs) -> Result<Self::States> {
-        Ok(States::none())
-    }
-}
-
-impl Gathering for HllBuild {
-    const NAME: &'static str = "hll_build";
-
-    fn add(column: &ArrayRef, row: usize, group: &mut Option<HllSketch>) -> Result<()> {
-        if column.is_null(row) {
-            return Ok(());
-        }
-        let mut sketch = match group.take() {
-            Some(known) => known,
-            None => empty("hll_build")?,
-        };
-        match column.data_type() {
-            DataType::Int64 => sketch.update(column.as_primitive::<Int64Type>().value(row)),
-            _ => sketch.update(column.as_string::<i32>().value(row)),
-        }
-        *group = Some(sketch);
-        Ok(())
+    fn add(column: &ArrayRef, rows: Rows<'_>, groups: &mut [Option<HllSketch>]) -> Result<()> {
+        each_value(column, rows, |group, value| {
+            let sketch = match &mut groups[group] {
+                Some(known) => known,
+                first => first.insert(empty(Self::NAME)?),
+            };
+            sketch.update(value);
+            Ok(())
+        })
     }
 }

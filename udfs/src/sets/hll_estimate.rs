@@ -27,7 +27,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `hll_estimate(sketch)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct HllEstimate;
 
 impl ScalarDefinition for HllEstimate {

@@ -2,16 +2,13 @@
 
 use std::sync::LazyLock;
 
-use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use datafusion_common::Result;
-use datafusion_common::utils::take_function_args;
 use datafusion_expr::Documentation;
-use datafusion_expr::function::AccumulatorArgs;
 use datasketches::hll::HllSketch;
 
-use super::hll::{Gathering, States, add_sketch, coerce_sketch, sketch_partials};
-use crate::definition::AggregateDefinition;
+use super::gathering::Gathering;
+use super::hll::{coerce_sketch, join};
 use crate::documents::{Entry, SETS};
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
@@ -29,40 +26,23 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-/// The aggregate `hll_merge(sketch bytea)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
+/// What the aggregate `hll_merge(sketch bytea)` gathers.
+#[derive(Debug)]
 pub struct HllMerge;
 
-impl AggregateDefinition for HllMerge {
+impl Gathering for HllMerge {
     const NAME: &'static str = "hll_merge";
-    type States = States<Self>;
+    type Set = HllSketch;
 
     fn documentation() -> &'static Documentation {
         &DOCUMENTATION
     }
 
-    fn coerce(types: &[DataType]) -> Result<Vec<DataType>> {
-        let [sketch] = take_function_args("hll_merge", types)?;
-        Ok(vec![coerce_sketch("hll_merge", sketch)?])
+    fn coerce(argument: &DataType) -> Result<DataType> {
+        coerce_sketch(Self::NAME, argument)
     }
 
-    fn result(_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Binary)
-    }
-
-    fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-        Ok(sketch_partials())
-    }
-
-    fn states(_args: &AccumulatorArgs) -> Result<Self::States> {
-        Ok(States::none())
-    }
-}
-
-impl Gathering for HllMerge {
-    const NAME: &'static str = "hll_merge";
-
-    fn add(column: &ArrayRef, row: usize, group: &mut Option<HllSketch>) -> Result<()> {
-        add_sketch("hll_merge", column, row, group)
+    fn join(group: &mut Option<HllSketch>, bytes: &[u8]) -> Result<()> {
+        join(Self::NAME, group, bytes)
     }
 }

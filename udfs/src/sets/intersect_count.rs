@@ -28,7 +28,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `intersect_count(a bytea, b bytea)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct IntersectCount;
 
 impl ScalarDefinition for IntersectCount {

@@ -1,11 +1,9 @@
 //! Frequent sets of items and the rules among them.
 
-use std::collections::HashMap;
-
-use datafusion_common::{Result, exec_err};
+use datafusion_common::{HashMap, Result, exec_err};
 
 /// Items of a rule at the most, as in R's arules.
-const ITEMS_MAX: usize = 10;
+pub(super) const ITEMS_MAX: usize = 10;
 /// Frequent sets of one group: their number may double with each item.
 const SETS_MAX: usize = 1_000_000;
 
@@ -33,9 +31,17 @@ impl Rule {
     }
 }
 
+/// Which rules are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub min_count: i64,
+    pub min_confidence: f64,
+    pub max_items: usize,
+}
+
 /// All rules with one consequent, by falling confidence, then count, then names.
-pub(super) fn rules(function: &str, baskets: &Baskets, min_count: i64, min_confidence: f64) -> Result<Vec<Rule>> {
-    let frequent = frequent(function, baskets, min_count)?;
+pub(super) fn rules(function: &str, baskets: &Baskets, limits: Limits) -> Result<Vec<Rule>> {
+    let frequent = frequent(function, baskets, limits)?;
     let all = baskets.baskets.iter().map(|(_, count)| count).sum();
     let mut rules = Vec::new();
     for (set, n) in frequent.iter().filter(|(set, _)| set.len() > 1) {
@@ -55,7 +61,7 @@ pub(super) fn rules(function: &str, baskets: &Baskets, min_count: i64, min_confi
                 n_consequent: *n_consequent,
                 baskets: all,
             };
-            if rule.confidence() >= min_confidence {
+            if rule.confidence() >= limits.min_confidence {
                 rules.push(rule);
             }
         }
@@ -74,7 +80,8 @@ pub(super) fn rules(function: &str, baskets: &Baskets, min_count: i64, min_confi
 type Follower = (u32, Vec<u32>);
 
 /// Every set of items that is in `min_count` baskets at least, with their number.
-fn frequent(function: &str, baskets: &Baskets, min_count: i64) -> Result<HashMap<Vec<u32>, i64>> {
+fn frequent(function: &str, baskets: &Baskets, limits: Limits) -> Result<HashMap<Vec<u32>, i64>> {
+    let Limits { min_count, max_items, .. } = limits;
     let mut holders: Vec<Vec<u32>> = vec![Vec::new(); baskets.items.len()];
     for (basket, (items, _)) in baskets.baskets.iter().enumerate() {
         for item in items {
@@ -99,20 +106,38 @@ fn frequent(function: &str, baskets: &Baskets, min_count: i64) -> Result<HashMap
                 );
             }
             sets.insert(larger.clone(), count(holders));
-            if larger.len() == ITEMS_MAX {
+            if larger.len() == max_items {
                 continue;
             }
-            let next: Vec<Follower> = followers[place + 1..]
-                .iter()
-                .map(|(other, others)| (*other, common(holders, others)))
-                .filter(|(_, holders)| count(holders) >= min_count)
-                .collect();
+            let followers = match set.is_empty() {
+                true => bought_with(*item, holders, baskets),
+                false => {
+                    let with = |(other, others): &Follower| (*other, common(holders, others));
+                    followers[place + 1..].iter().map(with).collect()
+                }
+            };
+            let next: Vec<Follower> =
+                followers.into_iter().filter(|(_, holders)| count(holders) >= min_count).collect();
             if !next.is_empty() {
                 open.push((larger, next));
             }
         }
     }
     Ok(sets)
+}
+
+/// The later items that share a basket with an item, whose baskets are `holders`: to read these is quicker than to try all pairs of items.
+fn bought_with(item: u32, holders: &[u32], baskets: &Baskets) -> Vec<Follower> {
+    let mut together: HashMap<u32, Vec<u32>> = HashMap::new();
+    for basket in holders {
+        let items = &baskets.baskets[*basket as usize].0;
+        for other in &items[items.partition_point(|other| *other <= item)..] {
+            together.entry(*other).or_default().push(*basket);
+        }
+    }
+    let mut followers: Vec<Follower> = together.into_iter().collect();
+    followers.sort_unstable_by_key(|(other, _)| *other);
+    followers
 }
 
 /// What two rising lists share.

@@ -1,6 +1,5 @@
 //! `market_basket`: what is bought with what.
 
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
@@ -9,13 +8,13 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type};
 use datafusion_common::utils::take_function_args;
-use datafusion_common::{Result, ScalarValue, exec_err, plan_err};
+use datafusion_common::{HashMap, Result, ScalarValue, exec_err, plan_err};
 use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
-use super::itemsets::{Baskets, Rule, rules};
+use super::itemsets::{Baskets, ITEMS_MAX, Limits, Rule, rules};
 use crate::constants::{aggregate_constant, quoted};
-use crate::definition::AggregateDefinition;
+use crate::definition::{AggregateDefinition, expect_arguments};
 use crate::documents::{Entry, SETS};
 use crate::doubles::coerce_double;
 use crate::groups::{GroupStates, Rows, list_offsets};
@@ -29,16 +28,17 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
         section: SETS,
         description: "Association rules of baskets: whoever buys all of antecedent also buys consequent. Gives \
             list<struct{antecedent TEXT[], consequent TEXT, n BIGINT, n_antecedent BIGINT, n_consequent BIGINT, baskets BIGINT, support DOUBLE, confidence DOUBLE, lift DOUBLE}> of \
-            all rules of up to ten items that hold in n >= min_count baskets with n / n_antecedent >= min_confidence, by falling confidence, then n, then names. \
+            all rules of up to max_items items that hold in n >= min_count baskets with n / n_antecedent >= min_confidence, by falling confidence, then n, then names. \
             Counts are exact, and a confidence is one division of them. An item twice in a basket counts once, NULL items are passed over. \
             A NULL or empty basket is left out; NULL without a basket. An error where more than 1,000,000 sets of items are frequent: raise min_count. \
             The state grows with the number of distinct baskets by their size. \
             Source: R. Agrawal, T. Imielinski, A. Swami, Mining Association Rules, SIGMOD 1993; searched depth first as in M. Zaki's Eclat, 2000.",
-        syntax: "market_basket(items json, min_count bigint, min_confidence double precision) -> json",
+        syntax: "market_basket(items json, min_count bigint, min_confidence double precision [, max_items integer]) -> json",
         arguments: &[
             ("items", "List of the items of one basket."),
             ("min_count", "Constant, 1 or more: in how many baskets a rule must hold."),
             ("min_confidence", "Constant from 0 to 1: the share of baskets with the antecedent that must hold the consequent."),
+            ("max_items", "Constant from 2 to 10: items of a rule at the most, so 2 asks for pairs. Default 10."),
         ],
         example: "SELECT r['antecedent'], r['consequent'], r['confidence'] FROM (SELECT unnest(market_basket(items, 2, 0.5)) AS r\nFROM (VALUES (['cleanser', 'toner']), (['cleanser', 'toner', 'serum']), (['serum'])) AS t(items))",
         related: &["bitmap_build"],
@@ -47,7 +47,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The aggregate `market_basket(items, min_count, min_confidence)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct MarketBasket;
 
 impl AggregateDefinition for MarketBasket {
@@ -59,12 +58,22 @@ impl AggregateDefinition for MarketBasket {
     }
 
     fn coerce(types: &[DataType]) -> Result<Vec<DataType>> {
-        let [items, min_count, min_confidence] = take_function_args(NAME, types)?;
+        expect_arguments(NAME, types, 3, 4)?;
+        let [items, min_count, min_confidence, max_items @ ..] = types else {
+            return plan_err!("{NAME}: 3 or 4 arguments are needed, got {}", types.len());
+        };
         let list = coerce_texts(NAME, "items must be a list of texts", "an item", items)?;
         if !(min_count.is_integer() || min_count.is_null()) {
             return plan_err!("{NAME}: min_count must be a whole number, got {min_count}");
         }
-        Ok(vec![list, DataType::Int64, coerce_double(NAME, "min_confidence", min_confidence)?])
+        let mut coerced = vec![list, DataType::Int64, coerce_double(NAME, "min_confidence", min_confidence)?];
+        for max_items in max_items {
+            if !(max_items.is_integer() || max_items.is_null()) {
+                return plan_err!("{NAME}: max_items must be a whole number, got {max_items}");
+            }
+            coerced.push(DataType::Int64);
+        }
+        Ok(coerced)
     }
 
     fn result(_types: &[DataType]) -> Result<DataType> {
@@ -83,12 +92,15 @@ impl AggregateDefinition for MarketBasket {
         let ScalarValue::Int64(Some(min_count @ 1..)) = count else {
             return exec_err!("{NAME}: min_count must be 1 or more, got {}", quoted(&count));
         };
-        match confidence {
-            ScalarValue::Float64(Some(min_confidence)) if (0.0..=1.0).contains(&min_confidence) => {
-                Ok(States::new(Limits { min_count, min_confidence }))
-            }
-            _ => exec_err!("{NAME}: min_confidence must be from 0 to 1, got {}", quoted(&confidence)),
-        }
+        let ScalarValue::Float64(Some(min_confidence @ 0.0..=1.0)) = confidence else {
+            return exec_err!("{NAME}: min_confidence must be from 0 to 1, got {}", quoted(&confidence));
+        };
+        let max_items = match aggregate_constant(args, NAME, 3, "max_items")? {
+            None => ITEMS_MAX,
+            Some(ScalarValue::Int64(Some(given))) if (2..=ITEMS_MAX as i64).contains(&given) => given as usize,
+            Some(given) => return exec_err!("{NAME}: max_items must be from 2 to {ITEMS_MAX}, got {}", quoted(&given)),
+        };
+        Ok(States::new(Limits { min_count, min_confidence, max_items }))
     }
 }
 
@@ -122,26 +134,19 @@ fn basket_field() -> FieldRef {
     Arc::new(Field::new("item", DataType::Struct(basket_fields()), false))
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Limits {
-    min_count: i64,
-    min_confidence: f64,
-}
-
 /// How often each basket was bought, of each group.
 #[derive(Debug)]
 pub(crate) struct States {
     limits: Limits,
     names: Names,
     groups: Vec<HashMap<Box<[u32]>, i64>>,
-    /// Distinct baskets of all groups, and their items.
-    baskets: usize,
-    items: usize,
+    /// Bytes of all baskets.
+    held: usize,
 }
 
 impl States {
     fn new(limits: Limits) -> Self {
-        Self { limits, names: Names::default(), groups: Vec::new(), baskets: 0, items: 0 }
+        Self { limits, names: Names::default(), groups: Vec::new(), held: 0 }
     }
 
     /// `items` is sorted here, each is kept once.
@@ -154,9 +159,9 @@ impl States {
         match self.groups[group].get_mut(items.as_slice()) {
             Some(known) => *known += count,
             None => {
-                self.baskets += 1;
-                self.items += items.len();
+                let held = self.groups[group].allocation_size();
                 self.groups[group].insert(items.as_slice().into(), count);
+                self.held += self.groups[group].allocation_size() - held + size_of_val(items.as_slice());
             }
         }
     }
@@ -239,9 +244,9 @@ impl GroupStates for States {
         let mut taken = self.fresh();
         taken.grow(groups);
         for (group, counts) in std::mem::replace(&mut self.groups, rest).into_iter().enumerate() {
+            self.held -= counts.allocation_size();
             for (items, count) in counts {
-                self.baskets -= 1;
-                self.items -= items.len();
+                self.held -= size_of_val(items.as_ref());
                 let mut items = items.iter().map(|number| taken.names.number(self.names.name(*number))).collect();
                 taken.add(group, &mut items, count);
             }
@@ -253,7 +258,7 @@ impl GroupStates for States {
         let groups: Vec<Baskets> = self.groups.iter().map(|counts| self.in_order(counts)).collect();
         let baskets = || groups.iter().flat_map(|group| group.baskets.iter().map(move |basket| (group, basket)));
         // Views share the bytes of a repeated name, so that many items do not outgrow 32-bit offsets.
-        let mut names = StringViewBuilder::with_capacity(self.items).with_deduplicate_strings();
+        let mut names = StringViewBuilder::new().with_deduplicate_strings();
         for (group, (items, _)) in baskets() {
             for item in items {
                 names.append_value(&group.items[*item as usize]);
@@ -271,10 +276,8 @@ impl GroupStates for States {
 
     fn values(&mut self) -> Result<ArrayRef> {
         let groups: Vec<Baskets> = self.groups.iter().map(|counts| self.in_order(counts)).collect();
-        let found = groups
-            .iter()
-            .map(|baskets| rules(NAME, baskets, self.limits.min_count, self.limits.min_confidence))
-            .collect::<Result<Vec<Vec<Rule>>>>()?;
+        let found =
+            groups.iter().map(|baskets| rules(NAME, baskets, self.limits)).collect::<Result<Vec<Vec<Rule>>>>()?;
         let each: Vec<(&Baskets, &Rule)> =
             groups.iter().zip(&found).flat_map(|(group, rules)| rules.iter().map(move |rule| (group, rule))).collect();
         let antecedents: Vec<&String> = each
@@ -312,9 +315,6 @@ impl GroupStates for States {
     }
 
     fn bytes(&self) -> usize {
-        self.groups.capacity() * size_of::<HashMap<Box<[u32]>, i64>>()
-            + self.baskets * 2 * size_of::<(Box<[u32]>, i64)>()
-            + self.items * size_of::<u32>()
-            + self.names.bytes()
+        self.groups.capacity() * size_of::<HashMap<Box<[u32]>, i64>>() + self.held + self.names.bytes()
     }
 }

@@ -8,11 +8,11 @@ mod bitmap_contains;
 mod bitmap_count;
 mod bitmap_intersect_agg;
 mod bitmap_or;
-mod bitmap_states;
 mod bitmap_subset;
 mod bitmap_to_array;
 mod bitmap_union_agg;
 mod bitmap_xor;
+mod gathering;
 mod hll;
 mod hll_build;
 mod hll_estimate;
@@ -20,12 +20,20 @@ mod hll_merge;
 mod intersect_count;
 mod itemsets;
 mod market_basket;
+mod theta;
+mod theta_and;
+mod theta_andnot;
+mod theta_build;
+mod theta_estimate;
+mod theta_merge;
+mod values;
 
 use std::sync::Arc;
 
 use datafusion_expr::{AggregateUDF, ScalarUDF};
 
 use crate::definition::{aggregate, scalar};
+use gathering::Gather;
 
 pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
     vec![
@@ -38,17 +46,22 @@ pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
         scalar::<bitmap_subset::BitmapSubset>(),
         scalar::<bitmap_to_array::BitmapToArray>(),
         scalar::<hll_estimate::HllEstimate>(),
+        scalar::<theta_estimate::ThetaEstimate>(),
+        scalar::<theta_and::ThetaAnd>(),
+        scalar::<theta_andnot::ThetaAndnot>(),
         scalar::<intersect_count::IntersectCount>(),
     ]
 }
 
 pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
     vec![
-        aggregate::<bitmap_build::BitmapBuild>(),
-        aggregate::<bitmap_union_agg::BitmapUnionAgg>(),
-        aggregate::<bitmap_intersect_agg::BitmapIntersectAgg>(),
-        aggregate::<hll_build::HllBuild>(),
-        aggregate::<hll_merge::HllMerge>(),
+        aggregate::<Gather<bitmap_build::BitmapBuild>>(),
+        aggregate::<Gather<bitmap_union_agg::BitmapUnionAgg>>(),
+        aggregate::<Gather<bitmap_intersect_agg::BitmapIntersectAgg>>(),
+        aggregate::<Gather<hll_build::HllBuild>>(),
+        aggregate::<Gather<hll_merge::HllMerge>>(),
+        aggregate::<Gather<theta_build::ThetaBuild>>(),
+        aggregate::<Gather<theta_merge::ThetaMerge>>(),
         aggregate::<market_basket::MarketBasket>(),
     ]
 }

@@ -42,7 +42,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The scalar `lifecycle_stage(first, last, n, as_of [, cycle])`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct LifecycleStage;
 
 impl ScalarDefinition for LifecycleStage {
@@ -54,7 +53,7 @@ impl ScalarDefinition for LifecycleStage {
 
     fn coerce(types: &[DataType]) -> Result<Vec<DataType>> {
         expect_arguments(NAME, types, 4, 5)?;
-        let (_, as_of) = coerce_times(NAME, &types[1], &types[3])?;
+        let (_, as_of) = coerce_times(NAME, "last", &types[1], &types[3])?;
         let mut coerced = vec![
             coerce_time(NAME, "first", &types[0])?,
             coerce_time(NAME, "last", &types[1])?,

@@ -11,12 +11,12 @@ use datafusion_common::utils::take_function_args;
 use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
-use super::durations::{coerce_event, duration_key, duration_of};
+use super::durations::{Count, Counts, coerce_event, duration_key, duration_of};
 use crate::definition::AggregateDefinition;
 use crate::documents::{Entry, SURVIVAL};
 use crate::doubles::coerce_double;
 use crate::experiments::arms::{arm_fits, coerce_arm};
-use crate::groups::{GroupStates, Rows, list_offsets};
+use crate::groups::{GroupStates, Rows, list_offsets, tree_bytes};
 use crate::linear::solve;
 use crate::tails::chi_square;
 
@@ -44,7 +44,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// The aggregate `logrank_test(duration, event, arm)`.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct LogrankTest;
 
 impl AggregateDefinition for LogrankTest {
@@ -69,7 +68,7 @@ impl AggregateDefinition for LogrankTest {
     }
 
     fn states(_args: &AccumulatorArgs) -> Result<Self::States> {
-        Ok(States { groups: Vec::new() })
+        Ok(States::default())
     }
 }
 
@@ -95,18 +94,14 @@ fn count_field() -> FieldRef {
     Arc::new(Field::new("item", DataType::Struct(count_fields()), false))
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Count {
-    events: i64,
-    censored: i64,
-}
+type Arms = BTreeMap<String, Counts>;
 
-/// Counts by duration (as its bits) of each arm.
-type Arms = BTreeMap<String, BTreeMap<u64, Count>>;
-
-#[derive(Debug)]
+/// Counts by duration of each arm, of each group.
+#[derive(Debug, Default)]
 pub(crate) struct States {
     groups: Vec<Arms>,
+    /// Bytes of all arms.
+    held: usize,
 }
 
 impl States {
@@ -114,25 +109,31 @@ impl States {
         let arms = &mut self.groups[group];
         if !arms.contains_key(arm) {
             arm_fits(NAME, arms.len())?;
-            arms.insert(arm.to_owned(), BTreeMap::new());
+            self.held += tree_bytes::<String, Counts>(arms.len() + 1) - tree_bytes::<String, Counts>(arms.len());
+            self.held += arm.len();
+            arms.insert(arm.to_owned(), Counts::default());
         }
         if let Some(counts) = arms.get_mut(arm) {
-            let known = counts.entry(key).or_default();
-            known.events += count.events;
-            known.censored += count.censored;
+            self.held += counts.add(key, count);
         }
         Ok(())
     }
 
-    fn counts(&self) -> impl Iterator<Item = (&String, u64, Count)> {
+    fn counts(&self) -> Vec<(&String, u64, Count)> {
         let arms = self.groups.iter().flatten();
-        arms.flat_map(|(arm, counts)| counts.iter().map(move |(key, count)| (arm, *key, *count)))
+        arms.flat_map(|(arm, counts)| counts.in_order().into_iter().map(move |(key, count)| (arm, key, count)))
+            .collect()
     }
+}
+
+fn arms_bytes(arms: &Arms) -> usize {
+    let counts: usize = arms.iter().map(|(arm, counts)| arm.len() + counts.bytes()).sum();
+    tree_bytes::<String, Counts>(arms.len()) + counts
 }
 
 impl GroupStates for States {
     fn fresh(&self) -> Self {
-        Self { groups: Vec::new() }
+        Self::default()
     }
 
     fn grow(&mut self, groups: usize) {
@@ -150,8 +151,7 @@ impl GroupStates for States {
                 continue;
             }
             if let Some(key) = duration_key(durations, row) {
-                let events = i64::from(events.value(row));
-                self.add(group, arms.value(row), key, Count { events, censored: 1 - events })?;
+                self.add(group, arms.value(row), key, Count::one(events.value(row)))?;
             }
         }
         Ok(())
@@ -179,21 +179,25 @@ impl GroupStates for States {
 
     fn take(&mut self, groups: usize) -> Result<Self> {
         let rest = self.groups.split_off(groups);
-        Ok(Self { groups: std::mem::replace(&mut self.groups, rest) })
+        let taken = std::mem::replace(&mut self.groups, rest);
+        let held = taken.iter().map(arms_bytes).sum();
+        self.held -= held;
+        Ok(Self { groups: taken, held })
     }
 
     fn partials(&mut self) -> Result<Vec<ArrayRef>> {
+        let counts = self.counts();
         let mut arms = StringViewBuilder::new().with_deduplicate_strings();
-        for (arm, _, _) in self.counts() {
+        for (arm, _, _) in &counts {
             arms.append_value(arm);
         }
         let columns: Vec<ArrayRef> = vec![
             Arc::new(arms.finish()),
-            Arc::new(Float64Array::from_iter_values(self.counts().map(|(_, key, _)| duration_of(key)))),
-            Arc::new(Int64Array::from_iter_values(self.counts().map(|(_, _, count)| count.events))),
-            Arc::new(Int64Array::from_iter_values(self.counts().map(|(_, _, count)| count.censored))),
+            Arc::new(Float64Array::from_iter_values(counts.iter().map(|(_, key, _)| duration_of(*key)))),
+            Arc::new(Int64Array::from_iter_values(counts.iter().map(|(_, _, count)| count.events))),
+            Arc::new(Int64Array::from_iter_values(counts.iter().map(|(_, _, count)| count.censored))),
         ];
-        let lengths = self.groups.iter().map(|arms| arms.values().map(BTreeMap::len).sum());
+        let lengths = self.groups.iter().map(|arms| arms.values().map(Counts::len).sum());
         let offsets = list_offsets(NAME, lengths)?;
         let structs = StructArray::try_new(count_fields(), columns, None)?;
         Ok(vec![Arc::new(ListArray::try_new(count_field(), offsets, Arc::new(structs), None)?)])
@@ -208,8 +212,7 @@ impl GroupStates for States {
             .iter()
             .zip(&statistics)
             .map(|(arms, statistic)| (*statistic).map(|chi2| chi_square(chi2, (arms.len() - 1) as f64)));
-        let rows =
-            |arms: &Arms| arms.values().flat_map(BTreeMap::values).map(|count| count.events + count.censored).sum();
+        let rows = |arms: &Arms| arms.values().map(Counts::rows).sum();
         let columns: Vec<ArrayRef> = vec![
             Arc::new(statistics.iter().copied().collect::<Float64Array>()),
             Arc::new(self.groups.iter().map(|arms| known(arms, arms.len() as i64 - 1)).collect::<Int64Array>()),
@@ -220,22 +223,18 @@ impl GroupStates for States {
     }
 
     fn bytes(&self) -> usize {
-        let arms = self.groups.iter().flat_map(BTreeMap::iter);
-        let counts: usize =
-            arms.map(|(arm, counts)| arm.len() + 64 + counts.len() * 2 * size_of::<(u64, Count)>()).sum();
-        self.groups.capacity() * size_of::<Arms>() + counts
+        self.groups.capacity() * size_of::<Arms>() + self.held
     }
 }
 
 /// The quadratic form of observed less expected events in the inverse of their covariance, of all arms but the last.
 fn statistic(arms: &Arms) -> Option<f64> {
     let others = arms.len().checked_sub(1).filter(|others| *others > 0)?;
-    let mut at_risk: Vec<f64> =
-        arms.values().map(|counts| counts.values().map(|count| (count.events + count.censored) as f64).sum()).collect();
+    let mut at_risk: Vec<f64> = arms.values().map(|counts| counts.rows() as f64).collect();
     let mut times: BTreeMap<u64, Vec<Count>> = BTreeMap::new();
     for (arm, counts) in arms.values().enumerate() {
-        for (key, count) in counts {
-            times.entry(*key).or_insert_with(|| vec![Count::default(); arms.len()])[arm] = *count;
+        for (key, count) in counts.in_order() {
+            times.entry(key).or_insert_with(|| vec![Count::default(); arms.len()])[arm] = count;
         }
     }
     let mut excess = vec![0.0; others];
@@ -254,7 +253,7 @@ fn statistic(arms: &Arms) -> Option<f64> {
             }
         }
         for (risk, count) in at_risk.iter_mut().zip(counts) {
-            *risk -= (count.events + count.censored) as f64;
+            *risk -= count.rows() as f64;
         }
     }
     let solved = solve(covariance, excess.clone())?;

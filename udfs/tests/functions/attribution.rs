@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use super::support::{close, csv, refusal, rows, session, session_with, test_data, value};
+use super::support::{close, csv, of, refusal, rows, session, session_with, test_data, value};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use henna_udfs::attribution::chain::{Chain, Outcome};
 use proptest::prelude::{ProptestConfig, proptest};
@@ -246,6 +246,80 @@ async fn a_chain_of_two_channels_is_what_hand_computation_gives() {
         value(&session(), &shapley).await,
         "[{channel: a, conversions: 0.5, value: 5.00}, {channel: b, conversions: 1.5, value: 10.01}]"
     );
+}
+
+#[tokio::test]
+async fn a_path_is_in_order_of_time_then_name() {
+    let touches = "FROM (VALUES (TIMESTAMP '2024-01-03 00:00:00', 'ads'), (TIMESTAMP '2024-01-01 00:00:00', 'mail'), (TIMESTAMP '2024-01-03 00:00:00', 'Shop'),
+        (NULL, 'x'), (TIMESTAMP '2024-01-01 00:00:00', NULL), (TIMESTAMP '2024-01-02 00:00:00', 'ads')) AS t(ts, channel)";
+    assert_eq!(of(&format!("touch_path(ts, channel) {touches}")).await, "[mail, ads, Shop, ads]");
+    assert_eq!(of(&format!("touch_path(ts, channel) FILTER (WHERE ts IS NULL) {touches}")).await, "NULL");
+    let same = "touch_path(ts, channel) = array_agg(channel ORDER BY ts, channel) FILTER (WHERE ts IS NOT NULL AND channel IS NOT NULL)";
+    assert_eq!(of(&format!("{same} {touches}")).await, "true");
+}
+
+#[tokio::test]
+async fn a_journey_ends_with_its_conversion() {
+    let day = |day: u32| format!("TIMESTAMP '2024-01-{day:02} 12:00:00'");
+    let steps = format!(
+        "FROM (VALUES ({}, 'ads', NULL), ({}, 'mail', NULL), ({}, 'shop', 10.00), ({}, 'mail', 2.50), ({}, 'mail', NULL), ({}, NULL, 1.00), ({}, 'ads', NULL), (NULL, 'x', 1.00), ({}, NULL, NULL)) AS t(ts, channel, value)",
+        day(1),
+        day(3),
+        day(3),
+        day(4),
+        day(10),
+        day(10),
+        day(20),
+        day(21)
+    );
+    let journeys = |lookback: &str| {
+        format!("SELECT unnest(customer_journeys(ts, channel, CAST(value AS DECIMAL(18, 2)){lookback})) AS j {steps}")
+    };
+    let shown = |ts: u32, path: &str, conversions: &str, value: &str, nulls: &str| {
+        [&format!("2024-01-{ts:02}T12:00:00"), path, conversions, value, nulls].map(str::to_owned).to_vec()
+    };
+    let fields = "SELECT j['ts'], j['path'], j['conversions'], j['value'], j['nulls']";
+    assert_eq!(
+        rows(&session(), &format!("{fields} FROM ({})", journeys(""))).await,
+        [
+            shown(3, "[ads, mail]", "1.0", "10.00", "0.0"),
+            // Nothing was touched since the last one: its own channel is its path.
+            shown(4, "[mail]", "1.0", "2.50", "0.0"),
+            shown(10, "[mail]", "1.0", "1.00", "0.0"),
+            shown(20, "[ads]", "0.0", "NULL", "1.0"),
+        ]
+    );
+    let short = rows(&session(), &format!("{fields} FROM ({})", journeys(", 1.5"))).await;
+    assert_eq!(short[0], shown(3, "[mail]", "1.0", "10.00", "0.0"));
+    // The same whole, whatever the model.
+    for model in [
+        "markov_attribution(j['path'], j['conversions'], j['value'], j['nulls'], 1)",
+        "shapley_attribution(j['path'], j['conversions'], j['value'])",
+    ] {
+        let sums = format!(
+            "SELECT sum(c['conversions']), sum(c['value']) FROM (SELECT unnest({model}) AS c FROM ({}))",
+            journeys("")
+        );
+        let sums = rows(&session(), &sums).await.remove(0);
+        close(&sums[0], 3.0, 1e-12);
+        assert_eq!(sums[1], "13.50", "{model}");
+    }
+    for (call, message) in [
+        ("customer_journeys(DATE '2024-01-01', 'a', 1, -1)", "customer_journeys: lookback must be 0 or more, got \"-1"),
+        ("customer_journeys(5, 'a', 1)", "customer_journeys: ts must be a date or timestamp, got Int64"),
+        ("customer_journeys(DATE '2024-01-01', 5, 1)", "customer_journeys: channel must be text, got Int64"),
+        ("customer_journeys(DATE '2024-01-01', 'a', 'b')", "customer_journeys: value must be a number, got Utf8"),
+        ("customer_journeys(DATE '2024-01-01', 'a')", "customer_journeys: 3 or 4 arguments are needed, got 2"),
+        (
+            "customer_journeys(DATE '2024-01-01', 'a', 1, INTERVAL '1 month')",
+            "customer_journeys: lookback must be given in days or shorter units",
+        ),
+        ("touch_path(5, 'a')", "touch_path: ts must be a date or timestamp, got Int64"),
+        ("touch_path(DATE '2024-01-01', 5)", "touch_path: channel must be text, got Int64"),
+    ] {
+        let refused = refusal(&format!("SELECT {call}")).await;
+        assert!(refused.contains(message), "{call}: {refused}");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use datafusion::prelude::SessionContext;
 
+use super::rfm::register_online_retail;
 use super::support::{csv, refusal, rows, session, test_data, value};
 
 /// The table `events(person, ts, conditions)`, sorted as the file is.
@@ -235,4 +236,44 @@ async fn a_pattern_that_would_take_for_ever_is_refused() {
     // Stars alone cost actions times events.
     let stars = sql.replace("(?1)(?t<=9000)(?2)", "(?1).*(?1).*(?1).*(?1).*(?2)");
     assert_eq!(value(&session(), &stars).await, "false");
+}
+
+/// By pandas, beside the data: the cohorts of Online Retail.
+#[tokio::test]
+async fn the_cohorts_of_online_retail_are_those_of_another_program() {
+    let Some(expected) = test_data("online_retail/expected_cohort_retention.csv") else { return };
+    let expected = csv(&std::fs::read_to_string(expected).unwrap());
+    let session = session();
+    register_online_retail(&session).await;
+    let sql = "SELECT substr(cohort::varchar, 1, 7), k, count(*) FROM (SELECT c['cohort'] AS cohort, unnest(c['periods']) AS k
+        FROM (SELECT id, cohort_periods(ts, 'month') AS c FROM invoices GROUP BY id)) GROUP BY 1, 2 ORDER BY 1, 2";
+    assert_eq!(rows(&session, sql).await, expected);
+}
+
+#[tokio::test]
+async fn periods_are_counted_from_the_first() {
+    let of = |unit: &str| {
+        format!(
+            "SELECT cohort_periods(ts, '{unit}') FROM (VALUES (TIMESTAMP '2024-03-03 23:00:00'), (TIMESTAMP '2024-03-04 01:00:00'), (TIMESTAMP '2024-01-31 00:00:00'), (NULL), (TIMESTAMP '2024-03-04 02:00:00')) AS t(ts)"
+        )
+    };
+    // 2024-01-31 is a Wednesday, 2024-03-04 a Monday.
+    for (unit, expected) in [
+        ("day", "{cohort: 2024-01-31, periods: [0, 32, 33]}"),
+        ("week", "{cohort: 2024-01-29, periods: [0, 4, 5]}"),
+        ("month", "{cohort: 2024-01-01, periods: [0, 2]}"),
+    ] {
+        assert_eq!(value(&session(), &of(unit)).await, expected, "{unit}");
+    }
+    assert_eq!(value(&session(), "SELECT cohort_periods(NULL::date, 'day')").await, "NULL");
+    for (call, message) in [
+        (
+            "cohort_periods(DATE '2024-01-01', 'year')",
+            "cohort_periods: unit must be 'day', 'week' or 'month', got \"year\"",
+        ),
+        ("cohort_periods(5, 'day')", "cohort_periods: ts must be a date or timestamp, got Int64"),
+    ] {
+        let refused = refusal(&format!("SELECT {call}")).await;
+        assert!(refused.contains(message), "{call}: {refused}");
+    }
 }

@@ -27,6 +27,10 @@ async fn the_example_of_agrawal_and_srikant_has_its_rules() {
     let found: Vec<String> = found.iter().map(|rule| format!("{}>{}:{}", rule[0], rule[1], rule[2])).collect();
     // Frequent sets: ac 2, bc 2, be 3, ce 2, bce 2; certain are a -> c, b -> e, e -> b, bc -> e, ce -> b.
     assert_eq!(found, ["b>e:3", "e>b:3", "a>c:2", "bc>e:2", "ce>b:2"]);
+    // Pairs are the rules of two items.
+    let pairs = rows(&session(), &call(&baskets, 2, "1.0, 2")).await;
+    let pairs: Vec<String> = pairs.iter().map(|rule| format!("{}>{}:{}", rule[0], rule[1], rule[2])).collect();
+    assert_eq!(pairs, ["b>e:3", "e>b:3", "a>c:2"]);
     let one = "SELECT r['support'], r['confidence'], r['lift'] FROM (SELECT unnest(market_basket(items, 2, 0.6)) AS r
         FROM (VALUES (['a', 'b']), (['a', 'b', NULL, 'a']), (['a']), (['c'])) AS t(items))";
     assert_eq!(
@@ -54,6 +58,9 @@ async fn baskets_without_items_are_left_out() {
         ("market_basket(['a'], 1.5, 0.5)", "market_basket: min_count must be a whole number, got"),
         ("market_basket(['a'], 1, 1.5)", "market_basket: min_confidence must be from 0 to 1, got \"1.5\""),
         ("market_basket(['a'], 1, NULL)", "market_basket: min_confidence must be from 0 to 1, got NULL"),
+        ("market_basket(['a'], 1, 0.5, 1)", "market_basket: max_items must be from 2 to 10, got \"1\""),
+        ("market_basket(['a'], 1, 0.5, NULL)", "market_basket: max_items must be from 2 to 10, got NULL"),
+        ("market_basket(['a'], 1, 0.5, 2.5)", "market_basket: max_items must be a whole number, got Float64"),
         ("market_basket('a', 1, 0.5)", "market_basket: items must be a list of texts, got Utf8"),
     ] {
         let refused = refusal(&format!("SELECT {call}")).await;

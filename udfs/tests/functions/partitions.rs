@@ -5,7 +5,12 @@ use std::sync::Arc;
 use datafusion::arrow::array::{
     Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::datasource::MemTable;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext, col};
 use proptest::prelude::{ProptestConfig, proptest};
 
@@ -36,6 +41,16 @@ const AGGREGATES: &[&str] = &[
     "market_basket([channel, CASE WHEN x > 2 THEN 'shop' END, x::varchar], 2, 0.3)",
     "path_flows(ts, channel, 'ads', 3, true)",
     "attribute(ts, channel, conversion, CAST(id AS DECIMAL(18, 2)), 'time_decay', 300)",
+    "touch_path(ts, channel)",
+    "cohort_periods(ts, 'month')",
+    "customer_journeys(ts, channel, CASE WHEN x > 3 THEN amount END, 90)",
+    "bitmap_union_agg(bitmap)",
+    "bitmap_intersect_agg(bitmap)",
+    "theta_build(ts::varchar)",
+    "theta_merge(theta)",
+    "aov_per_order(amount)",
+    "aov_per_buyer(channel, amount)",
+    "coupon_redemption(x > 2, channel = 'ads', 'undone')",
 ];
 
 /// Aggregates of doubles that are merged by formulas, whose last digits depend on the way.
@@ -46,8 +61,26 @@ const ROUNDED: &[(&str, &str)] = &[
     ("msprt(x, amount > 400, 0.5)", "statistic"),
 ];
 
-/// Rows of a small linear congruential generator.
-fn batches(seed: u64, rows: usize, customers: u64) -> Vec<RecordBatch> {
+/// Rows of a small linear congruential generator, each with the sets of its x.
+async fn batches(seed: u64, rows: usize, customers: u64) -> Vec<RecordBatch> {
+    let batches = plain_batches(seed, rows, customers);
+    let session = session_with(config(1));
+    let table = MemTable::try_new(batches[0].schema(), vec![batches]).unwrap();
+    session.register_table("plain", Arc::new(table)).unwrap();
+    let sets = "SELECT x, bitmap_build(id % 50) AS bitmap, hll_build(id % 50) AS hll, theta_build(id % 50) AS theta FROM plain GROUP BY x";
+    // In order of id: one of the ways below tells the engine that rows are.
+    let sql = format!(
+        "SELECT plain.*, bitmap, hll, theta FROM plain JOIN ({sets}) AS sets ON sets.x = plain.x ORDER BY id, ts, amount, channel"
+    );
+    let whole = session.sql(&sql).await.unwrap().collect().await.unwrap();
+    let whole = concat_batches(&whole[0].schema(), &whole).unwrap();
+    let (half, third) = (whole.num_rows() / 2, whole.num_rows() / 3);
+    [(0, half), (half, third), (half + third, whole.num_rows() - half - third - 1), (whole.num_rows() - 1, 1)]
+        .map(|(from, length)| whole.slice(from, length))
+        .to_vec()
+}
+
+fn plain_batches(seed: u64, rows: usize, customers: u64) -> Vec<RecordBatch> {
     let mut state = seed;
     let mut next = |below: u64| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -86,7 +119,20 @@ fn batches(seed: u64, rows: usize, customers: u64) -> Vec<RecordBatch> {
 }
 
 /// What is estimated from merged sketches does not depend on the way, though their bytes do.
-const ESTIMATED: &[&str] = &["hll_estimate(hll_build(ts::varchar))", "hll_estimate(hll_build(x))"];
+const ESTIMATED: &[&str] =
+    &["hll_estimate(hll_build(ts::varchar))", "hll_estimate(hll_build(x))", "hll_estimate(hll_merge(hll))"];
+
+#[test]
+fn no_aggregate_is_left_out() {
+    let cases = || AGGREGATES.iter().chain(ESTIMATED).chain(ROUNDED.iter().map(|(aggregate, _)| aggregate));
+    for aggregate in henna_udfs::aggregate_functions() {
+        let call = format!("{}(", aggregate.name());
+        assert!(
+            cases().any(|case| case.starts_with(&call) || case.contains(&format!("({call}"))),
+            "{call}...) has no case"
+        );
+    }
+}
 
 async fn rounded(session: &SessionContext, aggregate: &str, field: &str) -> Vec<Vec<String>> {
     rows(session, &format!("SELECT id % 5, round({aggregate}['{field}'], 9) + 0.0 FROM t GROUP BY 1 ORDER BY 1")).await
@@ -102,13 +148,15 @@ fn config(partitions: usize) -> SessionConfig {
 }
 
 async fn all_ways_agree(seed: u64) {
-    let batches = batches(seed, 600, 40);
+    let batches = batches(seed, 600, 40).await;
     let schema = batches[0].schema();
     let single = session_with(config(1));
     single.register_table("t", Arc::new(MemTable::try_new(schema.clone(), vec![batches.clone()]).unwrap())).unwrap();
     let spread: Vec<Vec<RecordBatch>> = batches.iter().cloned().map(|batch| vec![batch]).collect();
-    let parallel = session_with(config(4));
+    let parallel = session_with(config(2));
     parallel.register_table("t", Arc::new(MemTable::try_new(schema.clone(), spread.clone()).unwrap())).unwrap();
+    let wide = session_with(config(8));
+    wide.register_table("t", Arc::new(MemTable::try_new(schema.clone(), spread.clone()).unwrap())).unwrap();
     // Partial aggregation is given up at once: every row becomes a state of its own.
     let skipping = session_with(
         config(4)
@@ -122,7 +170,8 @@ async fn all_ways_agree(seed: u64) {
     sorted.register_table("t", Arc::new(table)).unwrap();
     for aggregate in AGGREGATES {
         let expected = answer(&single, aggregate).await;
-        assert_eq!(expected, answer(&parallel, aggregate).await, "{aggregate} in parallel, seed {seed}");
+        assert_eq!(expected, answer(&parallel, aggregate).await, "{aggregate} on 2 partitions, seed {seed}");
+        assert_eq!(expected, answer(&wide, aggregate).await, "{aggregate} on 8 partitions, seed {seed}");
         assert_eq!(
             expected,
             answer(&skipping, aggregate).await,
@@ -133,20 +182,20 @@ async fn all_ways_agree(seed: u64) {
     for estimate in ESTIMATED {
         let sql = format!("SELECT x, {estimate} FROM t GROUP BY x ORDER BY x");
         let expected = rows(&single, &sql).await;
-        for session in [&parallel, &skipping, &sorted] {
+        for session in [&parallel, &wide, &skipping, &sorted] {
             assert_eq!(expected, rows(session, &sql).await, "{estimate}, seed {seed}");
         }
     }
     for (aggregate, field) in ROUNDED {
         let expected = rounded(&single, aggregate, field).await;
-        for session in [&parallel, &skipping, &sorted] {
+        for session in [&parallel, &wide, &skipping, &sorted] {
             assert_eq!(expected, rounded(session, aggregate, field).await, "{aggregate}, seed {seed}");
         }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn the_answer_does_not_depend_on_the_way(seed in 0u64..u64::MAX) {
         tokio::runtime::Runtime::new().unwrap().block_on(all_ways_agree(seed));
@@ -157,11 +206,68 @@ proptest! {
 #[tokio::test]
 async fn rfm_of_random_rows_is_what_sql_says() {
     let session = session_with(config(4));
-    let batches = batches(7, 600, 40);
+    let batches = batches(7, 600, 40).await;
     let table = MemTable::try_new(batches[0].schema(), batches.into_iter().map(|batch| vec![batch]).collect()).unwrap();
     session.register_table("t", Arc::new(table)).unwrap();
     let ours = "SELECT id, r['recency_days'], r['frequency'], r['monetary'] FROM (SELECT id, rfm(ts, amount, as_of) AS r FROM t GROUP BY id) ORDER BY id";
     let plain = "SELECT id, 600 - max(day), count(*), sum(amount) FROM (SELECT id, amount, CAST(floor((arrow_cast(ts, 'Int64') + 28800000000) / 86400000000) AS BIGINT) AS day FROM t)
         WHERE day <= 600 GROUP BY id ORDER BY id";
     assert_eq!(rows(&session, ours).await, rows(&session, plain).await);
+}
+
+/// How often the plan went to disk.
+fn spills(plan: &dyn ExecutionPlan) -> usize {
+    let own = plan.metrics().and_then(|metrics| metrics.spill_count()).unwrap_or(0);
+    own + plan.children().iter().map(|child| spills(child.as_ref())).sum::<usize>()
+}
+
+/// The answer in little memory with the number of spills, or what it was refused with.
+async fn pressed(session: &SessionContext, sql: &str) -> Result<(Vec<Vec<String>>, usize), String> {
+    let frame = session.sql(sql).await.map_err(|error| error.to_string())?;
+    let (plan, task) = (frame.clone().create_physical_plan().await.unwrap(), Arc::new(frame.task_ctx()));
+    let batches = collect(Arc::clone(&plan), task).await.map_err(|error| error.to_string())?;
+    let cell = |batch: &RecordBatch, column: usize, row: usize| match batch.column(column).is_null(row) {
+        true => "NULL".to_owned(),
+        false => array_value_to_string(batch.column(column), row).unwrap(),
+    };
+    let rows = batches.iter().flat_map(|batch| {
+        (0..batch.num_rows()).map(move |row| (0..batch.num_columns()).map(|column| cell(batch, column, row)).collect())
+    });
+    Ok((rows.collect(), spills(plan.as_ref())))
+}
+
+/// With so little memory that groups go to disk, the answer is the same, or says clearly that memory is out.
+#[tokio::test]
+async fn every_aggregate_spills_or_says_that_memory_is_out() {
+    let batches = batches(11, 24_000, 8_000).await;
+    let table = |ways: usize| {
+        let parts: Vec<Vec<RecordBatch>> =
+            (0..ways).map(|way| batches.iter().skip(way).step_by(ways).cloned().collect()).collect();
+        Arc::new(MemTable::try_new(batches[0].schema(), parts).unwrap())
+    };
+    let roomy = session_with(config(1));
+    roomy.register_table("t", table(1)).unwrap();
+    for aggregate in AGGREGATES.iter().filter(|aggregate| !aggregate.contains("_fit(")) {
+        let sql = format!("SELECT id, {aggregate} FROM t GROUP BY id ORDER BY id");
+        let (expected, _) = pressed(&roomy, &sql).await.unwrap();
+        let mut spilled = 0;
+        for kilobytes in [4_096, 1_024, 512] {
+            let pool = Arc::new(FairSpillPool::new(kilobytes * 1_024));
+            let runtime = Arc::new(RuntimeEnvBuilder::new().with_memory_pool(pool).build().unwrap());
+            let small = config(2).with_batch_size(1_024).with_sort_spill_reservation_bytes(65_536);
+            let mut session = SessionContext::new_with_config_rt(small, runtime);
+            henna_udfs::register_all(&mut session).unwrap();
+            session.register_table("t", table(2)).unwrap();
+            match pressed(&session, &sql).await {
+                Ok((answer, spills)) => {
+                    assert_eq!(expected, answer, "{aggregate} in {kilobytes} kB");
+                    spilled += spills;
+                }
+                Err(refused) => {
+                    assert!(refused.contains("Resources exhausted"), "{aggregate} in {kilobytes} kB: {refused}")
+                }
+            }
+        }
+        assert!(spilled > 0, "{aggregate} never went to disk");
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::{ProptestConfig, proptest};
 
-use super::support::{of, refusal, rows, session};
+use super::support::{close, of, refusal, rows, session};
 
 fn set(ids: &[u64]) -> String {
     let ids: Vec<String> = ids.iter().map(|id| format!("({id})")).collect();
@@ -119,6 +119,13 @@ async fn a_sketch_counts_within_its_error() {
     let parts = "SELECT hll_build(i) AS s FROM generate_series(1, 9000) AS g(i) UNION ALL SELECT hll_build(i) FROM generate_series(5000, 20000) AS g(i) UNION ALL SELECT NULL";
     let merged = of(&format!("hll_estimate(hll_merge(s)) FROM ({parts})")).await;
     assert_eq!(merged, of("hll_estimate(hll_build(i)) FROM generate_series(1, 20000) AS g(i)").await);
+    // By Apache DataSketches for C++ (Python package datasketches 5.2.0): the union of two `hll_sketch(12, HLL_8)` of the parts.
+    for (value, estimate) in [("i", 20_253.182921333093), ("i::varchar", 19_942.231131275246)] {
+        let parts = format!(
+            "SELECT hll_build({value}) AS s FROM generate_series(1, 9000) AS g(i) UNION ALL SELECT hll_build({value}) FROM generate_series(5000, 20000) AS g(i)"
+        );
+        close(&of(&format!("hll_estimate(hll_merge(s)) FROM ({parts})")).await, estimate, 1e-6);
+    }
     for call in ["hll_estimate(x'00')", "hll_estimate(NULL)", "hll_build(NULL::bigint)", "hll_merge(NULL)"] {
         assert_eq!(of(call).await, "NULL", "{call}");
     }
@@ -132,6 +139,61 @@ async fn a_sketch_counts_within_its_error() {
     }
 }
 
+/// By Apache DataSketches for C++ (Python package datasketches 5.2.0): `update_theta_sketch(12)`, updated with these values, trimmed, compact.
+#[tokio::test]
+async fn a_theta_sketch_has_the_bytes_of_another_program() {
+    let numbers = "encode(theta_build(i), 'hex') FROM generate_series(1, 5) AS g(i)";
+    let five = "02030300001acc93050000000000000015f97dcbbd86a10540de2ee1c9db3d08bd3273724691cc14c397fc1281709d1eba40b3c1da06695d";
+    assert_eq!(of(numbers).await, five);
+    let texts = "encode(theta_build(v), 'hex') FROM (VALUES ('bo'), ('ada'), (NULL), ('ada')) AS t(v)";
+    assert_eq!(of(texts).await, "02030300001acc930200000000000000e175529f50d0dc235515ba01a3a24b3b");
+    let many = "encode(sha256(theta_build(i)), 'hex') FROM generate_series(1, 20000) AS g(i)";
+    assert_eq!(of(many).await, "a5577248f6bad6e3d5d3e9892ac96f6e710f0881fa12fbf04511ed58d9c687c9");
+    let sketches = "FROM (SELECT theta_build(i) AS a FROM generate_series(1, 30000) AS g(i)), (SELECT theta_build(i) AS b FROM generate_series(20001, 60000) AS g(i))";
+    for (made, estimate, hash) in [
+        ("theta_and(a, b)", 10_086.463920900558, "f02d8ab5e331a0a2c5ad85fafcb0d7859f6b45c4ea82e7e0cce31001414110e2"),
+        ("theta_andnot(a, b)", 20_172.927841801116, "5beec6d9d84b39be68fe4f3a9612c1e17b8120a4e548fd5fcc22ee560203d789"),
+    ] {
+        close(&of(&format!("theta_estimate({made}) {sketches}")).await, estimate, 1e-9);
+        assert_eq!(of(&format!("encode(sha256({made}), 'hex') {sketches}")).await, hash, "{made}");
+    }
+    let parts = format!("FROM (SELECT a AS s {sketches} UNION ALL SELECT b {sketches} UNION ALL SELECT NULL)");
+    let union = "7360057fda9969029f20c146a59387fa5e7028d93bc8571570205eba15355301";
+    assert_eq!(of(&format!("encode(sha256(theta_merge(s)), 'hex') {parts}")).await, union);
+}
+
+#[tokio::test]
+async fn what_is_no_theta_sketch_is_null_or_refused() {
+    for call in [
+        "theta_estimate(x'00')",
+        "theta_estimate(NULL)",
+        "theta_and(x'00', NULL)",
+        "theta_andnot(x'0102', x'0102')",
+        "theta_build(NULL::bigint)",
+        "theta_merge(NULL)",
+    ] {
+        assert_eq!(of(call).await, "NULL", "{call}");
+    }
+    assert_eq!(of("theta_estimate(theta_andnot(theta_build(1), theta_build(1)))").await, "0.0");
+    assert_eq!(of("theta_estimate(theta_and(theta_build(1), theta_build('1')))").await, "0.0");
+    assert_eq!(of("theta_estimate(theta_build(''))").await, "1.0");
+    // The two hashes of a sketch the wrong way round, and one of them twice.
+    let head = "02030300001acc930200000000000000";
+    for hashes in ["5515ba01a3a24b3be175529f50d0dc23", "e175529f50d0dc23e175529f50d0dc23"] {
+        assert_eq!(of(&format!("theta_estimate(x'{head}{hashes}')")).await, "NULL");
+    }
+    for (call, message) in [
+        ("theta_build(1.5)", "theta_build: value must be text, got Float64"),
+        ("theta_merge(x'00')", "theta_merge: a value of 1 bytes is no sketch of theta_build"),
+        ("theta_estimate(5)", "theta_estimate: sketch must be a sketch of theta_build (bytea), got Int64"),
+        ("theta_and(5, x'00')", "theta_and: a must be a sketch of theta_build (bytea), got Int64"),
+        ("theta_andnot(x'00', 5)", "theta_andnot: b must be a sketch of theta_build (bytea), got Int64"),
+    ] {
+        let refused = refusal(&format!("SELECT {call}")).await;
+        assert!(refused.contains(message), "{call}: {refused}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
@@ -139,7 +201,7 @@ proptest! {
         count in proptest::sample::select(vec![1, 5, 30, 300, 3000]), damage in proptest::collection::vec((0usize..64, 0u8..=255), 1..6), cut in 0usize..80,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        for build in ["hll_build", "bitmap_build"] {
+        for build in ["hll_build", "bitmap_build", "theta_build"] {
             let whole = runtime.block_on(of(&format!("encode({build}(i * 70001), 'hex') FROM generate_series(1, {count}) AS g(i)")));
             let mut bytes: Vec<u8> = (0..whole.len() / 2).map(|byte| u8::from_str_radix(&whole[2 * byte..2 * byte + 2], 16).unwrap()).collect();
             for (place, value) in &damage {
@@ -148,7 +210,7 @@ proptest! {
             }
             bytes.truncate(bytes.len() - cut.saturating_sub(60).min(bytes.len() - 1));
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            for call in ["hll_estimate(b)", "bitmap_count(b)", "intersect_count(b, b)", "hll_merge(b)"] {
+            for call in ["hll_estimate(b)", "bitmap_count(b)", "intersect_count(b, b)", "hll_merge(b)", "theta_estimate(theta_and(b, b))", "theta_merge(b)"] {
                 // An answer or an error, not a panic.
                 runtime.block_on(async {
                     if let Ok(frame) = session().sql(&format!("SELECT {call} FROM (SELECT x'{hex}' AS b UNION ALL SELECT x'{hex}')")).await {

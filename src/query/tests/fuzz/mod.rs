@@ -71,12 +71,12 @@ async fn explore(seed: u64, cases: u64, breach: Option<Breach>) -> Tally {
         let seat = dice.pick(&world.seats);
         let sources = if dice.chance(TRESPASS) { &seat.trespass } else { &seat.sources };
         let statement = Writer { sources }.statement(&mut dice);
-        match judge(seat, &statement).await {
+        match judge(&world, seat, &statement).await {
             Verdict::Answered => tally.answered += 1,
             Verdict::Refused => tally.refused += 1,
             Verdict::Ordered => tally.ordered += 1,
             Verdict::Leak(told) => {
-                let (smallest, why) = shrunk(seat, &statement).await;
+                let (smallest, why) = shrunk(&world, seat, &statement).await;
                 let role = &seat.role;
                 tally.leaks.push(format!(
                     "HENNA_FUZZ_SEED={seed}, case {number}, as {role}\n{statement}\n{told}\nsmallest: {smallest}\n{why}\n{world}"

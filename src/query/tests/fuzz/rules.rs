@@ -120,14 +120,6 @@ impl Rules {
         self.tables[number].granted[role].is_none()
     }
 
-    pub fn is_policed(&self, number: usize) -> bool {
-        self.tables[number].enabled
-    }
-
-    pub fn masked(&self, number: usize) -> impl Iterator<Item = usize> {
-        self.tables[number].masks.iter().map(|(column, _)| *column)
-    }
-
     /// A query, for someone whom nothing binds, that gives what `role` may see of a table.
     pub fn visible_sql(&self, tables: &[Table], number: usize, role: usize) -> String {
         let (table, rules) = (&tables[number], &self.tables[number]);

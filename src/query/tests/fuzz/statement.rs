@@ -87,20 +87,6 @@ impl Statement {
         !matches!(self.order, Order::None)
     }
 
-    /// The statement without the LIMIT that no order decides, where it has one.
-    pub fn unlimited(&self) -> Option<Self> {
-        let mut statement = self.clone();
-        statement.body.inner.as_mut()?.1 = "";
-        Some(statement)
-    }
-
-    /// Each side of a set operation as a statement of its own.
-    pub fn sides(&self) -> Option<[Self; 2]> {
-        let (_, also) = self.also.as_ref()?;
-        let side = |body: &Select| Self { with: self.with.clone(), body: body.clone(), ..Self::default() };
-        Some([side(&self.body), side(also)])
-    }
-
     /// Statements that are this one without one of its parts.
     pub fn smaller(&self) -> Vec<Self> {
         let mut found = Vec::new();

@@ -1,13 +1,14 @@
 //! Whether an answer tells of what is hidden.
 //!
 //! The promise is that an answer is the same as if the hidden rows had been deleted. So the guarded answer must be that of
-//! the lake which holds nothing else. Where an expression fails on a *visible* row, the order in which the engine evaluates
-//! decides whether the statement fails, and a wall gives it another order than a plain scan; then the same kind of plan over
-//! the lake without hidden rows decides.
+//! the open lake which holds nothing else. Where an expression fails on a *visible* row, the order in which the engine
+//! evaluates decides whether the statement fails and on which row, and a wall gives it another order than a plain scan; then
+//! the lake with the same wall and without the hidden rows decides. Where even that one met another row first, a visible row
+//! alone must make the open lake fail in the same words.
 
 use super::statement::{Order, Statement};
 use super::table::secrets;
-use super::world::{Seat, Told, ask};
+use super::world::{Refusal, Seat, Told, World, ask};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -24,9 +25,9 @@ pub enum Verdict {
 const ATTEMPTS_MAX: usize = 8;
 const SHRINK_STEPS_MAX: usize = 200;
 
-pub async fn judge(seat: &Seat, statement: &Statement) -> Verdict {
+pub async fn judge(world: &World, seat: &Seat, statement: &Statement) -> Verdict {
     let sql = statement.to_string();
-    let guarded = told(&seat.guarded_answer(&sql).await, statement);
+    let guarded = told(&ask(&seat.guarded, &sql).await, statement);
     if let Some(secret) = seat.stranger(&guarded) {
         return Verdict::Leak(format!("{secret} is hidden from {} and told: {guarded:?}", seat.role));
     }
@@ -34,48 +35,30 @@ pub async fn judge(seat: &Seat, statement: &Statement) -> Verdict {
     if guarded == bare {
         return if bare.is_ok() { Verdict::Answered } else { Verdict::Refused };
     }
-    if let Some(unlimited) = statement.unlimited() {
-        // Whether the limit is reached before the row that fails, no order decides.
-        let whole = ask(&seat.walled, &unlimited.to_string()).await;
-        if whole.is_err() && (guarded.is_ok() || guarded == whole || seat.is_another_row(&guarded, &whole)) {
-            return Verdict::Ordered;
+    let mut all_guarded = vec![guarded];
+    let mut all_trimmed = Vec::new();
+    // Two answers with rows that differ are no matter of order.
+    if all_guarded[0].is_err() || bare.is_err() {
+        for _ in 0..ATTEMPTS_MAX {
+            all_trimmed.push(told(&ask(&seat.trimmed, &sql).await, statement));
+            if all_trimmed.iter().any(|told| all_guarded.contains(told)) {
+                return Verdict::Ordered;
+            }
+            all_guarded.push(told(&ask(&seat.guarded, &sql).await, statement));
         }
     }
-    let walled = told(&ask(&seat.walled, &sql).await, statement);
-    if seat.is_another_row(&guarded, &walled) || seat.is_another_row(&guarded, &bare) {
+    let another = all_guarded.iter().find_map(|one| all_trimmed.iter().find_map(|other| another_row(one, other)));
+    if let Some(refusal) = another
+        && world.fails_on_a_visible_row(seat, &sql, refusal).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    {
         return Verdict::Ordered;
     }
-    let mut seen = vec![bare.clone(), walled];
-    for _ in 0..ATTEMPTS_MAX {
-        // Two answers with rows that differ are no matter of order.
-        if seen.contains(&guarded) && seen.iter().any(Result::is_err) {
-            return Verdict::Ordered;
-        }
-        let again = told(&seat.guarded_answer(&sql).await, statement);
-        if seen.contains(&again) && seen.iter().any(Result::is_err) {
-            return Verdict::Ordered;
-        }
-        seen.push(told(&ask(&seat.walled, &sql).await, statement));
-    }
-    if guarded.is_err() && seen.iter().all(Result::is_err) && sides_are_tight(seat, statement).await {
-        return Verdict::Ordered;
-    }
-    Verdict::Leak(format!("guarded {}\nbare    {}\nwalled  {}", brief(&guarded), brief(&bare), brief(&seen[1])))
-}
-
-/// The sides of a set operation run at once: which of them fails first, no order decides. Each is judged alone.
-async fn sides_are_tight(seat: &Seat, statement: &Statement) -> bool {
-    let Some(sides) = statement.sides() else { return false };
-    for side in &sides {
-        if let Verdict::Leak(_) = Box::pin(judge(seat, side)).await {
-            return false;
-        }
-    }
-    true
+    let trimmed = all_trimmed.first().map_or("not asked".to_owned(), brief);
+    Verdict::Leak(format!("guarded {}\nbare    {}\ntrimmed {trimmed}", brief(&all_guarded[0]), brief(&bare)))
 }
 
 /// The smallest statement found that still tells something; one that the verdict above calls a leak.
-pub async fn shrunk(seat: &Seat, statement: &Statement) -> (Statement, String) {
+pub async fn shrunk(world: &World, seat: &Seat, statement: &Statement) -> (Statement, String) {
     let (mut smallest, mut why) = (statement.clone(), String::new());
     let mut steps = 0;
     'shrinking: loop {
@@ -84,7 +67,7 @@ pub async fn shrunk(seat: &Seat, statement: &Statement) -> (Statement, String) {
             if steps > SHRINK_STEPS_MAX {
                 break 'shrinking;
             }
-            if let Verdict::Leak(told) = judge(seat, &candidate).await {
+            if let Verdict::Leak(told) = judge(world, seat, &candidate).await {
                 (smallest, why) = (candidate, told);
                 continue 'shrinking;
             }
@@ -95,20 +78,6 @@ pub async fn shrunk(seat: &Seat, statement: &Statement) -> (Statement, String) {
 }
 
 impl Seat {
-    async fn guarded_answer(&self, sql: &str) -> Told {
-        ask(&self.guarded, sql).await
-    }
-
-    /// Whether two errors are one but for the row that was met first, and that row is visible in both.
-    fn is_another_row(&self, guarded: &Told, walled: &Told) -> bool {
-        let (Err(guarded), Err(walled)) = (guarded, walled) else { return false };
-        let (Some((text, value)), Some((same, _))) = (quoted(&guarded.text), quoted(&walled.text)) else {
-            return false;
-        };
-        let visible = |cell: &String| value.eq_ignore_ascii_case(cell) || value == cell.replace("SECRET", "x");
-        guarded.reason == walled.reason && text == same && self.cells.iter().any(visible)
-    }
-
     /// A secret in an answer that no visible row holds.
     fn stranger(&self, answer: &Told) -> Option<String> {
         let texts: Vec<&str> = match answer {
@@ -133,10 +102,16 @@ fn told(answer: &Told, statement: &Statement) -> Told {
     answer
 }
 
-/// A text up to its last quoted part, and that part.
-fn quoted(text: &str) -> Option<(&str, &str)> {
-    let (before, value) = text.strip_suffix('"')?.rsplit_once('"')?;
-    Some((before, value))
+/// The first of two errors that are one but for the value that they quote.
+fn another_row<'a>(guarded: &'a Told, trimmed: &Told) -> Option<&'a Refusal> {
+    let (Err(guarded), Err(trimmed)) = (guarded, trimmed) else { return None };
+    let same_words = before_the_value(&guarded.text)? == before_the_value(&trimmed.text)?;
+    (guarded.reason == trimmed.reason && same_words).then_some(guarded)
+}
+
+/// A text up to the quoted part that ends it.
+fn before_the_value(text: &str) -> Option<&str> {
+    Some(text.strip_suffix('"')?.rsplit_once('"')?.0)
 }
 
 fn brief(answer: &Told) -> String {

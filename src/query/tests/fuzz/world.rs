@@ -1,7 +1,8 @@
-//! One world: a guarded lake with policies and masks, and for each of its roles a lake that holds only what that role may
-//! see. All rows come in through the load path, all answers out of a [`Session`].
+//! One world: a guarded lake with policies and masks, and for each of its roles two lakes that hold only what that role may
+//! see, an open one and one with all the roles, policies and masks of the guarded one. All rows come in through the load
+//! path, all answers out of a [`Session`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,10 @@ use crate::query::{ADMIN, Answer, Lake, Limits, Prepared, Session, failure};
 /// Rows as text, after a first one with the types of the columns.
 pub type Rows = Vec<Vec<String>>;
 
+/// Cells as CSV has them; None is NULL.
+type Row = Vec<Option<String>>;
+type Chunks = Vec<Vec<Row>>;
+
 /// What a client is told of an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -39,18 +44,25 @@ pub struct Seat {
     pub guarded: Session,
     /// A role without policies and masks in a lake that holds only what the role may see.
     pub bare: Session,
-    /// A role in that same lake whose policies and masks hide nothing: the same kind of plan, with nothing to tell of.
-    pub walled: Session,
+    /// The role itself in a lake with the same rights, policies and masks, from which the hidden rows were deleted before
+    /// they were loaded: the very plans of the guarded lake. Masked cells hold what the mask shows, where that changes
+    /// nothing else.
+    pub trimmed: Session,
     pub sources: Vec<Source>,
     /// Every column, whether granted or not.
     pub trespass: Vec<Source>,
-    /// The texts of the cells that the role may see, and the secrets in them.
-    pub cells: BTreeSet<String>,
+    /// The secrets that the role may see.
     pub secrets: BTreeSet<String>,
+    number: usize,
+    zone: &'static str,
+    /// The rows that the role may see, table by table.
+    visible: Vec<Vec<Row>>,
 }
 
 pub struct World {
     pub tables: Vec<Table>,
+    /// The rows of each table by the files that they were loaded from.
+    chunks: Vec<Chunks>,
     pub rules: Rules,
     pub lake: Lake,
     pub seats: Vec<Seat>,
@@ -65,16 +77,14 @@ impl World {
     pub async fn random(dice: &mut Dice) -> Result<Self> {
         let tables: Vec<Table> = (0..*dice.pick(&TABLES)).map(|number| Table::random(dice, number)).collect();
         let rules = Rules::random(dice, &tables);
-        let lake = found(&tables).await?;
+        let mut chunks = Vec::new();
         for table in &tables {
             // Several files, so that some hold hidden rows alone.
             let parts = usize::try_from(dice.between(1, 3)).unwrap_or(1);
-            for rows in table.rows.chunks(table.rows.len().div_ceil(parts)) {
-                load(&lake, table, rows).await?;
-            }
+            chunks.push(table.rows.chunks(table.rows.len().div_ceil(parts)).map(<[Row]>::to_vec).collect());
         }
-        run(&lake, &rules.script(&tables)).await?;
-        let mut world = Self { tables, rules, lake, seats: Vec::new() };
+        let lake = walled_lake(&tables, &chunks, &rules).await?;
+        let mut world = Self { tables, chunks, rules, lake, seats: Vec::new() };
         for role in 0..ROLES {
             let zone = *dice.pick(&ZONES);
             let seat = world.seat(role, zone).await?;
@@ -83,20 +93,10 @@ impl World {
         Ok(world)
     }
 
-    async fn seat(&self, role: usize, zone: &str) -> Result<Seat> {
+    async fn seat(&self, role: usize, zone: &'static str) -> Result<Seat> {
         let admin = self.lake.session(self.lake.principal(ADMIN)?).await?;
-        let bare = found(&self.tables).await?;
-        let mut cells = BTreeSet::new();
-        for (number, table) in self.tables.iter().enumerate() {
-            let sql = self.rules.visible_sql(&self.tables, number, role);
-            let visible =
-                rows(&admin, &sql).await.map_err(|error| Error::new(error.reason(), format!("{sql}: {error}")))?;
-            if !visible.is_empty() {
-                load(&bare, table, &visible).await?;
-            }
-            cells.extend(visible.into_iter().flatten().flatten());
-        }
-        run(&bare, &self.open_script(role)).await?;
+        let visible = self.visible(&admin, role).await?;
+        let bare = self.open_lake(&visible, role).await?;
         let name = self.rules.roles[role].name.clone();
         let sources = |trespass: bool| {
             let source = |(number, table): (usize, &Table)| {
@@ -110,45 +110,86 @@ impl World {
             };
             self.tables.iter().enumerate().map(source).collect::<Vec<_>>()
         };
+        let trimmed = self.trimmed(&visible, role).await?;
+        let cells = visible.iter().flatten().flatten().flatten();
         Ok(Seat {
+            trimmed: session(&trimmed, &name, zone).await?,
             guarded: session(&self.lake, &name, zone).await?,
             bare: session(&bare, "bare", zone).await?,
-            walled: session(&bare, "walled", zone).await?,
             sources: sources(false),
             trespass: sources(true),
-            secrets: cells.iter().flat_map(|cell| secrets(cell)).map(str::to_owned).collect(),
-            cells,
+            secrets: cells.flat_map(|cell| secrets(cell)).map(str::to_owned).collect(),
             role: name,
+            number: role,
+            zone,
+            visible,
         })
     }
 
-    /// In the lake of what one role may see: that role's grants, and for `walled` a wall wherever the role has one. Its
-    /// conditions hold for every row, and the engine does not know it.
-    fn open_script(&self, role: usize) -> Vec<String> {
-        let mut script = vec!["CREATE USER bare".to_owned(), "CREATE USER walled".to_owned()];
-        for (number, table) in self.tables.iter().enumerate() {
-            let name = &table.name;
-            let columns: Vec<&str> =
-                self.rules.readable(table, number, role).iter().map(|column| column.name.as_str()).collect();
-            let columns = if self.rules.grants_whole(number, role) {
-                String::new()
-            } else {
-                format!(" ({})", columns.join(", "))
-            };
-            script.push(format!("GRANT SELECT{columns} ON {name} TO bare, walled"));
-            if self.rules.is_policed(number) {
-                script.push(format!("CREATE POLICY bare ON {name} TO bare USING (true)"));
-                script.push(format!("CREATE POLICY walled ON {name} TO walled USING (id > -1)"));
-                script.push(format!("ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"));
-            }
-            for column in self.rules.masked(number) {
-                let column = &table.columns[column].name;
-                let mask =
-                    format!("CASE WHEN pg_has_role(''bare'', ''member'') THEN {column} WHEN id > -1 THEN {column} END");
-                script.push(format!("SECURITY LABEL FOR henna ON COLUMN {name}.{column} IS '{mask}'"));
+    /// What a role may see of each table, as the rules say it in plain SQL, asked by someone whom nothing binds.
+    async fn visible(&self, admin: &Session, role: usize) -> Result<Vec<Vec<Row>>> {
+        let mut visible = Vec::new();
+        for number in 0..self.tables.len() {
+            let sql = self.rules.visible_sql(&self.tables, number, role);
+            let told = rows(admin, &sql).await;
+            visible.push(told.map_err(|error| Error::new(error.reason(), format!("{sql}: {error}")))?);
+        }
+        Ok(visible)
+    }
+
+    /// The guarded lake anew, from files without the rows that are hidden from the role. A masked cell holds what the mask
+    /// makes of it, so that nothing can tell of what was below; where a mask is not the same done twice, or a policy reads
+    /// the column, it holds what it did.
+    async fn trimmed(&self, visible: &[Vec<Row>], role: usize) -> Result<Lake> {
+        for masked in [true, false] {
+            let chunks: Vec<Chunks> =
+                self.chunks.iter().zip(visible).map(|(all, seen)| kept(all, seen, masked)).collect();
+            let lake = walled_lake(&self.tables, &chunks, &self.rules).await?;
+            let admin = lake.session(lake.principal(ADMIN)?).await?;
+            let again = self.visible(&admin, role).await?;
+            if again.iter().zip(visible).all(|(again, visible)| sorted(again) == sorted(visible)) {
+                return Ok(lake);
             }
         }
-        script
+        Err(Error::new(Reason::Internal, "a lake without hidden rows shows other rows"))
+    }
+
+    /// Whether the statement fails like this where one of its tables has one of its visible rows, and no other.
+    pub async fn fails_on_a_visible_row(&self, seat: &Seat, sql: &str, refusal: &Refusal) -> Result<bool> {
+        for number in (0..self.tables.len()).filter(|number| sql.contains(&self.tables[*number].name)) {
+            for row in &seat.visible[number] {
+                let mut visible = seat.visible.clone();
+                visible[number] = vec![row.clone()];
+                let lake = self.open_lake(&visible, seat.number).await?;
+                if ask(&session(&lake, "bare", seat.zone).await?, sql).await.as_ref() == Err(refusal) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// A lake with these rows and no wall, and in it the grants of the role for `bare`.
+    async fn open_lake(&self, rows: &[Vec<Row>], role: usize) -> Result<Lake> {
+        let lake = found(&self.tables).await?;
+        for (table, rows) in self.tables.iter().zip(rows) {
+            load(&lake, table, rows).await?;
+        }
+        run(&lake, &self.open_script(role)).await?;
+        Ok(lake)
+    }
+
+    /// In the open lake of what one role may see: that role's grants.
+    fn open_script(&self, role: usize) -> Vec<String> {
+        let grant = |(number, table): (usize, &Table)| {
+            let columns: Vec<&str> =
+                self.rules.readable(table, number, role).iter().map(|column| column.name.as_str()).collect();
+            let whole = self.rules.grants_whole(number, role);
+            let columns = if whole { String::new() } else { format!(" ({})", columns.join(", ")) };
+            format!("GRANT SELECT{columns} ON {} TO bare", table.name)
+        };
+        let grants = self.tables.iter().enumerate().map(grant);
+        std::iter::once("CREATE USER bare".to_owned()).chain(grants).collect()
     }
 }
 
@@ -174,7 +215,35 @@ async fn found(tables: &[Table]) -> Result<Lake> {
     Lake::found(&root, &Dataset::parse("fuzz", files)?, &password, limits).await
 }
 
-async fn load(lake: &Lake, table: &Table, rows: &[Vec<Option<String>>]) -> Result<()> {
+/// A lake with all rows of all chunks, each from a file of its own, behind the wall of the rules.
+async fn walled_lake(tables: &[Table], chunks: &[Chunks], rules: &Rules) -> Result<Lake> {
+    let lake = found(tables).await?;
+    for (table, chunks) in tables.iter().zip(chunks) {
+        for rows in chunks {
+            load(&lake, table, rows).await?;
+        }
+    }
+    run(&lake, &rules.script(tables)).await?;
+    Ok(lake)
+}
+
+/// The rows whose first cell, which no mask covers, is that of a row that is seen; as they are or as they are seen.
+fn kept(all: &[Vec<Row>], seen: &[Row], as_seen: bool) -> Chunks {
+    let seen: BTreeMap<&Option<String>, &Row> = seen.iter().map(|row| (&row[0], row)).collect();
+    let kept = |row: &Row| seen.get(&row[0]).map(|shown| if as_seen { (*shown).clone() } else { row.clone() });
+    all.iter().map(|rows| rows.iter().filter_map(kept).collect()).collect()
+}
+
+fn sorted(rows: &[Row]) -> Vec<&Row> {
+    let mut rows: Vec<&Row> = rows.iter().collect();
+    rows.sort();
+    rows
+}
+
+async fn load(lake: &Lake, table: &Table, rows: &[Row]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     let folder = tempfile::tempdir().map_err(|error| Error::of(Reason::Io, error))?;
     let path = folder.path().join(format!("{}.csv", table.name));
     std::fs::write(&path, table.csv(rows)).map_err(|error| Error::of(Reason::Io, error))?;
@@ -220,7 +289,7 @@ fn told(error: &Error) -> String {
 }
 
 /// Rows of a query that must succeed, as CSV cells.
-async fn rows(session: &Session, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+async fn rows(session: &Session, sql: &str) -> Result<Vec<Row>> {
     let (_, batches) = batches(session, sql).await?;
     let rows = batches.iter().map(|batch| texts(batch, "")).collect::<Result<Vec<_>>>()?;
     Ok(rows.into_iter().flatten().collect())
@@ -238,7 +307,7 @@ async fn batches(session: &Session, sql: &str) -> Result<(Vec<String>, Vec<Recor
 }
 
 /// Cells as text; a null is `null` if that says something, else None.
-fn texts(batch: &RecordBatch, null: &str) -> Result<Vec<Vec<Option<String>>>> {
+fn texts(batch: &RecordBatch, null: &str) -> Result<Vec<Row>> {
     let options = FormatOptions::default().with_null(null);
     let failed = |error| Error::of(Reason::Internal, error);
     let formatters = batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
