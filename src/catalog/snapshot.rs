@@ -1,6 +1,7 @@
 //! The visible catalog at one moment, with the objects that follow from it: oids, indexes, constraints.
 
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 use super::model::{FunctionEntry, RelationEntry, RelationKind, RoleEntry, VisibleCatalog};
 use super::session::{CatalogHandle, CatalogSession};
@@ -19,7 +20,22 @@ pub const SYSTEM_OWNER: &str = "henna";
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub session: CatalogHandle,
-    pub visible: Arc<VisibleCatalog>,
+    pub visible: Seen,
+}
+
+/// The visible catalog, worked out when it is first looked at: who asks for the version need not know every table.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    session: CatalogHandle,
+    catalog: OnceLock<Arc<VisibleCatalog>>,
+}
+
+impl Deref for Seen {
+    type Target = VisibleCatalog;
+
+    fn deref(&self) -> &VisibleCatalog {
+        self.catalog.get_or_init(|| self.session.visible())
+    }
 }
 
 /// A schema, of the user's or of the system.
@@ -166,7 +182,8 @@ fn system_attributes(relation: &'static SystemRelation) -> Vec<Attribute<'static
 
 impl Snapshot {
     pub fn take(session: &CatalogHandle) -> Self {
-        Self { session: Arc::clone(session), visible: session.visible() }
+        let visible = Seen { session: Arc::clone(session), catalog: OnceLock::new() };
+        Self { session: Arc::clone(session), visible }
     }
 
     pub fn namespaces(&self) -> Vec<Namespace<'_>> {

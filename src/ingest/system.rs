@@ -50,11 +50,13 @@ pub async fn create_tables(store: &Store) -> Result<()> {
     Ok(())
 }
 
-/// A contract as the lake lays it out. Key columns hardly repeat, so they get no dictionary unless the rows are sorted by them first.
+/// A contract as the lake lays it out. Key columns hardly repeat, so they get no dictionary unless the rows are sorted by them first; a key
+/// of one column never repeats.
 pub fn table_spec(contract: &Contract) -> TableSpec {
     let schema = contract.stored_schema();
     let leading = contract.sort.first();
-    let repeats = |name: &String| !contract.primary_key.contains(name) || leading == Some(name);
+    let key = &contract.primary_key;
+    let repeats = |name: &String| !key.contains(name) || leading == Some(name) && key.len() > 1;
     let columns = schema
         .fields()
         .iter()

@@ -29,7 +29,10 @@ use super::table::{PartitionSpec, TableName, TableSpec, folder_name};
 /// A file is closed when it has grown to this size.
 pub const FILE_BYTES_MAX: usize = 128 << 20;
 const GROUP_ROWS: usize = 256 << 10;
-const PAGE_ROWS: usize = 20_000;
+/// What is read for one row: a page of each column. Small pages cost a scan next to nothing.
+const PAGE_ROWS: usize = 4096;
+/// A dictionary that grows beyond this is given up. All of it is read for one row, and values so many hardly repeat.
+const DICTIONARY_BYTES_MAX: usize = 128 << 10;
 
 /// A file that is written and durable, and that no commit names yet.
 #[derive(Debug, Clone)]
@@ -107,6 +110,7 @@ fn properties(spec: &TableSpec) -> Result<WriterProperties, LakeError> {
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_sorting_columns((!spec.order().is_empty()).then(|| sorting.collect()));
     for column in spec.columns.iter().filter(|column| !column.dictionary) {

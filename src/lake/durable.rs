@@ -6,18 +6,23 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
+    Attributes, CopyMode, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
+
+/// So much is read without waking another thread for it: it takes less time than that, and who asks is a thread that reads.
+const AT_ONCE_BYTES_MAX: u64 = 512 << 10;
 
 /// The steps that make bytes last; a test puts a failing disk in its place.
 pub trait Disk: fmt::Debug + Send + Sync + 'static {
@@ -105,6 +110,20 @@ impl DurableStore {
         self.disk.sync_folder(target.parent().unwrap_or(&self.folder))
     }
 
+    /// Whether a file is there, how long and how old. Asked before each statement, and quicker than waking another thread for it.
+    fn look_at(&self, location: &Path, options: &GetOptions) -> Result<GetResult> {
+        let found = fs::metadata(self.files.path_to_filesystem(location)?).map_err(|error| failed(location, error))?;
+        if found.is_dir() {
+            return Err(failed(location, io::ErrorKind::NotFound.into()));
+        }
+        let last_modified = found.modified().map_err(|error| failed(location, error))?.into();
+        let (size, location) = (found.len(), location.clone());
+        let meta = ObjectMeta { location, last_modified, size, e_tag: None, version: None };
+        options.check_preconditions(&meta)?;
+        let payload = GetResultPayload::Stream(stream::empty().boxed());
+        Ok(GetResult { payload, meta, range: 0..size, attributes: Attributes::default() })
+    }
+
     fn write(&self, target: &FsPath, payload: &PutPayload, mode: Publish) -> io::Result<()> {
         let (mut file, staged) = self.stage(target)?;
         if let Err(error) = payload.iter().try_for_each(|bytes| file.write_all(bytes)) {
@@ -125,6 +144,19 @@ impl fmt::Display for DurableStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DurableStore({})", self.folder.display())
     }
+}
+
+fn read_at(path: &FsPath, ranges: &[Range<u64>]) -> io::Result<Vec<Bytes>> {
+    let mut file = File::open(path)?;
+    let mut read = |range: &Range<u64>| -> io::Result<Bytes> {
+        let length = range.end.saturating_sub(range.start);
+        let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(io::Error::other)?);
+        file.seek(SeekFrom::Start(range.start))?;
+        (&mut file).take(length).read_to_end(&mut bytes)?;
+        // As much as there was may be less than was asked for.
+        if bytes.len() as u64 == length { Ok(bytes.into()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    };
+    ranges.iter().map(&mut read).collect()
 }
 
 fn failed(path: &Path, error: io::Error) -> Error {
@@ -171,11 +203,19 @@ impl ObjectStore for DurableStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        if options.head && options.range.is_none() {
+            return self.look_at(location, &options);
+        }
         self.files.get_opts(location, options).await
     }
 
-    async fn get_ranges(&self, location: &Path, ranges: &[std::ops::Range<u64>]) -> Result<Vec<bytes::Bytes>> {
-        self.files.get_ranges(location, ranges).await
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        let bytes = ranges.iter().map(|range| range.end.saturating_sub(range.start)).fold(0, u64::saturating_add);
+        if bytes > AT_ONCE_BYTES_MAX {
+            return self.files.get_ranges(location, ranges).await;
+        }
+        let path = self.files.path_to_filesystem(location)?;
+        read_at(&path, ranges).map_err(|error| failed(location, error))
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -364,6 +404,34 @@ pub(super) mod tests {
         drop(store.put_multipart(&Path::from("b")).await.unwrap());
         assert_eq!(store.get(&Path::from("a")).await.unwrap().bytes().await.unwrap(), "1234");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_file_is_told_of_as_a_read_of_it_tells_and_a_folder_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = store(folder.path());
+        let path = Path::from("a/b");
+        store.put(&path, "1234".into()).await.unwrap();
+        let (told, read) = (store.head(&path).await.unwrap(), store.get(&path).await.unwrap().meta);
+        assert_eq!((told.size, told.last_modified, told.location), (read.size, read.last_modified, read.location));
+        for absent in ["a", "b"] {
+            assert!(matches!(store.head(&Path::from(absent)).await, Err(Error::NotFound { .. })), "{absent}");
+        }
+    }
+
+    #[tokio::test]
+    async fn ranges_are_what_a_read_gives_and_one_past_the_end_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = store(folder.path());
+        let (path, content) = (Path::from("a"), "0123456789".repeat(100_000));
+        store.put(&path, content.clone().into()).await.unwrap();
+        for ranges in [&[0..1, 5..5, 999_990..1_000_000][..], &[0..700_000, 999_999..1_000_000], &[]] {
+            let read = store.get_ranges(&path, ranges).await.unwrap();
+            let expected = ranges.iter().map(|range| &content[range.start as usize..range.end as usize]);
+            assert!(read.iter().map(|bytes| std::str::from_utf8(bytes).unwrap()).eq(expected), "{ranges:?}");
+        }
+        assert!(store.get_ranges(&path, &[999_999..1_000_001]).await.is_err());
+        assert!(matches!(store.get_ranges(&Path::from("b"), &[0..1]).await, Err(Error::NotFound { .. })));
     }
 
     #[tokio::test]

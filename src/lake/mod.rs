@@ -23,6 +23,7 @@ mod data_file;
 mod decided;
 mod durable;
 mod error;
+mod footers;
 mod keys;
 mod lock;
 mod parquet_bytes;
@@ -43,6 +44,7 @@ mod write;
 
 pub use check::{Finding, Severity};
 pub use error::LakeError;
+pub use provider::RawTable;
 pub use remap::Remap;
 pub use snapshot::{FileEntry, Snapshot};
 pub use statistics::ColumnRange;

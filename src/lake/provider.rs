@@ -11,7 +11,7 @@ use datafusion::common::{ColumnStatistics, DFSchema, Result, ScalarValue, Statis
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{
-    FileGroup, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource,
+    FileGroup, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetFileReaderFactory, ParquetSource,
 };
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -28,6 +28,7 @@ use object_store::ObjectMeta;
 use object_store::path::Path;
 
 use super::decided::{is_decided, satisfying};
+use super::footers::WholeFooters;
 use super::prune::{seen_as, surviving};
 use super::remap::{Remap, RemapExpr};
 use super::snapshot::{FileEntry, Snapshot};
@@ -90,7 +91,7 @@ impl TableProvider for RawTable {
             let columns = projection.map_or_else(|| Ok(self.shape.as_ref().clone()), |ids| self.shape.project(ids))?;
             return Ok(Arc::new(EmptyExec::new(Arc::new(columns))));
         }
-        let source = self.source(state, predicate)?;
+        let source = self.source(state, predicate, &kept, filters)?;
         let counter = |name: &'static str| MetricBuilder::new(source.metrics()).global_counter(name);
         counter("files_pruned_by_log").add(self.snapshot.files.len() - kept.len());
         counter("files_scanned").add(kept.len());
@@ -144,18 +145,48 @@ impl RawTable {
         Some(left.as_ref().clone().in_list(stored, false))
     }
 
-    fn source(&self, state: &dyn Session, predicate: Option<Arc<dyn PhysicalExpr>>) -> Result<ParquetSource> {
+    /// The columns of which no two rows have the same values; empty where there are none such.
+    pub fn key(&self) -> &[String] {
+        // Several persons may read as one.
+        let is_remapped = |column: &String| self.remap.as_ref().is_some_and(|remap| remap.column == *column);
+        let key = &self.snapshot.spec.key;
+        if key.iter().any(is_remapped) { &[] } else { key }
+    }
+
+    /// Whether filters name the key of a row, and all of these files are sorted by nothing else.
+    fn names_place(&self, filters: &[Expr], files: &[Arc<FileEntry>]) -> bool {
+        let [key] = self.key() else { return false };
+        let is_named = filters.iter().any(|filter| equal_to_one(filter) == Some(key));
+        is_named && files.iter().all(|file| file.sorted.first() == Some(key))
+    }
+
+    fn source(
+        &self,
+        state: &dyn Session,
+        predicate: Option<Arc<dyn PhysicalExpr>>,
+        kept: &[Arc<FileEntry>],
+        filters: &[Expr],
+    ) -> Result<ParquetSource> {
         let url = ObjectStoreUrl::parse(STORE_URL)?;
         let runtime = state.runtime_env();
         let reader = CachedParquetFileReaderFactory::new(
             runtime.object_store(&url)?,
             runtime.cache_manager.get_file_metadata_cache(),
         );
-        let options =
-            TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
+        // Files of this program have page indexes.
+        let reader: Arc<dyn ParquetFileReaderFactory> = match kept.iter().all(|file| file.crc32c.is_some()) {
+            true => Arc::new(WholeFooters(reader)),
+            false => Arc::new(reader),
+        };
+        let mut global = state.config_options().execution.parquet.clone();
+        if self.names_place(filters, kept) {
+            // The order of the rows leads to the page: filters of half a megabyte have nothing to add.
+            global.bloom_filter_on_read = false;
+        }
+        let options = TableParquetOptions { global, ..Default::default() };
         let source = ParquetSource::new(Arc::clone(&self.shape))
             .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(reader));
+            .with_parquet_file_reader_factory(reader);
         Ok(match predicate {
             Some(predicate) => source.with_predicate(predicate),
             None => source,
@@ -291,6 +322,15 @@ impl RawTable {
         };
         let columns: Vec<(Arc<dyn PhysicalExpr>, String)> = schema.fields().iter().enumerate().map(column).collect();
         Ok(Arc::new(ProjectionExec::try_new(columns, scan)?))
+    }
+}
+
+/// The column that must be one value.
+fn equal_to_one(filter: &Expr) -> Option<&String> {
+    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = filter else { return None };
+    match (left.as_ref(), right.as_ref()) {
+        (Expr::Column(column), Expr::Literal(..)) | (Expr::Literal(..), Expr::Column(column)) => Some(&column.name),
+        _ => None,
     }
 }
 

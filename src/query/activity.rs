@@ -73,9 +73,9 @@ impl Present {
     }
 
     /// Shows the statement that begins, literals removed.
-    pub fn begin(&self, query: String, application: &str) {
+    pub fn begin(&self, query: &str, application: &str) {
         let row = &mut lock(&self.entry).row;
-        row.query = Some(query);
+        query.clone_into(row.query.get_or_insert_default());
         application.clone_into(&mut row.application);
         row.query_start_us = Some(chrono::Utc::now().timestamp_micros());
     }

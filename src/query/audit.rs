@@ -28,9 +28,8 @@ use super::names::lock;
 use super::prepared::PreparedStatement;
 use super::query_log;
 use super::session::Session;
-use super::statement::{Statement, StatementKind, without_literals};
+use super::statement::{Shown, Statement, StatementKind};
 use super::utility::Utility;
-use crate::access::store::seal;
 use crate::access::{AuditEvent, AuditKind, AuditLog, AuditUser, RoleId, SecuritySnapshot, SecurityStore, TableId};
 use crate::error::{Error, Reason, Result, sqlstate};
 
@@ -58,15 +57,15 @@ impl Lake {
 }
 
 impl Session {
-    /// Begins to watch the running statement; `shown` is its text without literals.
-    pub(super) fn watch(&self, statement: &Statement, shown: &str, guard: &StatementGuard) -> Watch {
+    /// Begins to watch the running statement.
+    pub(super) fn watch(&self, statement: &Statement, shown: &Shown, guard: &StatementGuard) -> Watch {
         let mut watch = self.unplanned(statement, shown);
         (watch.guard, watch.named) = (Some(guard.clone()), self.names().named());
         watch
     }
 
     /// A statement of which no name was resolved yet.
-    fn unplanned(&self, statement: &Statement, shown: &str) -> Watch {
+    fn unplanned(&self, statement: &Statement, shown: &Shown) -> Watch {
         let security = self.security().snapshot();
         let mut what = What::of(statement, &security);
         // A block's changes of rights are done when it is committed; what it loses is told, too.
@@ -78,17 +77,16 @@ impl Session {
             what.is_quiet = false;
         }
         let records = what.kind == AuditKind::Security && (is_commit || !self.in_block());
-        let statement = (!shown.is_empty()).then(|| seal::hash(shown.as_bytes()));
         let event = AuditEvent {
             command: what.command,
             subject: what.subject,
-            statement,
+            statement: shown.hash.as_deref().map(str::to_owned),
             ..self.audit_event(what.kind, &security)
         };
         Watch {
             audit: Arc::clone(self.lake().audit()),
             query_log: Arc::clone(self.lake().query_log()),
-            shown: shown.to_owned(),
+            shown: Arc::clone(&shown.text),
             bytes: 0,
             store: Arc::clone(self.lake().security()),
             role: self.principal().get().checked_role(),
@@ -106,7 +104,7 @@ impl Session {
 
     /// Takes note of a statement that a door has refused before it came to the session.
     pub fn tell_refused(&self, statement: &Statement, error: &Error) {
-        self.unplanned(statement, &without_literals(&statement.text)).fail(error);
+        self.unplanned(statement, &Shown::of(statement)).fail(error);
     }
 
     /// Takes note of a text that is no statement. It may be anything, so nothing of it is kept.
@@ -258,6 +256,11 @@ impl Named {
         self.note(|relations| &mut relations.hidden, id);
     }
 
+    /// Those that are not hidden.
+    pub fn shown(&self) -> Vec<TableId> {
+        lock(&self.relations).shown.iter().cloned().collect()
+    }
+
     /// The plan whose costs are those of the statement.
     pub fn runs(&self, plan: &Arc<dyn ExecutionPlan>) {
         *lock(&self.plan) = Some(Arc::clone(plan));
@@ -289,7 +292,7 @@ pub(super) struct Watch {
     audit: Arc<AuditLog>,
     query_log: Arc<AuditLog>,
     /// The statement's text without literals.
-    shown: String,
+    shown: Arc<str>,
     /// Of the rows that it has given.
     bytes: u64,
     store: Arc<SecurityStore>,

@@ -20,11 +20,15 @@ pub struct StatementGuard {
 impl StatementGuard {
     /// Runs `work` until it is done, cancelled or late, whichever comes first; what is late is dropped.
     pub async fn run<F: Future>(&self, work: F) -> Result<F::Output> {
+        if let Some(reason) = self.stopped() {
+            return Err(ending(reason));
+        }
         tokio::select! {
             biased;
-            () = self.token.cancelled() => Err(Error::new(Reason::Cancelled, "canceling statement due to user request")),
-            () = late(self.deadline) => Err(Error::new(Reason::TimedOut, "canceling statement due to statement timeout")),
+            // First: what is done at once needs no waiting for the others.
             output = work => Ok(output),
+            () = self.token.cancelled() => Err(ending(Reason::Cancelled)),
+            () = late(self.deadline) => Err(ending(Reason::TimedOut)),
         }
     }
 
@@ -43,6 +47,12 @@ impl StatementGuard {
             Ok(()) => Error::new(Reason::Internal, "a pending future ended"),
         }
     }
+}
+
+/// The error of a statement that must end.
+fn ending(reason: Reason) -> Error {
+    let cause = if reason == Reason::TimedOut { "statement timeout" } else { "user request" };
+    Error::new(reason, format!("canceling statement due to {cause}"))
 }
 
 async fn late(deadline: Option<Instant>) {
@@ -71,6 +81,11 @@ impl Canceller {
     pub fn terminate(&self) {
         self.ended.cancel();
         self.cancel();
+    }
+
+    /// Whether the session is asked to end.
+    pub fn is_terminated(&self) -> bool {
+        self.ended.is_cancelled()
     }
 
     /// Waits until the session is asked to end.

@@ -1,8 +1,8 @@
 //! Sessions: statements in, streams of record batches out.
 //!
 //! [`Lake`] is what all sessions share; a [`Session`] is one principal's conversation with it. A statement is parsed
-//! (`statement`), judged (`judge`, `utility`), its names resolved as the caller (`names`), planned, run on the query threads
-//! (`pool`) under one guard (`guard`), and told as PostgreSQL tells it (`answer`, `failure`). How it ended goes to the audit log (`audit`).
+//! (`statement`), judged (`judge`, `utility`), its names resolved as the caller (`names`), planned (`planning`), kept for its next run (`kept`), run on
+//! the query threads (`pool`) under one guard (`guard`), and told as PostgreSQL tells it (`answer`, `failure`). How it ended goes to the audit log (`audit`).
 
 mod activity;
 mod answer;
@@ -26,8 +26,10 @@ mod guard;
 mod insert;
 mod inspection;
 mod judge;
+mod kept;
 mod location;
 mod names;
+mod planning;
 mod pool;
 mod prepared;
 mod pseudonym_key;

@@ -220,6 +220,11 @@ impl Names {
         self.as_of_asked.load(Ordering::Relaxed)
     }
 
+    /// The versions of tables that the running statement has read so far.
+    pub(super) fn pinned(&self) -> Vec<(TableName, Arc<Snapshot>)> {
+        lock(&self.pinned).iter().map(|(name, version)| (name.clone(), Arc::clone(version))).collect()
+    }
+
     /// The relations that the running statement names, as far as it is planned.
     pub(super) fn named(&self) -> Arc<Named> {
         Arc::clone(&lock(&self.named))

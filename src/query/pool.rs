@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::TaskContext;
@@ -10,10 +11,10 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use futures::StreamExt;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::stoppable::Stoppable;
+use super::stoppable::{StopOnDrop, Stoppable};
 use crate::error::{Error, Reason, Result};
 
 /// Of a thread that plans: planning walks trees by recursion. What is not used takes no memory.
@@ -55,25 +56,87 @@ impl Pool {
     /// drops the stream ends it.
     pub fn stream(&self, runnable: &Stoppable, context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
-        let schema = runnable.plan.schema();
-        let stop = runnable.stop_on_drop();
         let task = AbortOnDropHandle::new(self.handle.spawn(forward(Arc::clone(&runnable.plan), context, sender)));
-        let batches = futures::stream::unfold((receiver, Some(task), stop), |(mut receiver, task, stop)| async move {
-            match (receiver.recv().await, task) {
-                (Some(item), task) => Some((item, (receiver, task, stop))),
-                // The queue also closes when the task dies: that must not look like the end of the rows.
-                (None, Some(task)) => match task.await {
-                    Ok(()) => None,
-                    Err(fault) => {
-                        let error = DataFusionError::Internal(format!("a query thread failed: {fault}"));
-                        Some((Err(error), (receiver, None, stop)))
-                    }
-                },
-                (None, None) => None,
-            }
-        });
-        Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+        batches(runnable.plan.schema(), receiver, task, runnable.stop_on_drop())
     }
+
+    /// Makes a plan and executes it, on one thread of the pool: what is small does not change threads between the two.
+    pub async fn start(
+        &self,
+        planning: impl Future<Output = Result<Stoppable>> + Send + 'static,
+        context: Arc<TaskContext>,
+    ) -> Result<(Arc<dyn ExecutionPlan>, SendableRecordBatchStream)> {
+        let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
+        let (told, planned) = oneshot::channel();
+        let task = AbortOnDropHandle::new(self.handle.spawn(async move {
+            let (header, plan) = match planning.await {
+                Ok(runnable) => (Ok((Arc::clone(&runnable.plan), runnable.stop_on_drop())), Some(runnable.plan)),
+                Err(error) => (Err(error), None),
+            };
+            // Nobody waits for the rows of a plan that is not waited for.
+            if told.send(header).is_ok()
+                && let Some(plan) = plan
+            {
+                forward(plan, context, sender).await;
+            }
+        }));
+        match planned.await {
+            Ok(header) => {
+                let (plan, stop) = header?;
+                let rows = batches(plan.schema(), receiver, task, stop);
+                Ok((plan, rows))
+            }
+            Err(_) => {
+                let fault = task.await.err().map_or_else(|| "it ended".to_owned(), |fault| fault.to_string());
+                Err(Error::new(Reason::Internal, format!("a query thread failed: {fault}")))
+            }
+        }
+    }
+
+    /// The same of a plan that gives a row or none: it comes back when it has run, and wakes its reader once.
+    pub async fn finish(
+        &self,
+        planning: impl Future<Output = Result<Stoppable>> + Send + 'static,
+        context: Arc<TaskContext>,
+    ) -> Result<(Arc<dyn ExecutionPlan>, SendableRecordBatchStream)> {
+        let work = async move {
+            let runnable = planning.await?;
+            // What waits for the work stops it by dropping it.
+            let _stop = runnable.stop_on_drop();
+            let given = match execute_stream(Arc::clone(&runnable.plan), context) {
+                Ok(stream) => stream.collect().await,
+                Err(error) => vec![Err(error)],
+            };
+            Ok((runnable.plan, given))
+        };
+        let (plan, given) = self.run(work).await?;
+        let rows = RecordBatchStreamAdapter::new(plan.schema(), futures::stream::iter(given));
+        Ok((plan, Box::pin(rows)))
+    }
+}
+
+/// The batches that a task puts into a queue.
+fn batches(
+    schema: SchemaRef,
+    receiver: mpsc::Receiver<DfResult<RecordBatch>>,
+    task: AbortOnDropHandle<()>,
+    stop: StopOnDrop,
+) -> SendableRecordBatchStream {
+    let batches = futures::stream::unfold((receiver, Some(task), stop), |(mut receiver, task, stop)| async move {
+        match (receiver.recv().await, task) {
+            (Some(item), task) => Some((item, (receiver, task, stop))),
+            // The queue also closes when the task dies: that must not look like the end of the rows.
+            (None, Some(task)) => match task.await {
+                Ok(()) => None,
+                Err(fault) => {
+                    let error = DataFusionError::Internal(format!("a query thread failed: {fault}"));
+                    Some((Err(error), (receiver, None, stop)))
+                }
+            },
+            (None, None) => None,
+        }
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }
 
 impl Drop for Pool {

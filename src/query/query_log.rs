@@ -150,5 +150,6 @@ fn columns(rows: &[(AuditEvent, AuditRun)], zone: &str) -> Vec<ArrayRef> {
         number(|(_, run)| run.spilled_bytes),
         text(|event| event.sqlstate.as_deref()),
         millis(|(event, _)| event.elapsed_us),
+        number(|(event, _)| Some(event.times.unwrap_or(1))),
     ]
 }

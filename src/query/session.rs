@@ -1,54 +1,62 @@
 //! A session: one principal, its settings, its own catalog, its transaction state.
 //!
 //! A statement walks these steps: [`Session::parse`] splits the text; [`Session::prepare`] plans it far enough to know its
-//! parameters and columns; [`Session::run`] plans it anew (grants, policies and tables may have changed since), judges the
-//! plan, works out `as_of()` if it is asked for, and hands the physical plan to the query threads.
+//! parameters and columns; [`Session::run`] takes that plan, or makes it anew where grants, policies or tables have changed
+//! since (`kept`), works out `as_of()` if it is asked for, and has it run on the query threads (`planning`). A text that was
+//! met before is [`Session::known`].
 
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use datafusion::common::{ParamValues, ScalarValue};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::ScalarValue;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionContext;
-use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast;
 
 use super::answer::{Answer, Notice, TransactionStatus};
-use super::as_of::{self, AsOf, AsOfCell};
+use super::as_of::{AsOf, AsOfCell};
 use super::block::{Block, BlockMark};
-use super::columns::require_columns;
 use super::copy::CopyStatement;
 use super::cursor::{CursorStatement, Cursors};
 use super::engine::{Lake, role_shown};
-use super::explain::{self, Analyze};
+use super::explain;
 use super::failure::failure;
 use super::guard::{Canceller, StatementGuard};
 use super::judge::{judge, judge_mask};
+use super::kept::Kept;
 use super::names::Names;
+use super::planning::{Described, Planner, parameters};
 use super::prepared::PreparedStatement;
 use super::settings::{self, Mark, Settings};
-use super::statement::{self, Statement, StatementKind, without_literals};
-use super::stoppable::Stoppable;
+use super::statement::{self, Shown, Statement, StatementKind};
 use super::utility::Utility;
 use crate::access::{Principal, PrincipalHandle, SecurityHandle};
 use crate::catalog;
 use crate::error::{Error, Reason, Result};
 
-/// Parameters that one statement may have, as in PostgreSQL.
-const PARAMETERS_MAX: usize = 65_535;
-
 /// A statement whose parameters and columns are known.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Prepared {
     pub statement: Statement,
     /// The type of `$1`, `$2`, ...
     pub parameters: Vec<DataType>,
     /// The columns of its answer; `None` where it gives no rows.
     pub columns: Option<SchemaRef>,
+    /// What its client said of the parameters.
+    pub(super) types: Vec<Option<DataType>>,
+    pub(super) shown: Shown,
+}
+
+#[cfg(test)]
+impl Prepared {
+    /// A statement that is planned when it runs, and not before. Its text leads nobody to it.
+    pub(super) fn undescribed(statement: &Statement) -> Self {
+        let (statement, shown) = (Statement { is_alone: false, ..statement.clone() }, Shown::of(statement));
+        Self { statement, parameters: Vec::new(), columns: None, types: Vec::new(), shown }
+    }
 }
 
 /// One principal's conversation with a lake.
@@ -56,7 +64,9 @@ pub struct Session {
     lake: Lake,
     context: SessionContext,
     names: Arc<Names>,
-    as_of: AsOfCell,
+    pub(super) planner: Planner,
+    pub(super) kept: Kept,
+    pub(super) as_of: AsOfCell,
     canceller: Canceller,
     pub(super) cursors: Cursors,
     pub(super) state: Arc<Mutex<State>>,
@@ -101,17 +111,13 @@ impl State {
     }
 }
 
-/// A planned statement, ready for the query threads.
-enum Planned {
-    Query(LogicalPlan),
-    Explain(LogicalPlan, Analyze),
-}
-
 impl Session {
     pub(super) async fn assemble(lake: Lake, names: Arc<Names>, context: SessionContext) -> Result<Self> {
         let state = names.state();
         let session = Self {
             lake,
+            planner: Planner::new(context.clone()),
+            kept: Kept::default(),
             context,
             as_of: AsOfCell::default(),
             canceller: names.about.canceller.clone(),
@@ -136,23 +142,27 @@ impl Session {
 
     /// Plans a statement far enough to know its parameters and columns. `types` are the client's hints, `None` where it
     /// gave none; a parameter that nothing tells of is text.
-    pub async fn prepare(&self, statement: &Statement, types: &[Option<DataType>]) -> Result<Prepared> {
+    pub async fn prepare(&self, statement: &Statement, types: &[Option<DataType>]) -> Result<Arc<Prepared>> {
         let guard = self.begin_statement();
+        if statement.is_alone
+            && let Some(known) = self.known(&statement.source, types)
+        {
+            return Ok(known);
+        }
         let prepared = guard.run(self.describe(statement, types)).await.and_then(|outcome| outcome);
         let prepared = prepared.map_err(|error| statement.located(error));
         if let Err(error) = &prepared {
-            self.watch(statement, &without_literals(&statement.text), &guard).fail(error);
+            self.watch(statement, &Shown::of(statement), &guard).fail(error);
         }
         self.settle(prepared)
     }
 
     /// Runs a prepared statement with one value per parameter.
-    pub async fn run(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Answer> {
+    pub async fn run(&self, prepared: &Arc<Prepared>, values: Vec<ScalarValue>) -> Result<Answer> {
         let guard = self.begin_statement();
         let application = self.lock().settings.show("application_name")?.to_owned();
-        let shown = without_literals(&prepared.statement.text);
-        let watch = self.watch(&prepared.statement, &shown, &guard);
-        self.names.about.present.begin(shown, &application);
+        let watch = self.watch(&prepared.statement, &prepared.shown, &guard);
+        self.names.about.present.begin(&prepared.shown.text, &application);
         let answer = self.answer(prepared, values, &guard).await;
         let answer = answer.map_err(|error| prepared.statement.located(error));
         self.settle(watch.follow(answer))
@@ -280,73 +290,68 @@ impl Session {
         outcome
     }
 
-    pub(super) async fn describe(&self, statement: &Statement, types: &[Option<DataType>]) -> Result<Prepared> {
+    pub(super) async fn describe(&self, statement: &Statement, types: &[Option<DataType>]) -> Result<Arc<Prepared>> {
         self.admit(statement).await?;
-        let (parameters, columns) = match &statement.kind {
-            StatementKind::Access(_) | StatementKind::Ddl(_) => (Vec::new(), None),
+        let Described { parameters, columns, plan } = self.described(statement, types).await?;
+        let (statement, types, shown) = (statement.clone(), types.to_vec(), Shown::of(statement));
+        let prepared = Arc::new(Prepared { statement, parameters, columns, types, shown });
+        if let Some((plan, ground)) = plan
+            && matches!(prepared.statement.kind, StatementKind::Sql(_))
+        {
+            self.keep(&prepared, &plan, ground);
+        }
+        Ok(prepared)
+    }
+
+    async fn described(&self, statement: &Statement, types: &[Option<DataType>]) -> Result<Described> {
+        Ok(match &statement.kind {
+            StatementKind::Access(_) | StatementKind::Ddl(_) => Described::without_rows(),
             StatementKind::Cursor(cursor) => self.describe_cursor(cursor, types).await?,
             StatementKind::Copy(copy) => match copy.as_ref() {
                 CopyStatement::Out { query, .. } => self.describe_query(query, types).await?,
                 CopyStatement::In { table, columns, .. } => {
                     self.require_copy(table, columns)?;
-                    (Vec::new(), None)
+                    Described::without_rows()
                 }
                 CopyStatement::File => return Err(no_files()),
             },
             StatementKind::Prepared(prepared) => match prepared.as_ref() {
                 // Each run of it gives the columns that PREPARE found, or is refused.
                 PreparedStatement::Execute { name, .. } => {
-                    (Vec::new(), self.executed(name)?.and_then(|prepared| prepared.columns.clone()))
+                    Described::with_columns(self.executed(name)?.and_then(|prepared| prepared.columns.clone()))
                 }
-                PreparedStatement::Prepare { .. } | PreparedStatement::Deallocate { .. } => (Vec::new(), None),
+                PreparedStatement::Prepare { .. } | PreparedStatement::Deallocate { .. } => Described::without_rows(),
             },
             StatementKind::Sql(sql) => match (Utility::of(sql)?, sql.as_ref()) {
-                (Some(utility), _) => (Vec::new(), self.utility_columns(&utility)?),
+                (Some(utility), _) => Described::with_columns(self.utility_columns(&utility)?),
                 (None, ast::Statement::Insert(insert)) => {
-                    (parameters(&self.plan_insert(insert).await?.rows, types)?, None)
+                    let parameters = parameters(&self.plan_insert(insert).await?.rows, types)?;
+                    Described { parameters, ..Described::without_rows() }
                 }
                 (None, _) => self.describe_query(sql, types).await?,
             },
-        };
-        Ok(Prepared { statement: statement.clone(), parameters, columns })
+        })
     }
 
-    /// The types of its parameters, and its columns.
-    async fn describe_query(
-        &self,
-        sql: &ast::Statement,
-        types: &[Option<DataType>],
-    ) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
-        match self.plan(sql).await? {
-            Planned::Explain(..) => Ok((Vec::new(), Some(explain::schema()))),
-            Planned::Query(plan) => {
-                let parameters = parameters(&plan, types)?;
-                let plan = described(&plan, &parameters)?;
-                let coerced = self.coerced(plan.clone())?;
-                let columns = shown(&catalog::typed(&plan, coerced.schema().as_arrow()));
-                Ok((parameters, Some(columns)))
-            }
-        }
-    }
-
-    async fn describe_cursor(
-        &self,
-        statement: &CursorStatement,
-        types: &[Option<DataType>],
-    ) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
+    async fn describe_cursor(&self, statement: &CursorStatement, types: &[Option<DataType>]) -> Result<Described> {
         match statement {
             CursorStatement::Declare { query, .. } => {
-                let (parameters, _) = self.describe_query(&ast::Statement::Query(query.clone()), types).await?;
-                Ok((parameters, None))
+                let described = self.describe_query(&ast::Statement::Query(query.clone()), types).await?;
+                Ok(Described { parameters: described.parameters, ..Described::without_rows() })
             }
             CursorStatement::Fetch { name, count_only: false, .. } => {
-                Ok((Vec::new(), Some(self.cursors.columns(name)?)))
+                Ok(Described::with_columns(Some(self.cursors.columns(name)?)))
             }
-            _ => Ok((Vec::new(), None)),
+            _ => Ok(Described::without_rows()),
         }
     }
 
-    async fn answer(&self, prepared: &Prepared, values: Vec<ScalarValue>, guard: &StatementGuard) -> Result<Answer> {
+    async fn answer(
+        &self,
+        prepared: &Arc<Prepared>,
+        values: Vec<ScalarValue>,
+        guard: &StatementGuard,
+    ) -> Result<Answer> {
         guard.run(self.admit(&prepared.statement)).await??;
         let StatementKind::Prepared(named) = &prepared.statement.kind else {
             return self.answer_one(prepared, values, guard).await;
@@ -363,7 +368,7 @@ impl Session {
     /// Answers a statement that is no EXECUTE.
     async fn answer_one(
         &self,
-        prepared: &Prepared,
+        prepared: &Arc<Prepared>,
         values: Vec<ScalarValue>,
         guard: &StatementGuard,
     ) -> Result<Answer> {
@@ -394,7 +399,7 @@ impl Session {
         if let ast::Statement::Insert(insert) = sql.as_ref() {
             return guard.run(self.insert(insert, values)).await?;
         }
-        guard.run(self.answer_query(sql, values, prepared.columns.as_ref(), guard)).await?
+        guard.run(self.answer_prepared(prepared, sql, values, guard)).await?
     }
 
     async fn answer_cursor(
@@ -412,7 +417,7 @@ impl Session {
                 self.cursors.ensure_free(name)?;
                 let query = ast::Statement::Query(query.clone());
                 let types: Vec<_> = values.iter().map(|value| Some(value.data_type())).collect();
-                let (_, columns) = self.describe_query(&query, &types).await?;
+                let columns = self.describe_query(&query, &types).await?.columns;
                 if let Answer::Rows { schema, stream, .. } = self.answer_query(&query, values, None, guard).await? {
                     // What was planned says more of the types than what runs.
                     self.cursors.open(name, *hold, columns.unwrap_or(schema), stream);
@@ -457,102 +462,6 @@ impl Session {
         Ok(Answer::Done { tag: tag.to_owned() })
     }
 
-    async fn answer_query(
-        &self,
-        sql: &ast::Statement,
-        values: Vec<ScalarValue>,
-        told: Option<&SchemaRef>,
-        guard: &StatementGuard,
-    ) -> Result<Answer> {
-        match self.plan(sql).await? {
-            Planned::Query(plan) => {
-                let physical = self.physical(bind(plan, values)?).await?;
-                unchanged(told, &physical.plan.schema())?;
-                let stream = self.lake.pool().stream(&physical, self.context.task_ctx());
-                Ok(rows("SELECT", stream, guard))
-            }
-            Planned::Explain(plan, analyze) => {
-                let physical = self.physical(bind(plan, values)?).await?;
-                if analyze == Analyze::Run {
-                    explain::drain(self.lake.pool().stream(&physical, self.context.task_ctx())).await?;
-                }
-                Ok(rows("EXPLAIN", once(explain::lines(&physical.plan, analyze)?), guard))
-            }
-        }
-    }
-
-    /// The logical plan of a statement that reads, judged.
-    async fn plan(&self, sql: &ast::Statement) -> Result<Planned> {
-        self.plan_judged(sql, judge).await
-    }
-
-    async fn plan_judged(&self, sql: &ast::Statement, judge: fn(&LogicalPlan) -> Result<()>) -> Result<Planned> {
-        let mut sql = sql.clone();
-        catalog::rewrite(&mut sql);
-        let (query, analyze) = match &sql {
-            ast::Statement::Query(_) => (&sql, None),
-            ast::Statement::Explain { analyze, statement, options, .. } => {
-                let asked = *analyze || options.iter().flatten().any(is_analyze);
-                (statement.as_ref(), Some(if asked { Analyze::Run } else { Analyze::Plan }))
-            }
-            other => return Err(unsupported(other)),
-        };
-        if !matches!(query, ast::Statement::Query(_)) {
-            return Err(unsupported(query));
-        }
-        let parsed = DfStatement::Statement(Box::new(query.clone()));
-        let context = self.context.clone();
-        let planning = async move { context.state().statement_to_plan(parsed).await.map_err(failure) };
-        let plan = self.lake.pool().run(planning).await?;
-        self.names.named().close();
-        judge(&plan)?;
-        require_columns(&plan)?;
-        Ok(match analyze {
-            None => Planned::Query(plan),
-            Some(analyze) => Planned::Explain(plan, analyze),
-        })
-    }
-
-    /// The plan in the types in which it will run.
-    fn coerced(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        let state = self.context.state();
-        state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}).map_err(failure)
-    }
-
-    /// The logical plan of a query.
-    pub(super) async fn query_plan(&self, sql: &ast::Statement) -> Result<LogicalPlan> {
-        match self.plan(sql).await? {
-            Planned::Query(plan) => Ok(plan),
-            Planned::Explain(..) => Err(Error::new(Reason::Syntax, "EXPLAIN gives no rows to keep")),
-        }
-    }
-
-    pub(super) async fn physical(&self, plan: LogicalPlan) -> Result<Stoppable> {
-        if as_of::is_used(&plan).map_err(failure)? || self.names.is_as_of_asked() {
-            self.as_of.set(self.work_out_as_of().await?);
-        }
-        let context = self.context.clone();
-        let planning = async move {
-            let plan = context.state().create_physical_plan(&plan).await.map_err(failure)?;
-            Stoppable::new(plan).map_err(failure)
-        };
-        let planned = self.lake.pool().run(planning).await?;
-        self.names.named().runs(&planned.plan);
-        Ok(planned)
-    }
-
-    /// The instant of `as_of()`: the setting, else what the dataset says; `None` where it says the newest and there is none.
-    async fn work_out_as_of(&self) -> Result<Option<i64>> {
-        let (text, zone) = {
-            let state = self.lock();
-            (state.settings.show("henna.as_of")?.to_owned(), state.settings.time_zone().to_owned())
-        };
-        if !text.is_empty() {
-            return instant(&text, &zone).map(Some);
-        }
-        self.names.dataset_as_of(&self.context, self.lake.pool(), &zone).await
-    }
-
     /// Brings the engine in line with settings that it reads itself, and the settings that follow the principal.
     pub(super) async fn follow_settings(&self) -> Result<()> {
         let zone = {
@@ -572,6 +481,7 @@ impl Session {
         let set = format!("SET datafusion.execution.time_zone = '{}'", zone.replace('\'', "''"));
         self.context.sql(&set).await.map_err(failure)?;
         self.context.register_udf(AsOf::new(self.as_of.clone(), &zone).into());
+        self.planner.renew();
         Ok(())
     }
 
@@ -649,23 +559,18 @@ pub(super) fn instant(text: &str, zone: &str) -> Result<i64> {
 }
 
 /// The columns under the names that PostgreSQL would give them.
-fn shown(schema: &Schema) -> SchemaRef {
+pub(super) fn shown(schema: &Schema) -> SchemaRef {
     let named = |field: &Arc<Field>| field.as_ref().clone().with_name(catalog::shown_name(field.name()));
     Arc::new(Schema::new(schema.fields().iter().map(named).collect::<Vec<_>>()))
 }
 
-fn rows(tag: &'static str, stream: SendableRecordBatchStream, guard: &StatementGuard) -> Answer {
+pub(super) fn rows(tag: &'static str, stream: SendableRecordBatchStream, guard: &StatementGuard) -> Answer {
     Answer::Rows { tag, schema: shown(&stream.schema()), stream, guard: guard.clone() }
 }
 
-fn once(batch: RecordBatch) -> SendableRecordBatchStream {
+pub(super) fn once(batch: RecordBatch) -> SendableRecordBatchStream {
     let schema = batch.schema();
     Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter([Ok(batch)])))
-}
-
-fn is_analyze(option: &ast::UtilityOption) -> bool {
-    let off = option.arg.as_ref().is_some_and(|arg| ["false", "off", "0"].contains(&arg.to_string().as_str()));
-    option.name.value.eq_ignore_ascii_case("analyze") && !off
 }
 
 fn no_files() -> Error {
@@ -673,67 +578,8 @@ fn no_files() -> Error {
         .with_hint("COPY TO STDOUT, COPY FROM STDIN and psql's \\copy work for every user.")
 }
 
-fn unsupported(statement: &ast::Statement) -> Error {
+pub(super) fn unsupported(statement: &ast::Statement) -> Error {
     let text = statement.to_string();
     let words: Vec<&str> = text.split_whitespace().take(2).collect();
     Error::new(Reason::Unsupported, format!("{} is not supported", words.join(" ").to_uppercase()))
-}
-
-/// The type of each parameter: the client's hint, else what the plan says, else text.
-fn parameters(plan: &LogicalPlan, hints: &[Option<DataType>]) -> Result<Vec<DataType>> {
-    let inferred = catalog::infer_parameters(plan.clone()).map_err(failure)?;
-    let inferred = inferred.get_parameter_types().map_err(failure)?;
-    let mut count = hints.len();
-    for name in inferred.keys() {
-        let index: usize = name.trim_start_matches('$').parse().map_err(|_| no_such_parameter(name))?;
-        if index == 0 || index > PARAMETERS_MAX {
-            return Err(no_such_parameter(name));
-        }
-        count = count.max(index);
-    }
-    Ok((0..count)
-        .map(|index| {
-            let hint = hints.get(index).cloned().flatten();
-            let known = || inferred.get(&format!("${}", index + 1)).cloned().flatten();
-            hint.or_else(known).unwrap_or(DataType::Utf8)
-        })
-        .collect())
-}
-
-fn no_such_parameter(name: &str) -> Error {
-    Error::new(Reason::UndefinedParameter, format!("there is no parameter {name}"))
-}
-
-/// The plan with a null of the right type for each parameter: its schema is that of every execution.
-fn described(plan: &LogicalPlan, parameters: &[DataType]) -> Result<LogicalPlan> {
-    let nulls: Result<Vec<ScalarValue>, _> = parameters.iter().map(ScalarValue::try_from).collect();
-    bind(plan.clone(), nulls.map_err(failure)?)
-}
-
-pub(super) fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
-    if values.is_empty() {
-        return Ok(plan);
-    }
-    let values = ParamValues::List(values.into_iter().map(Into::into).collect());
-    plan.with_param_values(values).map_err(failure)
-}
-
-/// Whether two types are one to a client: the optimizer may give a sum of sums more digits, texts are texts however they are
-/// held, and the elements of lists have no names.
-fn is_same(told: &DataType, now: &DataType) -> bool {
-    use DataType::{LargeUtf8, List, Utf8, Utf8View};
-    match (told, now) {
-        (Utf8 | LargeUtf8 | Utf8View, Utf8 | LargeUtf8 | Utf8View) => true,
-        (List(told), List(now)) => is_same(told.data_type(), now.data_type()),
-        _ => told == now || told.is_decimal() && now.is_decimal(),
-    }
-}
-
-/// A plan made at Parse is made again at Execute; the client was told of the first one's columns.
-fn unchanged(told: Option<&SchemaRef>, now: &Schema) -> Result<()> {
-    let Some(told) = told else { return Ok(()) };
-    let now = now.fields();
-    let same = told.fields().len() == now.len()
-        && told.fields().iter().zip(now).all(|(told, now)| is_same(told.data_type(), now.data_type()));
-    if same { Ok(()) } else { Err(Error::new(Reason::PlanChanged, "cached plan must not change result type")) }
 }

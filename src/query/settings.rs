@@ -109,6 +109,8 @@ pub struct Settings {
     local: BTreeMap<&'static str, String>,
     /// Reported settings that changed since the client was last told.
     changed: Vec<&'static str>,
+    /// How often a value became another one.
+    generation: u64,
 }
 
 /// Values at one moment, for a savepoint.
@@ -123,7 +125,7 @@ impl Settings {
     pub fn new() -> Self {
         let initial: BTreeMap<_, _> = DEFINITIONS.iter().map(|entry| (entry.name, entry.shipped.to_owned())).collect();
         let changed = DEFINITIONS.iter().filter(|entry| entry.reported).map(|entry| entry.name).collect();
-        Self { current: initial.clone(), initial, saved: None, local: BTreeMap::new(), changed }
+        Self { current: initial.clone(), initial, saved: None, local: BTreeMap::new(), changed, generation: 0 }
     }
 
     /// Sets a value that RESET goes back to; start-up only. A fixed setting may be given its value here.
@@ -226,9 +228,15 @@ impl Settings {
     /// Gives a fixed setting that follows the session (is_superuser, session_authorization) its value.
     pub fn follow(&mut self, name: &'static str, value: &str) {
         if self.value(name) != value {
+            self.generation += 1;
             self.current.insert(name, value.to_owned());
             self.changed.push(name);
         }
+    }
+
+    /// Another number whenever a value is another one.
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     pub fn time_zone(&self) -> &str {
@@ -263,6 +271,9 @@ impl Settings {
     fn put(&mut self, entry: &Definition, value: String) {
         if entry.reported && self.value(entry.name) != value && !self.changed.contains(&entry.name) {
             self.changed.push(entry.name);
+        }
+        if self.value(entry.name) != value {
+            self.generation += 1;
         }
         self.current.insert(entry.name, value);
     }
@@ -385,6 +396,39 @@ mod tests {
         assert_eq!(settings.show("application_name").unwrap(), "outer");
         settings.commit();
         assert_eq!(settings.show("application_name").unwrap(), "outer");
+    }
+
+    #[test]
+    fn each_way_to_another_value_is_another_generation() {
+        let mut settings = Settings::new();
+        let mut known = settings.generation();
+        let mut moved = |settings: &Settings| std::mem::replace(&mut known, settings.generation()) != known;
+        settings.begin();
+        assert!(!moved(&settings));
+        settings.set("search_path", "a").unwrap();
+        assert!(moved(&settings));
+        settings.set("search_path", "a").unwrap();
+        assert!(!moved(&settings));
+        settings.set_local("timezone", "Asia/Shanghai").unwrap();
+        assert!(moved(&settings));
+        let mark = settings.mark();
+        settings.set("henna.as_of", "2026-01-01").unwrap();
+        assert!(moved(&settings));
+        settings.go_back_to(mark);
+        assert!(moved(&settings));
+        settings.commit();
+        assert!(moved(&settings));
+        settings.begin();
+        settings.set("row_security", "off").unwrap();
+        assert!(moved(&settings));
+        settings.roll_back();
+        assert!(moved(&settings));
+        settings.reset("search_path").unwrap();
+        assert!(moved(&settings));
+        settings.follow("is_superuser", "on");
+        assert!(moved(&settings));
+        settings.reset_all();
+        assert!(!moved(&settings));
     }
 
     #[test]

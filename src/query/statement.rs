@@ -14,6 +14,7 @@ use super::ddl::{self, Ddl};
 use super::failure::syntax;
 use super::location::{at, located};
 use super::prepared::PreparedStatement;
+use crate::access::store::seal;
 use crate::access::{self, AccessStatement};
 use crate::error::{Error, Reason, Result};
 use crate::sql::{mend_precedence, mend_tokens};
@@ -28,6 +29,8 @@ pub struct Statement {
     pub kind: StatementKind,
     /// All that the client sent, which places in errors count from.
     pub source: Arc<str>,
+    /// Whether it is all of that.
+    pub is_alone: bool,
 }
 
 impl Statement {
@@ -86,10 +89,13 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
         .map_err(|error| syntax(&ParserError::from(error)))?;
     mend_tokens(&mut tokens);
     let mut parser = Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens);
-    let mut statements = Vec::new();
+    let mut statements: Vec<Statement> = Vec::new();
     loop {
         while parser.consume_token(&Token::SemiColon) {}
         if parser.peek_token_ref().token == Token::EOF {
+            if let [alone] = &mut statements[..] {
+                alone.is_alone = true;
+            }
             return Ok(statements);
         }
         statements.push(next(&mut parser, &source)?);
@@ -132,7 +138,7 @@ pub(super) fn next(parser: &mut Parser<'_>, source: &Arc<str>) -> Result<Stateme
         // May hold a password: never told again.
         StatementKind::Access(_) => String::new(),
     };
-    Ok(Statement { text, kind, source: Arc::clone(source) })
+    Ok(Statement { text, kind, source: Arc::clone(source), is_alone: false })
 }
 
 /// What the access room says of a statement stands by itself; where the parser stopped is a syntax error.
@@ -205,7 +211,24 @@ fn role_as_setting(parser: &mut Parser<'_>) -> Option<ast::Statement> {
     parsed.ok().map(ast::Statement::Set)
 }
 
-/// The text of a statement with a question mark for each literal: what others may be shown of it.
+/// What others may be shown of a statement.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// Its text with a question mark for each literal; empty where it may hold a password.
+    pub text: Arc<str>,
+    /// The SHA-256 of that text, in hex.
+    pub hash: Option<Arc<str>>,
+}
+
+impl Shown {
+    pub fn of(statement: &Statement) -> Self {
+        let text = without_literals(&statement.text);
+        let hash = (!text.is_empty()).then(|| seal::hash(text.as_bytes()).into());
+        Self { text: text.into(), hash }
+    }
+}
+
+/// The text of a statement with a question mark for each literal.
 pub fn without_literals(text: &str) -> String {
     let Ok(tokens) = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize() else { return String::new() };
     let shown = tokens.into_iter().map(|token| match token {

@@ -309,6 +309,9 @@ impl Session {
                     let text = format!("{what} cannot run inside a transaction block");
                     return Err(Error::new(Reason::TransactionActive, text));
                 }
+                if ["DISCARD ALL", "DISCARD PLANS"].contains(what) {
+                    self.kept.clear();
+                }
                 if *what == "DISCARD ALL" {
                     self.cursors.close(None)?;
                     self.named_statements().clear();

@@ -130,6 +130,14 @@ impl Connection {
 
     /// The next message; a client that is silent too long, or a server that stops, ends the conversation.
     async fn next(&mut self) -> Result<Frame, Failure> {
+        if !self.shutdown.is_cancelled()
+            && !self.canceller.is_terminated()
+            && let Some(frame) = self.input.take()?
+        {
+            // Who sends much at once has its turn like the others.
+            tokio::task::coop::consume_budget().await;
+            return Ok(frame);
+        }
         let (own, of_server) = (self.session.idle_max(), self.limits.idle_max);
         let in_transaction = self.session.transaction() != TransactionStatus::Idle;
         let idle = async {
@@ -221,8 +229,9 @@ impl Attendance<'_> {
         };
         let outcome = tokio::select! {
             biased;
-            () = canceller.terminated() => Err(stopping()),
+            // First: what is done at once needs no watching.
             outcome = work => outcome,
+            () = canceller.terminated() => Err(stopping()),
             () = input.gone() => {
                 canceller.cancel();
                 Err(Failure::Gone)

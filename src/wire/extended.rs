@@ -93,6 +93,10 @@ impl Connection {
     }
 
     async fn parsed(&mut self, text: &str, declared: Vec<u32>) -> Result<NamedStatement, Failure> {
+        let hints: Vec<_> = declared.iter().map(|oid| arrow_type_of(*oid)).collect();
+        if let Some(prepared) = self.session.known(text, &hints) {
+            return Ok(NamedStatement::of_protocol(Some(prepared), declared));
+        }
         let statements = self.session.parse(text)?;
         let statement = match statements.as_slice() {
             [] => return Ok(NamedStatement::of_protocol(None, Vec::new())),
@@ -102,7 +106,6 @@ impl Connection {
                 return Err(Error::new(Reason::Syntax, message).into());
             }
         };
-        let hints: Vec<_> = declared.iter().map(|oid| arrow_type_of(*oid)).collect();
         let (attendance, session, ..) = self.parts();
         let prepared = attendance.run(async { Ok(session.prepare(statement, &hints).await?) }).await?;
         Ok(NamedStatement::of_protocol(Some(prepared), declared))

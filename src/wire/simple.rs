@@ -1,5 +1,7 @@
 //! The simple query: one text of any number of statements, answered in order up to the first error.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use pgwire::messages::response::EmptyQueryResponse;
 use tokio::io::AsyncWrite;
@@ -28,6 +30,11 @@ impl Connection {
 
     async fn series(&mut self, body: Bytes) -> Result<(), Failure> {
         let text = message::query(body)?;
+        if let Some(prepared) = self.session.known(&text, &[]) {
+            let (attendance, session, output, _, style) = self.parts();
+            attendance.run(answer_prepared(&prepared, session, style, output)).await?;
+            return self.told();
+        }
         let statements = self.session.parse(&text)?;
         if statements.is_empty() {
             self.output.put(&EmptyQueryResponse::new())?;
@@ -47,11 +54,15 @@ impl Connection {
                 let tag = self.copy_in(*copy).await?;
                 self.output.put_complete(&tag)?;
             }
-            self.put_notices()?;
-            // What a SET changes counts for the next statement of the text.
-            self.put_parameters()?;
+            self.told()?;
         }
         Ok(())
+    }
+
+    /// After a statement; what a SET changes counts for the next one of the text.
+    fn told(&mut self) -> Result<(), Failure> {
+        self.put_notices()?;
+        Ok(self.put_parameters()?)
     }
 }
 
@@ -76,7 +87,16 @@ async fn answer<W: AsyncWrite + Unpin>(
     output: &mut Output<W>,
 ) -> Result<Option<Box<CopyIn>>, Failure> {
     let prepared = session.prepare(statement, &[]).await?;
-    let (tag, schema, stream, guard) = match session.run(&prepared, Vec::new()).await? {
+    answer_prepared(&prepared, session, style, output).await
+}
+
+async fn answer_prepared<W: AsyncWrite + Unpin>(
+    prepared: &Arc<Prepared>,
+    session: &Session,
+    style: &Style,
+    output: &mut Output<W>,
+) -> Result<Option<Box<CopyIn>>, Failure> {
+    let (tag, schema, stream, guard) = match session.run(prepared, Vec::new()).await? {
         Answer::Rows { tag, schema, stream, guard } => (tag, schema, stream, guard),
         Answer::Done { tag } => {
             output.put_complete(&tag)?;
@@ -88,14 +108,14 @@ async fn answer<W: AsyncWrite + Unpin>(
             return Ok(None);
         }
     };
-    if let Some(form) = copy_out(&prepared) {
-        let shape = shape(&prepared, &schema, &[copy::out::format(form)])?;
+    if let Some(form) = copy_out(prepared) {
+        let shape = shape(prepared, &schema, &[copy::out::format(form)])?;
         let envelope = copy::out::envelope(form.clone(), shape.names());
         let rows = Rows::new(tag, schema, stream, guard, shape, envelope)?;
         copy::out::send(rows, style, output).await?;
         return Ok(None);
     }
-    let shape = shape(&prepared, &schema, &[])?;
+    let shape = shape(prepared, &schema, &[])?;
     output.put(&shape.description())?;
     let mut rows = Rows::new(tag, schema, stream, guard, shape, Envelope::DataRow)?;
     let (sent, _) = rows.send(None, style, output).await?;

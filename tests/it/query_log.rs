@@ -68,6 +68,25 @@ fn a_statement_is_found_with_what_it_did_and_without_its_literals() {
 }
 
 #[test]
+fn a_pool_that_asks_all_day_fills_neither_log_and_is_counted() {
+    run(async {
+        let house = House::copy().await;
+        let (tmall, admin) = (house.wire("tmall").await, house.wire("admin").await);
+        for _ in 0..200 {
+            tmall.run("SELECT 1 AS alive").await;
+        }
+        tmall.client.query("SELECT 2 AS alive", &[]).await.unwrap();
+        let of_query_log =
+            "SELECT sum(times), count(*) < 100 FROM henna.query_log WHERE statement = 'SELECT ? AS alive'";
+        let of_audit_log = "SELECT sum(times), count(*) < 100 FROM henna.audit_log WHERE statement_hash = encode(sha256('SELECT ? AS alive'), 'hex')";
+        for sql in [of_query_log, of_audit_log] {
+            let told = admin.ask(sql).await.unwrap();
+            assert_eq!(told, [[Some("201".to_owned()), Some("t".to_owned())]], "{sql}");
+        }
+    });
+}
+
+#[test]
 fn a_block_tells_nobody_elses_statements_by_a_right_that_it_gave_itself() {
     run(async {
         let house = House::copy().await;

@@ -101,7 +101,7 @@ pub struct AuditEvent {
     /// From its begin to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elapsed_us: Option<u64>,
-    /// How many equal deeds this record stands for, where not one.
+    /// How many equal deeds this record stands for, where not one; `at_us` and `elapsed_us` are of the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u64>,
     /// What its run cost: in the log of queries alone.
@@ -142,10 +142,34 @@ impl AuditEvent {
         self.sqlstate.as_deref() == Some(DONE)
     }
 
+    /// Whether equal ones are told as one: logins, and statements that name no table.
+    pub(super) fn may_repeat(&self) -> bool {
+        match self.kind {
+            AuditKind::Login => true,
+            AuditKind::Statement => self.tables.is_empty() && self.hidden.is_empty(),
+            AuditKind::Role | AuditKind::Security | AuditKind::Denial | AuditKind::Loss | AuditKind::Retention => false,
+        }
+    }
+
     /// Whether `other` is the same deed at another time.
     pub(super) fn repeats(&self, other: &Self) -> bool {
-        let bare = |event: &Self| Self { at_us: 0, elapsed_us: None, times: None, ..event.clone() };
-        self.kind == other.kind && bare(self) == bare(other)
+        // What differs most comes first.
+        self.session == other.session
+            && self.kind == other.kind
+            && self.statement == other.statement
+            && self.user == other.user
+            && self.role == other.role
+            && self.client == other.client
+            && self.command == other.command
+            && self.subject == other.subject
+            && self.tables == other.tables
+            && self.hidden == other.hidden
+            && self.policies == other.policies
+            && self.epoch == other.epoch
+            && self.rows == other.rows
+            && self.sqlstate == other.sqlstate
+            && self.run == other.run
+            && self.removed == other.removed
     }
 
     pub(super) fn count(&self) -> u64 {

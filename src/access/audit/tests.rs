@@ -308,3 +308,55 @@ async fn a_log_that_cannot_be_written_does_not_hold_the_end_back() {
     drop(log);
     assert!(store.list("audit/").await.unwrap().is_empty());
 }
+
+/// The `times` of all records of a log.
+async fn counts(log: &AuditLog) -> Vec<u64> {
+    let mut reader = log.reader();
+    let mut counts = Vec::new();
+    while let Some(entries) = reader.next().await.unwrap() {
+        counts.extend(entries.iter().filter_map(|entry| Some(entry.record.as_ref()?.event.count())));
+    }
+    counts
+}
+
+#[tokio::test]
+async fn equal_statements_without_a_table_are_one_record_with_a_count_and_others_are_not() {
+    let store = Arc::new(MemoryLog::default());
+    let log = AuditLog::start(store.clone(), None).unwrap();
+    let alive = |session: i32| AuditEvent { session: Some(session), statement: Some("1f".into()), ..event(1) };
+    (0..1000).for_each(|round| log.record(alive(round % 2)));
+    log.flush().await;
+    assert_eq!(counts(&log).await.iter().sum::<u64>(), 1000);
+    assert!(counts(&log).await.len() < 100);
+    let store = Arc::new(MemoryLog::default());
+    let log = AuditLog::start(store.clone(), None).unwrap();
+    let reading = AuditEvent { tables: vec!["public.orders".into()], ..alive(1) };
+    let denied = AuditEvent { kind: AuditKind::Denial, ..alive(1) };
+    for other in [reading, denied] {
+        (0..10).for_each(|_| log.record(other.clone()));
+    }
+    log.record(AuditEvent { rows: Some(2), ..alive(1) });
+    log.record(AuditEvent { sqlstate: Some("22012".into()), ..alive(1) });
+    log.flush().await;
+    assert_eq!(counts(&log).await, [1; 22]);
+}
+
+#[tokio::test]
+async fn a_flush_is_answered_although_events_keep_coming() {
+    let log = Arc::new(AuditLog::start(Arc::new(MemoryLog::default()), None).unwrap());
+    let stop = Arc::new(AtomicBool::new(false));
+    let (busy, until) = (Arc::clone(&log), Arc::clone(&stop));
+    let busy = std::thread::spawn(move || {
+        let mut rows = 0;
+        while !until.load(Ordering::Relaxed) {
+            busy.record(event(rows));
+            rows += 1;
+        }
+    });
+    for _ in 0..20 {
+        let flushed = tokio::time::timeout(Duration::from_secs(5), log.flush()).await;
+        assert!(flushed.is_ok());
+    }
+    stop.store(true, Ordering::Relaxed);
+    busy.join().unwrap();
+}

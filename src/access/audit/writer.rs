@@ -4,43 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::super::error::AccessError;
 use super::chain::Head;
 use super::event::{AuditEvent, AuditKind, now_us};
+use super::queue::{BATCH_EVENTS_MAX, Outcome, Queue};
 use super::segments::{SEGMENT_RECORDS, Segments, range_of};
 
-/// How long a statement's event may wait for others.
-const LINGER: Duration = Duration::from_secs(1);
-/// The same for logins, changes of rights and denials.
-const LINGER_URGENT: Duration = Duration::from_millis(50);
 /// When a write that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
-/// Events of a batch. While a batch of so many cannot be written, no more are taken out of the queue.
-const BATCH_EVENTS_MAX: usize = 4096;
-/// How far back a login that repeats is looked for, so that guessing passwords does not fill the disk.
-const REPEATS_WITHIN: usize = 64;
-
-/// What reaches the writer.
-#[derive(Debug)]
-pub enum Message {
-    Event(Box<AuditEvent>),
-    /// Write now, then answer.
-    Flush(oneshot::Sender<()>),
-}
 
 #[derive(Debug)]
 pub struct Writer {
     segments: Segments,
     retention: Option<Duration>,
     lost: Arc<AtomicU64>,
+    /// What is being written. While a batch cannot be, no more is taken out of the queue than a batch holds.
     batch: Vec<AuditEvent>,
-    /// When the batch must be written; None while it is empty.
-    due: Option<Instant>,
-    /// The last write has failed: `due` is when it is tried again, whatever comes in.
-    failing: bool,
+    /// The last write has failed: when it is tried again.
+    retry: Option<Instant>,
     /// The newest record; None where it must be looked up.
     head: Option<Head>,
     /// The range that records were last written to; 0 before the first write.
@@ -49,67 +32,37 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(segments: Segments, retention: Option<Duration>, lost: Arc<AtomicU64>) -> Self {
-        Self { segments, retention, lost, batch: Vec::new(), due: None, failing: false, head: None, range: 0 }
+        Self { segments, retention, lost, batch: Vec::new(), retry: None, head: None, range: 0 }
     }
 
-    /// Works until all senders are gone, then writes what is left.
-    pub async fn run(mut self, mut receiver: mpsc::Receiver<Message>) {
+    /// Works until the queue is closed, then writes what is left.
+    pub async fn run(mut self, queue: Arc<Queue>) {
         loop {
-            let due = self.due;
-            let is_full = self.batch.len() >= BATCH_EVENTS_MAX;
-            tokio::select! {
-                message = receiver.recv(), if !is_full => match message {
-                    Some(message) => self.take(message).await,
-                    None => return self.end().await,
-                },
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    self.write().await;
-                    if is_full && self.batch.len() >= BATCH_EVENTS_MAX && receiver.is_closed() {
-                        return self.give_up(receiver.len());
-                    }
-                }
+            queue.due(self.retry).await;
+            // Before the last look at the queue: nothing comes after it is closed.
+            let is_closed = queue.is_closed();
+            self.batch.extend(queue.take(BATCH_EVENTS_MAX.saturating_sub(self.batch.len())));
+            let outcome = self.write().await;
+            queue.tell_flushed(outcome);
+            if is_closed && (outcome == Outcome::Failed || queue.len() == 0) {
+                return self.end(queue.len());
             }
-        }
-    }
-
-    async fn take(&mut self, message: Message) {
-        match message {
-            Message::Event(event) => self.gather(*event),
-            Message::Flush(done) => {
-                self.write().await;
-                // Who asked may have stopped waiting.
-                let _ = done.send(());
-            }
-        }
-    }
-
-    fn gather(&mut self, event: AuditEvent) {
-        let linger = if event.kind.is_urgent() { LINGER_URGENT } else { LINGER };
-        if event.kind == AuditKind::Login
-            && let Some(earlier) =
-                self.batch.iter_mut().rev().take(REPEATS_WITHIN).find(|earlier| earlier.repeats(&event))
-        {
-            earlier.times = Some(earlier.count().saturating_add(event.count()));
-            return;
-        }
-        self.batch.push(event);
-        let due = if self.batch.len() < BATCH_EVENTS_MAX { Instant::now() + linger } else { Instant::now() };
-        if !self.failing {
-            self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
         }
     }
 
     /// Writes the batch, and what follows from it. What cannot be written stays in the batch.
-    async fn write(&mut self) {
+    async fn write(&mut self) -> Outcome {
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             self.batch.push(AuditEvent { times: Some(lost), ..AuditEvent::now(AuditKind::Loss) });
         }
-        (self.due, self.failing) = (None, false);
+        self.retry = None;
         if let Err(error) = self.write_all().await {
             tracing::error!(%error, events = self.batch.len(), "the audit log was not written");
-            (self.due, self.failing) = (Some(Instant::now() + RETRY), true);
+            self.retry = Some(Instant::now() + RETRY);
+            return Outcome::Failed;
         }
+        Outcome::Written
     }
 
     async fn write_all(&mut self) -> Result<(), AccessError> {
@@ -155,14 +108,10 @@ impl Writer {
         Ok(())
     }
 
-    async fn end(mut self) {
-        self.write().await;
-        if !self.batch.is_empty() {
-            self.give_up(0);
+    fn end(self, waiting: usize) {
+        let events = self.batch.len() + waiting;
+        if events > 0 {
+            tracing::error!(events, "events are lost with the end of the program");
         }
-    }
-
-    fn give_up(self, waiting: usize) {
-        tracing::error!(events = self.batch.len() + waiting, "events are lost with the end of the program");
     }
 }

@@ -28,5 +28,7 @@ pub fn open<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
 
 /// What the next record names this line by: its SHA-256 in hex.
 pub fn hash(line: &[u8]) -> String {
-    Sha256::digest(line).iter().map(|byte| format!("{byte:02x}")).collect()
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let digits = |byte: &u8| [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]].map(char::from);
+    Sha256::digest(line).iter().flat_map(digits).collect()
 }

@@ -84,6 +84,11 @@ impl SecuredTable {
         &self.id
     }
 
+    /// What lies behind it, if it is a table of this kind: for what a planner must know of it, never to read it.
+    pub fn behind<T: TableProvider>(&self) -> Option<&T> {
+        self.raw.downcast_ref::<T>()
+    }
+
     /// An error unless the principal may read every one of `columns`.
     pub fn require_columns<'a>(&self, columns: impl Iterator<Item = &'a str>) -> Result<()> {
         let principal = self.principal.get();

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::common::assert_batches_eq;
+use datafusion::datasource::physical_plan::ParquetSource;
+use datafusion::datasource::source::DataSourceExec;
 
 use super::*;
 use crate::error::{Error, Reason};
@@ -315,4 +317,42 @@ async fn every_stored_type_comes_back_and_prunes_nothing_that_is_there() {
         let text = |batch: &RecordBatch| pretty_format_batches(std::slice::from_ref(batch)).unwrap().to_string();
         assert_eq!(text(&found), text(&rows), "{sql}");
     }
+}
+
+/// Whether the scan of a query asks the bloom filters of its files.
+async fn asks_bloom_filters(context: &SessionContext, sql: &str) -> bool {
+    let plan = context.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
+    let mut nodes = vec![plan];
+    while let Some(node) = nodes.pop() {
+        if let Some(scan) = node.downcast_ref::<DataSourceExec>() {
+            let (_, source) = scan.downcast_to_file_source::<ParquetSource>().unwrap();
+            return source.table_parquet_options().global.bloom_filter_on_read;
+        }
+        nodes.extend(node.children().into_iter().cloned());
+    }
+    panic!("no scan: {sql}")
+}
+
+#[tokio::test]
+async fn a_row_that_is_named_by_its_key_is_read_from_its_page_without_a_bloom_filter() {
+    let mut keyed = spec(&["id"], None);
+    (keyed.partition, keyed.sort) = (None, vec!["id".into()]);
+    let (_folder, store) = lake(&keyed).await;
+    let id = |number: usize| -> &'static str { format!("{number:05}").leak() };
+    let orders: Vec<Order> = (0..20_000).map(|number| (id(number), "2025-04-01T00:00:00Z", 1, 1, 1)).collect();
+    store.write(&name(), load("1", &orders)).await.unwrap();
+    let by_key = "SELECT * FROM orders WHERE id = '12345'";
+    let context = context(&store, None).await;
+    // The second time from memory.
+    for _ in 0..2 {
+        let plan = analyzed(&context, by_key).await;
+        assert!(plan.contains("page_index_pages_pruned=6 total → 1 matched"), "{plan}");
+        assert_eq!(count_of(&context, "SELECT count(*) AS n FROM orders WHERE id = '12345'").await, 1);
+    }
+    assert!(!asks_bloom_filters(&context, by_key).await);
+    assert!(asks_bloom_filters(&context, "SELECT * FROM orders WHERE one_id = 1").await);
+    // Where the rows lie in another order, the filter tells what the order does not.
+    let (_folder, store) = lake(&spec(&["id"], None)).await;
+    store.write(&name(), load("1", &orders)).await.unwrap();
+    assert!(asks_bloom_filters(&self::context(&store, None).await, by_key).await);
 }

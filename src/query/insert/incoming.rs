@@ -27,7 +27,7 @@ pub(in crate::query) enum Source {
 pub(in crate::query) fn admitted(session: &Session, table: &SecuredTable, plan: Stoppable) -> Result<Source> {
     let context = session.context();
     let admission = table.admission(&context.state()).map_err(failure)?;
-    let rows = session.lake().pool().stream(&plan, context.task_ctx());
+    let rows = session.lake().pool().stream(&plan, session.planner.tasks());
     Ok(Source::Rows(match admission {
         None => rows,
         Some(admission) => admission.admit(rows),
@@ -44,7 +44,7 @@ pub(in crate::query) async fn write(
 ) -> Result<Commit> {
     let rows = match source {
         Source::Rows(rows) => rows,
-        Source::Plan(plan) => session.lake().pool().stream(&plan, session.context().task_ctx()),
+        Source::Plan(plan) => session.lake().pool().stream(&plan, session.planner.tasks()),
     };
     let fault = Fault::default();
     let request = WriteRequest {

@@ -1,6 +1,7 @@
 //! Statements with a name: made by PREPARE or by the protocol's Parse, run by EXECUTE or Bind, of one session.
 //!
-//! What is kept is the statement, never a plan: each run plans it anew under the rights of that moment.
+//! What has the name is the statement, never a plan: each run finds the rights of its moment. A plan of the run before is used
+//! again only where none of them has changed (`kept`).
 
 mod statement;
 
@@ -19,6 +20,7 @@ use super::answer::Answer;
 use super::failure::failure;
 use super::judge::judge;
 use super::names::lock;
+use super::planning::Width;
 use super::session::{Prepared, Session};
 use super::statement::{StatementKind, parse};
 use crate::catalog;
@@ -50,12 +52,12 @@ enum Origin {
 
 impl NamedStatement {
     /// One that the protocol's Parse has made.
-    pub fn of_protocol(prepared: Option<Prepared>, declared: Vec<u32>) -> Self {
+    pub fn of_protocol(prepared: Option<Arc<Prepared>>, declared: Vec<u32>) -> Self {
         let made_us = chrono::Utc::now().timestamp_micros();
-        Self { prepared: prepared.map(Arc::new), declared, made_us, origin: Origin::Protocol }
+        Self { prepared, declared, made_us, origin: Origin::Protocol }
     }
 
-    fn of_sql(prepared: Prepared) -> Self {
+    fn of_sql(prepared: Arc<Prepared>) -> Self {
         Self { origin: Origin::Sql, ..Self::of_protocol(Some(prepared), Vec::new()) }
     }
 
@@ -207,7 +209,7 @@ impl Session {
         if arguments.is_empty() {
             return Ok(Vec::new());
         }
-        let state = self.context().state();
+        let state = self.planner.state(Width::All);
         let given: Vec<_> = arguments.iter().cloned().zip(types.iter().cloned()).collect();
         let planning = async move {
             let mut outputs = Vec::with_capacity(given.len());
@@ -219,11 +221,12 @@ impl Session {
             let plan = LogicalPlanBuilder::empty(true).project(outputs).and_then(LogicalPlanBuilder::build);
             let plan = plan.map_err(failure)?;
             judge(&plan)?;
+            state.give_back();
             Ok(plan)
         };
         let plan = self.lake().pool().run(planning).await?;
         let plan = self.physical(plan).await?;
-        let mut rows = self.lake().pool().stream(&plan, self.context().task_ctx());
+        let mut rows = self.lake().pool().stream(&plan, self.planner.tasks());
         let row = rows.try_next().await.map_err(failure)?;
         let row = row.ok_or_else(|| Error::new(Reason::Internal, "arguments without a row"))?;
         let value = |(column, data_type): (&arrow::array::ArrayRef, &DataType)| {

@@ -15,7 +15,8 @@ CREATE TABLE query_log (
   memory_bytes bigint,
   spill_bytes  bigint,
   sqlstate     text,
-  elapsed_ms   double precision
+  elapsed_ms   double precision,
+  times        bigint
 );
 COMMENT ON TABLE query_log IS 'One row per statement that has ended and what it cost: yours, or all of them for superusers';
 COMMENT ON COLUMN query_log.query_time IS 'When it began';
@@ -33,3 +34,4 @@ COMMENT ON COLUMN query_log.memory_bytes IS 'The most that its joins and groupin
 COMMENT ON COLUMN query_log.spill_bytes IS 'Bytes that they wrote to disk for want of memory';
 COMMENT ON COLUMN query_log.sqlstate IS '00000, or the code of the error; null where its reader left before the end';
 COMMENT ON COLUMN query_log.elapsed_ms IS 'From its begin to the last row, the client''s own time included';
+COMMENT ON COLUMN query_log.times IS 'How many equal statements of its session the row stands for; only where they name no table. What it cost is of the first';

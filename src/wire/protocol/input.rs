@@ -59,7 +59,8 @@ impl<R: AsyncRead + Unpin> Input<R> {
         std::future::pending().await
     }
 
-    fn take(&mut self) -> Result<Option<Frame>, Failure> {
+    /// The next frame, if it has come.
+    pub fn take(&mut self) -> Result<Option<Frame>, Failure> {
         if self.buffer.len() < HEAD_BYTES {
             return Ok(None);
         }

@@ -11,6 +11,7 @@ mod columns;
 mod damage;
 mod differential;
 mod hidden;
+mod kept;
 mod killed;
 mod matrix;
 mod pseudonyms;

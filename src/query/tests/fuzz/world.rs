@@ -298,7 +298,7 @@ async fn rows(session: &Session, sql: &str) -> Result<Vec<Row>> {
 async fn batches(session: &Session, sql: &str) -> Result<(Vec<String>, Vec<RecordBatch>)> {
     let [statement] = &session.parse(sql)?[..] else { return Err(Error::new(Reason::Syntax, "one statement")) };
     // What Parse would find out is found out again by Execute: half of the planning is saved.
-    let prepared = Prepared { statement: statement.clone(), parameters: Vec::new(), columns: None };
+    let prepared = Arc::new(Prepared::undescribed(statement));
     let Answer::Rows { schema, stream, guard, .. } = session.run(&prepared, Vec::new()).await? else {
         return Err(Error::new(Reason::Syntax, "a query"));
     };
