@@ -70,6 +70,8 @@ pub enum Reason {
     InvalidDatetime,
     InvalidParameter,
     InvalidBinary,
+    /// A regular expression that is none.
+    InvalidRegex,
     OutOfRange,
     TooLong,
     DivisionByZero,
@@ -100,6 +102,8 @@ pub enum Reason {
     MemoryExhausted,
     DiskFull,
     LimitExceeded,
+    /// A statement that is too large to be planned.
+    TooComplex,
     Serialization,
     Locked,
     FileMissing,
@@ -117,17 +121,17 @@ impl Reason {
         use Reason::*;
         match self {
             Syntax | AmbiguousColumn | AmbiguousFunction | DatatypeMismatch | CannotCoerce | Grouping | InvalidText
-            | InvalidDatetime | InvalidParameter | InvalidBinary | OutOfRange | TooLong | DivisionByZero
-            | Cardinality | InvalidDefinition | InvalidColumns | WrongKind | ReservedName | DuplicateColumn
-            | NotNull | Check | InvalidRow | Unsupported | TransactionFailed | TransactionActive | NoTransaction
-            | CursorState | ReadOnly | ReadOnlySetting | FileInvalid | Configuration | Protocol
+            | InvalidDatetime | InvalidParameter | InvalidBinary | InvalidRegex | OutOfRange | TooLong
+            | DivisionByZero | Cardinality | InvalidDefinition | InvalidColumns | WrongKind | ReservedName
+            | DuplicateColumn | NotNull | Check | InvalidRow | Unsupported | TransactionFailed | TransactionActive
+            | NoTransaction | CursorState | ReadOnly | ReadOnlySetting | FileInvalid | Configuration | Protocol
             | UndefinedParameter | InvalidGrant => Kind::Invalid,
             Privilege | Authentication | LoginThrottled => Kind::Denied,
             UndefinedTable | UndefinedColumn | UndefinedFunction | UndefinedSchema | UndefinedDatabase
             | UndefinedObject | UndefinedSavepoint | CursorUnknown | StatementUnknown | FileMissing => Kind::Missing,
             DuplicateObject | DuplicateTable | DuplicateSchema | DuplicateStatement | DuplicateCursor
             | DependentObjects | ObjectInUse | Unique | Serialization | PlanChanged => Kind::Conflict,
-            ConnectionsExhausted | MemoryExhausted | DiskFull | LimitExceeded => Kind::Exhausted,
+            ConnectionsExhausted | MemoryExhausted | DiskFull | LimitExceeded | TooComplex => Kind::Exhausted,
             Locked | Shutdown | Io => Kind::Unavailable,
             Cancelled | TimedOut => Kind::Cancelled,
             Corrupt => Kind::Corrupt,

@@ -7,10 +7,15 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+use tokio::time::timeout_at;
+
 /// Failures that cost nothing: a mistyped password is common.
 const FREE: u32 = 5;
 const WAIT_MAX: Duration = Duration::from_secs(60);
-/// How long another login waits while as many are being tried as may fail.
+/// How long a login waits for its turn while as many are being tried as may fail: a pool of connections opens all at once.
+const TURN_MAX: Duration = Duration::from_secs(10);
+/// What it is told to wait when its turn has not come.
 const WAIT_FOR_OTHERS: Duration = Duration::from_secs(1);
 /// A failure this old is forgotten.
 const MEMORY: Duration = Duration::from_secs(600);
@@ -25,19 +30,28 @@ struct Failures {
 }
 
 impl Failures {
-    fn wait(&self, now: Instant) -> Option<Duration> {
+    fn wait(&self, now: Instant) -> Option<Wait> {
         let left = self.count.checked_sub(FREE).and_then(|beyond| {
             let wait = Duration::from_secs(1 << beyond.min(6)).min(WAIT_MAX);
             wait.checked_sub(now.saturating_duration_since(self.last)).filter(|left| !left.is_zero())
         });
         // One login at a time may be tried after the free ones.
         let places = FREE.saturating_sub(self.count).max(1);
-        left.or((self.pending >= places).then_some(WAIT_FOR_OTHERS))
+        left.map(Wait::Failures).or((self.pending >= places).then_some(Wait::Others))
     }
 
     fn is_forgotten(&self, now: Instant) -> bool {
         self.pending == 0 && now.saturating_duration_since(self.last) >= MEMORY
     }
+}
+
+/// Why a login may not be tried now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// It is too soon after the last of many failures.
+    Failures(Duration),
+    /// As many are being tried as may fail.
+    Others,
 }
 
 type Key = (IpAddr, String);
@@ -46,6 +60,8 @@ type Key = (IpAddr, String);
 #[derive(Debug, Default)]
 pub struct Throttle {
     failures: Mutex<HashMap<Key, Failures>>,
+    /// An attempt has ended.
+    ended: Notify,
 }
 
 /// A login that is being tried. Dropping it takes it back: a client that left before its password was judged has not guessed.
@@ -57,8 +73,22 @@ pub struct Attempt<'a> {
 }
 
 impl Throttle {
-    /// Begins a login, or tells how long this user must still wait at this address.
-    pub fn begin(&self, address: IpAddr, user: &str, now: Instant) -> Result<Attempt<'_>, Duration> {
+    /// Begins a login, in its turn; or tells how long this user must still wait at this address.
+    pub async fn begin(&self, address: IpAddr, user: &str) -> Result<Attempt<'_>, Duration> {
+        let deadline = tokio::time::Instant::now() + TURN_MAX;
+        loop {
+            let mut ended = std::pin::pin!(self.ended.notified());
+            // Before the question, so that no end between it and the wait is missed.
+            ended.as_mut().enable();
+            match self.try_begin(address, user, Instant::now()) {
+                Ok(attempt) => return Ok(attempt),
+                Err(Wait::Failures(left)) => return Err(left),
+                Err(Wait::Others) => timeout_at(deadline, ended).await.map_err(|_| WAIT_FOR_OTHERS)?,
+            }
+        }
+    }
+
+    fn try_begin(&self, address: IpAddr, user: &str, now: Instant) -> Result<Attempt<'_>, Wait> {
         let key = (place(address), user.to_owned());
         let mut failures = self.lock();
         if failures.len() >= ENTRIES_MAX && !failures.contains_key(&key) {
@@ -105,13 +135,8 @@ impl Attempt<'_> {
             }
         }
     }
-}
 
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        if self.is_judged {
-            return;
-        }
+    fn take_back(&self) {
         let mut failures = self.throttle.lock();
         if let Some(entry) = failures.get_mut(&self.key) {
             entry.pending = entry.pending.saturating_sub(1);
@@ -119,6 +144,15 @@ impl Drop for Attempt<'_> {
                 failures.remove(&self.key);
             }
         }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.is_judged {
+            self.take_back();
+        }
+        self.throttle.ended.notify_waiters();
     }
 }
 
@@ -148,11 +182,33 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn fail(throttle: &Throttle, user: &str, now: Instant) {
-        throttle.begin(HERE, user, now).unwrap().failed(now);
+        throttle.try_begin(HERE, user, now).unwrap().failed(now);
     }
 
     fn wait(throttle: &Throttle, user: &str, now: Instant) -> Option<Duration> {
-        throttle.begin(HERE, user, now).err()
+        match throttle.try_begin(HERE, user, now).err()? {
+            Wait::Failures(left) => Some(left),
+            Wait::Others => Some(WAIT_FOR_OTHERS),
+        }
+    }
+
+    #[tokio::test]
+    async fn logins_that_come_at_once_are_tried_in_turn() {
+        let throttle = Throttle::default();
+        let login = || async {
+            let attempt = throttle.begin(HERE, "hq").await;
+            tokio::task::yield_now().await;
+            attempt.map(Attempt::succeeded)
+        };
+        let outcomes = futures::future::join_all((0..50).map(|_| login())).await;
+        assert!(outcomes.iter().all(Result::is_ok));
+        let guess = || async {
+            let attempt = throttle.begin(HERE, "hq").await;
+            tokio::task::yield_now().await;
+            attempt.map(|attempt| attempt.failed(Instant::now()))
+        };
+        let outcomes = futures::future::join_all((0..50).map(|_| guess())).await;
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), FREE as usize);
     }
 
     #[test]
@@ -178,7 +234,7 @@ mod tests {
         }
         assert_eq!(wait(&throttle, "hq", now), Some(WAIT_MAX));
         now += WAIT_MAX;
-        throttle.begin(HERE, "hq", now).unwrap().succeeded();
+        throttle.try_begin(HERE, "hq", now).unwrap().succeeded();
         for _ in 0..FREE {
             fail(&throttle, "hq", now);
         }
@@ -191,17 +247,17 @@ mod tests {
         (0..FREE).for_each(|_| fail(&throttle, "hq", now));
         assert!(wait(&throttle, "hq", now).is_some());
         assert_eq!(wait(&throttle, "tmall", now), None);
-        assert!(throttle.begin(IpAddr::from([127, 0, 0, 2]), "hq", now).is_ok());
+        assert!(throttle.try_begin(IpAddr::from([127, 0, 0, 2]), "hq", now).is_ok());
     }
 
     #[test]
     fn logins_begun_at_once_are_no_more_than_may_fail() {
         let (throttle, now) = (Throttle::default(), Instant::now());
-        let begun: Vec<_> = (0..50).filter_map(|_| throttle.begin(HERE, "hq", now).ok()).collect();
+        let begun: Vec<_> = (0..50).filter_map(|_| throttle.try_begin(HERE, "hq", now).ok()).collect();
         assert_eq!(begun.len(), FREE as usize);
         begun.into_iter().for_each(|attempt| attempt.failed(now));
         let later = now + Duration::from_secs(1);
-        let one = throttle.begin(HERE, "hq", later).unwrap();
+        let one = throttle.try_begin(HERE, "hq", later).unwrap();
         assert_eq!(wait(&throttle, "hq", later), Some(WAIT_FOR_OTHERS));
         drop(one);
         assert_eq!(wait(&throttle, "hq", later), None);
@@ -210,7 +266,7 @@ mod tests {
     #[test]
     fn a_client_that_leaves_before_its_password_is_judged_has_not_failed() {
         let (throttle, now) = (Throttle::default(), Instant::now());
-        (0..50).for_each(|_| drop(throttle.begin(HERE, "hq", now).unwrap()));
+        (0..50).for_each(|_| drop(throttle.try_begin(HERE, "hq", now).unwrap()));
         assert!(throttle.lock().is_empty());
     }
 
@@ -219,9 +275,9 @@ mod tests {
         let (throttle, now) = (Throttle::default(), Instant::now());
         let address = |end: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, end]);
         for end in 0..FREE as u16 {
-            throttle.begin(address(end), "hq", now).unwrap().failed(now);
+            throttle.try_begin(address(end), "hq", now).unwrap().failed(now);
         }
-        assert!(throttle.begin(address(99), "hq", now).is_err());
+        assert!(throttle.try_begin(address(99), "hq", now).is_err());
         let mapped = IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0x7f00, 1]);
         assert_eq!(place(mapped), HERE);
     }

@@ -11,7 +11,7 @@ use rustyline::error::ReadlineError;
 use super::output::{Format, write_rows};
 use crate::config::Config;
 use crate::error::{Error, Reason, Result};
-use crate::query::{ADMIN, Answer, Lake, Session};
+use crate::query::{ADMIN, Answer, Lake, Session, Statement};
 
 const HISTORY: &str = ".henna_history";
 
@@ -34,10 +34,10 @@ pub async fn run(args: SqlArgs, config: &Config) -> Result<ExitCode> {
     let lake = Lake::open_with(&config.lake, super::limits(config)).await?;
     let session = lake.session(lake.principal(&args.role)?).await?;
     match (args.command, args.file) {
-        (Some(text), _) => run_text(&session, &text, args.format).await?,
-        (None, Some(path)) => run_text(&session, &read(&path)?, args.format).await?,
+        (Some(text), _) => run_command(&session, &text, args.format).await?,
+        (None, Some(path)) => run_script(&session, &read(&path)?, args.format).await?,
         (None, None) if std::io::stdin().is_terminal() => prompt(&session, args.format).await?,
-        (None, None) => run_text(&session, &read(&PathBuf::from("-"))?, args.format).await?,
+        (None, None) => run_script(&session, &read(&PathBuf::from("-"))?, args.format).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -53,19 +53,46 @@ fn read(path: &PathBuf) -> Result<String> {
     Ok(text)
 }
 
-async fn run_text(session: &Session, text: &str, format: Format) -> Result<()> {
-    for statement in session.parse(text)? {
-        let prepared = session.prepare(&statement, &[]).await?;
-        let answer = session.run(&prepared, Vec::new()).await;
-        for notice in session.take_notices() {
-            eprintln!("{}: {}", notice.severity, notice.message);
+/// One transaction, as psql's -c and one message of the wire are.
+async fn run_command(session: &Session, text: &str, format: Format) -> Result<()> {
+    let statements = session.parse(text)?;
+    let ran = async {
+        for statement in &statements {
+            if statements.len() > 1 {
+                session.begin_implicit()?;
+            }
+            run_one(session, statement, format).await?;
         }
-        match answer? {
-            Answer::Rows { stream, schema, guard, .. } => guard.run(write_rows(stream, schema, format)).await??,
-            Answer::Done { tag } => eprintln!("{tag}"),
-            Answer::CopyIn(_) => return Err(Answer::no_copy_here()),
-            Answer::Empty => {}
+        Ok(())
+    };
+    match ran.await {
+        Ok(()) => session.end_implicit().await,
+        Err(error) => {
+            session.abandon_implicit().await?;
+            Err(error)
         }
+    }
+}
+
+/// Each statement by itself, as psql's -f has it.
+async fn run_script(session: &Session, text: &str, format: Format) -> Result<()> {
+    for statement in &session.parse(text)? {
+        run_one(session, statement, format).await?;
+    }
+    Ok(())
+}
+
+async fn run_one(session: &Session, statement: &Statement, format: Format) -> Result<()> {
+    let prepared = session.prepare(statement, &[]).await?;
+    let answer = session.run(&prepared, Vec::new()).await;
+    for notice in session.take_notices() {
+        eprintln!("{}: {}", notice.severity, notice.message);
+    }
+    match answer? {
+        Answer::Rows { stream, schema, guard, .. } => guard.run(write_rows(stream, schema, format)).await??,
+        Answer::Done { tag } => eprintln!("{tag}"),
+        Answer::CopyIn(_) => return Err(Answer::no_copy_here()),
+        Answer::Empty => {}
     }
     Ok(())
 }
@@ -89,7 +116,7 @@ async fn prompt(session: &Session, format: Format) -> Result<()> {
                 if line.trim_end().ends_with(';') {
                     // The history is a convenience: a line that it cannot keep is still run.
                     let _ = editor.add_history_entry(text.trim());
-                    if let Err(error) = run_text(session, &std::mem::take(&mut text), format).await {
+                    if let Err(error) = run_script(session, &std::mem::take(&mut text), format).await {
                         super::report(&error);
                     }
                 }

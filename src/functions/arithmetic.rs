@@ -37,13 +37,38 @@ impl AnalyzerRule for CheckedArithmetic {
 fn checked(expr: Expr, schema: &dyn ExprSchema) -> Result<Transformed<Expr>> {
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else { return Ok(Transformed::no(expr)) };
     let Some(step) = Step::of(op) else { return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }))) };
-    let types = (left.get_type(schema), right.get_type(schema));
+    let types = (type_of(&left, schema), type_of(&right, schema));
     let is_exact = matches!(&types, (Ok(left), Ok(right)) if left == right && is_integer(left));
     if !is_exact {
         return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })));
     }
-    let function = Arc::new(ScalarUDF::new_from_impl(Exact::new(step)));
-    Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func: function, args: vec![*left, *right] })))
+    let (mut steps, mut args) = flat(*left);
+    steps.push(step);
+    args.push(*right);
+    let func = Arc::new(ScalarUDF::new_from_impl(Exact::new(steps)));
+    Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args })))
+}
+
+/// The steps of a chain and what they stand between: one function for all of it. A function within a function for each step
+/// would be asked for its type, and so for the names of all that is in it, once for each step around it.
+fn flat(expr: Expr) -> (Vec<Step>, Vec<Expr>) {
+    let Expr::ScalarFunction(ScalarFunction { func, args }) = expr else { return (Vec::new(), vec![expr]) };
+    match func.inner().downcast_ref::<Exact>().map(|exact| exact.steps.clone()) {
+        Some(steps) => (steps, args),
+        None => (Vec::new(), vec![Expr::ScalarFunction(ScalarFunction { func, args })]),
+    }
+}
+
+/// The type of an expression; that of checked steps is the type of what they begin with.
+fn type_of(expr: &Expr, schema: &dyn ExprSchema) -> Result<DataType> {
+    let mut expr = expr;
+    while let Expr::ScalarFunction(ScalarFunction { func, args }) = expr
+        && func.inner().is::<Exact>()
+        && let Some(first) = args.first()
+    {
+        expr = first;
+    }
+    expr.get_type(schema)
 }
 
 fn is_integer(data_type: &DataType) -> bool {
@@ -67,6 +92,37 @@ impl Step {
         })
     }
 
+    fn word(self) -> &'static str {
+        match self {
+            Self::Plus => "plus",
+            Self::Minus => "minus",
+            Self::Times => "times",
+        }
+    }
+
+    fn letter(self) -> char {
+        match self {
+            Self::Plus => 'p',
+            Self::Minus => 'm',
+            Self::Times => 't',
+        }
+    }
+
+    fn done(self, left: &ColumnarValue, right: &ColumnarValue, data_type: &DataType) -> Result<ColumnarValue> {
+        let kernel = self.kernel();
+        let outcome = match (left, right) {
+            (ColumnarValue::Array(left), ColumnarValue::Array(right)) => kernel(left, right),
+            (ColumnarValue::Array(left), ColumnarValue::Scalar(right)) => kernel(left, &right.to_scalar()?),
+            (ColumnarValue::Scalar(left), ColumnarValue::Array(right)) => kernel(&left.to_scalar()?, right),
+            (ColumnarValue::Scalar(left), ColumnarValue::Scalar(right)) => {
+                let value =
+                    kernel(&left.to_scalar()?, &right.to_scalar()?).map_err(|error| refused(error, data_type))?;
+                return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&value, 0)?));
+            }
+        };
+        Ok(ColumnarValue::Array(outcome.map_err(|error| refused(error, data_type))?))
+    }
+
     fn kernel(self) -> fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef, ArrowError> {
         match self {
             Self::Plus => numeric::add,
@@ -76,25 +132,28 @@ impl Step {
     }
 }
 
+/// Steps from left to right: the first argument, and one more for each step.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Exact {
-    step: Step,
+    steps: Vec<Step>,
+    /// Functions of other steps have other names, for an expression is known by its name.
+    name: String,
     signature: Signature,
 }
 
 impl Exact {
-    fn new(step: Step) -> Self {
-        Self { step, signature: Signature::any(2, Volatility::Immutable) }
+    fn new(steps: Vec<Step>) -> Self {
+        let name = match steps.as_slice() {
+            [step] => format!("exact_{}", step.word()),
+            steps => format!("exact_{}", steps.iter().map(|step| step.letter()).collect::<String>()),
+        };
+        Self { steps, name, signature: Signature::variadic_any(Volatility::Immutable) }
     }
 }
 
 impl ScalarUDFImpl for Exact {
     fn name(&self) -> &str {
-        match self.step {
-            Step::Plus => "exact_plus",
-            Step::Minus => "exact_minus",
-            Step::Times => "exact_times",
-        }
+        &self.name
     }
 
     fn signature(&self) -> &Signature {
@@ -107,21 +166,11 @@ impl ScalarUDFImpl for Exact {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let data_type = args.return_type().clone();
-        let [left, right] = args.args.as_slice() else {
-            return Err(DataFusionError::Internal(format!("{} takes two arguments", self.name())));
+        let mut arguments = args.args.into_iter();
+        let (Some(first), true) = (arguments.next(), arguments.len() == self.steps.len()) else {
+            return Err(DataFusionError::Internal(format!("{} takes one argument more than steps", self.name)));
         };
-        let kernel = self.step.kernel();
-        let outcome = match (left, right) {
-            (ColumnarValue::Array(left), ColumnarValue::Array(right)) => kernel(left, right),
-            (ColumnarValue::Array(left), ColumnarValue::Scalar(right)) => kernel(left, &right.to_scalar()?),
-            (ColumnarValue::Scalar(left), ColumnarValue::Array(right)) => kernel(&left.to_scalar()?, right),
-            (ColumnarValue::Scalar(left), ColumnarValue::Scalar(right)) => {
-                let value =
-                    kernel(&left.to_scalar()?, &right.to_scalar()?).map_err(|error| refused(error, &data_type))?;
-                return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&value, 0)?));
-            }
-        };
-        Ok(ColumnarValue::Array(outcome.map_err(|error| refused(error, &data_type))?))
+        self.steps.iter().zip(arguments).try_fold(first, |left, (step, right)| step.done(&left, &right, &data_type))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Operators by the types that they stand between: JSON and arrays, and the width of whole numbers that stand in the text.
 
 use arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, ScalarValue, plan_datafusion_err};
 use datafusion::error::Result;
 use datafusion::functions_nested::expr_fn::{array_has_all, array_has_any};
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr};
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator, ScalarUDF};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
@@ -18,10 +19,23 @@ use crate::dataset::contract::TYPE_KEY;
 pub struct PostgresOperators;
 
 impl ExprPlanner for PostgresOperators {
+    /// The engine names an aggregate without the casts in it: `sum(n)` and `sum(n::integer)` would be two columns of one name.
+    fn plan_aggregate(&self, mut raw: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
+        for argument in &mut raw.args {
+            if argument.exists(|part| Ok(matches!(part, Expr::Cast(_) | Expr::TryCast(_))))? {
+                let shown = argument.to_string();
+                *argument = std::mem::take(argument).alias(shown);
+            }
+        }
+        Ok(PlannerResult::Original(raw))
+    }
+
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
         use BinaryOperator::*;
         let RawBinaryExpr { op, left, right } = raw;
         Ok(match op {
+            // Conditions come by the hundred: what they are made of need not be asked.
+            And | Or => PlannerResult::Original(RawBinaryExpr { op, left, right }),
             Multiply if is_interval(&left, schema) => PlannerResult::Planned(scaled(Scale::Times, left, right)),
             Multiply if is_interval(&right, schema) => PlannerResult::Planned(scaled(Scale::Times, right, left)),
             Divide if is_interval(&left, schema) => PlannerResult::Planned(scaled(Scale::Over, left, right)),
@@ -54,6 +68,9 @@ impl ExprPlanner for PostgresOperators {
             Eq | NotEq if is_jsonb(&left, schema) || is_jsonb(&right, schema) => {
                 let normal = |side: Expr| apply("jsonb_in", vec![side]);
                 PlannerResult::Original(RawBinaryExpr { op, left: normal(left)?, right: normal(right)? })
+            }
+            _ if json::operator(&op, Form::Normal).is_none() => {
+                PlannerResult::Original(RawBinaryExpr { op, left, right })
             }
             _ => match json::operator(&op, form(&left, schema)) {
                 Some(function) => PlannerResult::Planned(call(function, left, right)?),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
+use super::answer::TransactionStatus;
 use super::guard::Canceller;
 use super::names::lock;
 use crate::catalog::model::ActivityEntry;
@@ -17,6 +18,7 @@ pub struct Activity {
 struct Entry {
     row: ActivityEntry,
     canceller: Canceller,
+    transaction: Arc<Mutex<TransactionStatus>>,
 }
 
 /// A session's own row; dropping it takes the row away.
@@ -29,12 +31,18 @@ pub struct Present {
 
 impl Activity {
     /// Enters a session under the number that it comes with, or the next that is free.
-    pub fn enter(self: &Arc<Self>, mut row: ActivityEntry, pid: Option<i32>, canceller: Canceller) -> Present {
+    pub fn enter(
+        self: &Arc<Self>,
+        mut row: ActivityEntry,
+        pid: Option<i32>,
+        canceller: Canceller,
+        transaction: Arc<Mutex<TransactionStatus>>,
+    ) -> Present {
         let mut sessions = lock(&self.sessions);
         let from = pid.or_else(|| sessions.last_key_value().map(|(last, _)| last.wrapping_add(1))).unwrap_or(1).max(1);
         let pid = (from..=i32::MAX).chain(1..from).find(|pid| !sessions.contains_key(pid)).unwrap_or(from);
         row.pid = pid;
-        let entry = Arc::new(Mutex::new(Entry { row, canceller }));
+        let entry = Arc::new(Mutex::new(Entry { row, canceller, transaction }));
         sessions.insert(pid, Arc::clone(&entry));
         Present { pid, entry, registry: Arc::downgrade(self) }
     }
@@ -42,7 +50,7 @@ impl Activity {
     pub fn rows(&self) -> Vec<ActivityEntry> {
         let row = |entry: &Arc<Mutex<Entry>>| {
             let entry = lock(entry);
-            let state = if entry.canceller.is_busy() { "active" } else { "idle" };
+            let state = if entry.canceller.is_busy() { "active" } else { lock(&entry.transaction).idle() };
             ActivityEntry { state: state.to_owned(), ..entry.row.clone() }
         };
         lock(&self.sessions).values().map(row).collect()

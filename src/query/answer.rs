@@ -34,6 +34,17 @@ pub enum TransactionStatus {
     Failed,
 }
 
+impl TransactionStatus {
+    /// What a session that does nothing is called in `pg_stat_activity`.
+    pub fn idle(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Active => "idle in transaction",
+            Self::Failed => "idle in transaction (aborted)",
+        }
+    }
+}
+
 /// A message beside the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {

@@ -47,7 +47,7 @@ impl Session {
         let mut principal = before.clone();
         principal.set_role(&security, name.unwrap_or("none"))?;
         if local {
-            if state.transaction == TransactionStatus::Idle {
+            if state.transaction() == TransactionStatus::Idle {
                 return Ok(());
             }
             state.principal_local.get_or_insert(before);
@@ -68,7 +68,7 @@ impl Session {
             Some(name) => principal.set_session_authorization(&security, name)?,
             None => principal.reset_session_authorization(),
         }
-        match (local, state.transaction) {
+        match (local, state.transaction()) {
             (true, TransactionStatus::Idle) => return Ok(()),
             (true, _) => {
                 state.principal_local.get_or_insert(before);

@@ -63,14 +63,18 @@ fn external(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Error {
     if let Some(inner) = cause.downcast_ref::<DataFusionError>() {
         return of_shared(inner);
     }
-    match cause.downcast_ref::<ArrowError>() {
-        Some(inner) => arrow_failure(inner),
-        None => Error::new(Reason::Internal, cause.to_string()),
+    if let Some(inner) = cause.downcast_ref::<ArrowError>() {
+        return arrow_failure(inner);
     }
+    let text = cause.to_string();
+    regex_failure(&text).unwrap_or_else(|| Error::new(Reason::Internal, text))
 }
 
 /// A text that does not parse, with the character where the parser stopped if it said so.
 pub fn syntax(error: &ParserError) -> Error {
+    if *error == ParserError::RecursionLimitExceeded {
+        return Error::new(Reason::TooComplex, "the statement is nested too deeply");
+    }
     let text = match error {
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.as_str(),
         ParserError::RecursionLimitExceeded => "the statement is nested too deeply",
@@ -82,6 +86,17 @@ pub fn syntax(error: &ParserError) -> Error {
         }
         (None, None) => Error::new(Reason::Syntax, format!("syntax error: {text}")),
     }
+}
+
+/// A pattern that does not parse, from whichever crate tried: its last line says why.
+fn regex_failure(text: &str) -> Option<Error> {
+    let is_one = ["regex parse error", "Regular expression did not compile", "Compiled regex exceeds"];
+    if !is_one.iter().any(|mark| text.contains(mark)) {
+        return None;
+    }
+    let last = text.trim_end().lines().last().unwrap_or_default();
+    let why = last.rsplit("error: ").next().unwrap_or(last).trim_end_matches([')', '"']);
+    Some(Error::new(Reason::InvalidRegex, format!("invalid regular expression: {why}")))
 }
 
 fn arrow_failure(error: &ArrowError) -> Error {
@@ -96,7 +111,10 @@ fn arrow_failure(error: &ArrowError) -> Error {
         ArrowError::NotYetImplemented(text) => Error::new(Reason::Unsupported, text.clone()),
         ArrowError::IoError(text, _) => Error::new(Reason::Io, text.clone()),
         ArrowError::MemoryError(text) => Error::new(Reason::MemoryExhausted, text.clone()),
-        other => Error::new(Reason::InvalidParameter, other.to_string()),
+        other => {
+            let text = other.to_string();
+            regex_failure(&text).unwrap_or_else(|| Error::new(Reason::InvalidParameter, text))
+        }
     }
 }
 
@@ -191,6 +209,9 @@ fn plan_failure(text: &str) -> Error {
 }
 
 fn execution_failure(text: &str) -> Error {
+    if let Some(error) = regex_failure(text) {
+        return error;
+    }
     let lower = text.to_ascii_lowercase();
     if lower.contains("more than one row") || lower.contains("scalar subquery") {
         return Error::new(Reason::Cardinality, "more than one row returned by a subquery used as an expression");

@@ -39,6 +39,7 @@ mod security_log;
 mod series;
 mod session;
 mod settings;
+mod size;
 mod statement;
 mod stoppable;
 mod system;

@@ -103,7 +103,7 @@ impl Names {
             query: None,
         };
         let about = About {
-            present: lake.activity().enter(row, opening.pid, canceller.clone()),
+            present: lake.activity().enter(row, opening.pid, canceller.clone(), state.standing()),
             canceller,
             client_address: opening.client_address.clone(),
             visible: Mutex::default(),

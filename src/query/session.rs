@@ -27,7 +27,7 @@ use super::failure::failure;
 use super::guard::{Canceller, StatementGuard};
 use super::judge::{judge, judge_mask};
 use super::kept::Kept;
-use super::names::Names;
+use super::names::{Names, lock};
 use super::planning::{Described, Planner, parameters};
 use super::prepared::PreparedStatement;
 use super::settings::{self, Mark, Settings};
@@ -78,7 +78,10 @@ pub struct Session {
 #[derive(Debug)]
 pub(super) struct State {
     pub settings: Settings,
-    pub transaction: TransactionStatus,
+    /// Shared with the row of the session in `henna.activity`.
+    transaction: Arc<Mutex<TransactionStatus>>,
+    /// Whether the open transaction is one that nobody has begun by BEGIN.
+    pub is_implicit: bool,
     pub notices: Vec<Notice>,
     /// The principal that ROLLBACK brings back.
     pub principal_before: Option<Principal>,
@@ -102,12 +105,26 @@ impl State {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            transaction: TransactionStatus::Idle,
+            transaction: Arc::new(Mutex::new(TransactionStatus::Idle)),
+            is_implicit: false,
             notices: Vec::new(),
             principal_before: None,
             principal_local: None,
             savepoints: Vec::new(),
         }
+    }
+
+    pub fn transaction(&self) -> TransactionStatus {
+        *lock(&self.transaction)
+    }
+
+    pub fn set_transaction(&self, status: TransactionStatus) {
+        *lock(&self.transaction) = status;
+    }
+
+    /// For who shows what the session is at.
+    pub fn standing(&self) -> Arc<Mutex<TransactionStatus>> {
+        Arc::clone(&self.transaction)
     }
 }
 
@@ -184,13 +201,13 @@ impl Session {
     }
 
     pub fn transaction(&self) -> TransactionStatus {
-        self.lock().transaction
+        self.lock().transaction()
     }
 
     /// How long the session may be idle as it stands; `None` is no limit.
     pub fn idle_max(&self) -> Option<std::time::Duration> {
         let state = self.lock();
-        state.settings.span(match state.transaction {
+        state.settings.span(match state.transaction() {
             TransactionStatus::Idle => "idle_session_timeout",
             TransactionStatus::Active | TransactionStatus::Failed => "idle_in_transaction_session_timeout",
         })
@@ -198,9 +215,9 @@ impl Session {
 
     /// An error outside the engine (encoding, a protocol fault) fails an open transaction.
     pub fn fail_transaction(&self) {
-        let mut state = self.lock();
-        if state.transaction == TransactionStatus::Active {
-            state.transaction = TransactionStatus::Failed;
+        let state = self.lock();
+        if state.transaction() == TransactionStatus::Active {
+            state.set_transaction(TransactionStatus::Failed);
         }
     }
 

@@ -14,6 +14,7 @@ use super::ddl::{self, Ddl};
 use super::failure::syntax;
 use super::location::{at, located};
 use super::prepared::PreparedStatement;
+use super::size::{require_short_chains, require_small};
 use crate::access::store::seal;
 use crate::access::{self, AccessStatement};
 use crate::error::{Error, Reason, Result};
@@ -42,6 +43,32 @@ impl Statement {
                 _ => None,
             },
             _ => None,
+        }
+    }
+
+    /// Refuses what would become too large to be planned.
+    fn require_small(&self) -> Result<()> {
+        match &self.kind {
+            StatementKind::Sql(statement) => require_small(statement),
+            StatementKind::Cursor(cursor) => match cursor.as_ref() {
+                CursorStatement::Declare { query, .. } => require_small(&ast::Statement::Query(query.clone())),
+                _ => Ok(()),
+            },
+            StatementKind::Copy(copy) => match copy.as_ref() {
+                CopyStatement::Out { query, .. } => require_small(query),
+                CopyStatement::In { .. } | CopyStatement::File => Ok(()),
+            },
+            StatementKind::Prepared(prepared) => match prepared.as_ref() {
+                PreparedStatement::Prepare { statement, .. } => statement.require_small(),
+                PreparedStatement::Execute { .. } | PreparedStatement::Deallocate { .. } => Ok(()),
+            },
+            StatementKind::Ddl(ddl) => match ddl.as_ref() {
+                Ddl::CreateView(create) => require_small(&ast::Statement::Query(create.query.clone())),
+                Ddl::CreateTable(create) => require_small(&ast::Statement::CreateTable(create.as_ref().clone())),
+                _ => Ok(()),
+            },
+            // Conditions of policies: their chains are bounded, and they name no WITH of another's.
+            StatementKind::Access(_) => Ok(()),
         }
     }
 
@@ -87,6 +114,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
     let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
         .tokenize_with_location()
         .map_err(|error| syntax(&ParserError::from(error)))?;
+    require_short_chains(&tokens)?;
     mend_tokens(&mut tokens);
     let mut parser = Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens);
     let mut statements: Vec<Statement> = Vec::new();
@@ -98,7 +126,9 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
             }
             return Ok(statements);
         }
-        statements.push(next(&mut parser, &source)?);
+        let statement = next(&mut parser, &source)?;
+        statement.require_small()?;
+        statements.push(statement);
         let following = parser.peek_token_ref();
         if following.token != Token::EOF && following.token != Token::SemiColon {
             let text = format!("syntax error at or near \"{}\"", following.token);

@@ -305,14 +305,14 @@ impl Session {
                 self.roll_back_to(&mut state, found);
             }
             Utility::Discard { what } => {
-                if state.transaction != TransactionStatus::Idle {
-                    let text = format!("{what} cannot run inside a transaction block");
-                    return Err(Error::new(Reason::TransactionActive, text));
-                }
                 if ["DISCARD ALL", "DISCARD PLANS"].contains(what) {
                     self.kept.clear();
                 }
                 if *what == "DISCARD ALL" {
+                    if state.transaction() != TransactionStatus::Idle {
+                        let text = format!("{what} cannot run inside a transaction block");
+                        return Err(Error::new(Reason::TransactionActive, text));
+                    }
                     self.cursors.close(None)?;
                     self.named_statements().clear();
                     state.settings.reset_all();
@@ -334,7 +334,7 @@ impl Session {
         if name.eq_ignore_ascii_case("henna.as_of") {
             super::session::instant(value, state.settings.time_zone())?;
         }
-        match (local, state.transaction) {
+        match (local, state.transaction()) {
             (true, TransactionStatus::Idle) => {
                 // Without effect, yet an unknown name or a wrong value is an error.
                 state.settings.clone().set(name, value)?;
@@ -346,12 +346,16 @@ impl Session {
         }
     }
 
-    fn begin(&self, state: &mut State, modes: &Modes) -> Result<()> {
-        if state.transaction != TransactionStatus::Idle {
+    pub(super) fn begin(&self, state: &mut State, modes: &Modes) -> Result<()> {
+        if std::mem::take(&mut state.is_implicit) {
+            // The statements of the message before it are of the block, too.
+            return modes.settings().try_for_each(|(name, value)| state.settings.set_local(name, value));
+        }
+        if state.transaction() != TransactionStatus::Idle {
             state.notices.push(warning("25001", "there is already a transaction in progress"));
             return Ok(());
         }
-        state.transaction = TransactionStatus::Active;
+        state.set_transaction(TransactionStatus::Active);
         state.settings.begin();
         state.principal_before = Some(self.principal().get());
         for (name, default) in DEFAULTS {
@@ -362,11 +366,13 @@ impl Session {
     }
 
     fn end(&self, state: &mut State, end: End) {
-        if state.transaction == TransactionStatus::Idle {
+        if state.transaction() == TransactionStatus::Idle || std::mem::take(&mut state.is_implicit) {
             state.notices.push(warning("25P01", "there is no transaction in progress"));
+        }
+        if state.transaction() == TransactionStatus::Idle {
             return;
         }
-        let committed = end == End::Commit && state.transaction == TransactionStatus::Active;
+        let committed = end == End::Commit && state.transaction() == TransactionStatus::Active;
         self.cursors.end_transaction(committed);
         let before = state.principal_before.take();
         let local = state.principal_local.take();
@@ -382,12 +388,12 @@ impl Session {
             }
         }
         state.savepoints.clear();
-        state.transaction = TransactionStatus::Idle;
+        state.set_transaction(TransactionStatus::Idle);
         self.leave_block();
     }
 
     fn savepoint(&self, state: &mut State, name: &str) -> Result<()> {
-        if state.transaction == TransactionStatus::Idle {
+        if state.transaction() == TransactionStatus::Idle || state.is_implicit {
             return Err(no_transaction("SAVEPOINT"));
         }
         if state.savepoints.len() >= SAVEPOINTS_MAX {
@@ -408,7 +414,7 @@ impl Session {
             self.principal().set(savepoint.principal);
             state.principal_local = savepoint.principal_local;
         }
-        state.transaction = TransactionStatus::Active;
+        state.set_transaction(TransactionStatus::Active);
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -432,7 +438,7 @@ fn set_transaction(state: &mut State, modes: &Modes, session: bool) -> Result<()
     if session {
         return modes.settings().try_for_each(|(name, value)| state.settings.set(&format!("default_{name}"), value));
     }
-    if state.transaction == TransactionStatus::Idle {
+    if state.transaction() == TransactionStatus::Idle {
         state.notices.push(outside_transaction("SET TRANSACTION"));
         return Ok(());
     }
@@ -441,7 +447,7 @@ fn set_transaction(state: &mut State, modes: &Modes, session: bool) -> Result<()
 
 /// The place of the latest savepoint of that name.
 fn find_savepoint(state: &State, utility: &Utility, name: &str) -> Result<usize> {
-    if state.transaction == TransactionStatus::Idle {
+    if state.transaction() == TransactionStatus::Idle || state.is_implicit {
         let what =
             if matches!(utility, Utility::Release { .. }) { "RELEASE SAVEPOINT" } else { "ROLLBACK TO SAVEPOINT" };
         return Err(no_transaction(what));
@@ -455,7 +461,7 @@ fn no_transaction(what: &str) -> Error {
 }
 
 fn warn_outside(state: &mut State, local: bool) {
-    if local && state.transaction == TransactionStatus::Idle {
+    if local && state.transaction() == TransactionStatus::Idle {
         state.notices.push(outside_transaction("SET LOCAL"));
     }
 }

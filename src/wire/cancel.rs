@@ -44,6 +44,11 @@ impl Cancels {
         Registration { key, cancels: self.clone() }
     }
 
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Cancels the statement of the connection with this key; false where there is none.
     pub fn cancel(&self, key: Key) -> bool {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use pgwire::messages::startup::{BackendKeyData, SecretKey};
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::sync::OwnedSemaphorePermit;
@@ -100,11 +101,11 @@ impl Connection {
                     other => return Err(other),
                 }
                 // A client may wait for the error before it sends the Sync that ends it.
-                self.output.flush().await?;
+                self.deliver().await?;
                 self.skipping = true;
             }
             if self.output.is_full() {
-                self.output.flush().await?;
+                self.deliver().await?;
             }
         }
     }
@@ -119,7 +120,7 @@ impl Connection {
             b'D' => self.describe(body),
             b'E' => self.execute(body).await,
             b'C' => self.close(body),
-            b'H' => Ok(self.output.flush().await?),
+            b'H' => self.deliver().await,
             b'S' => self.sync().await,
             b'F' => self.function_call(body).await,
             // What is left of a COPY that has failed.
@@ -138,23 +139,49 @@ impl Connection {
             tokio::task::coop::consume_budget().await;
             return Ok(frame);
         }
-        let (own, of_server) = (self.session.idle_max(), self.limits.idle_max);
-        let in_transaction = self.session.transaction() != TransactionStatus::Idle;
-        let idle = async {
-            match own.into_iter().chain(of_server).min() {
-                Some(span) => sleep(span).await,
-                None => std::future::pending().await,
-            }
-        };
+        let idle = self.idle();
         tokio::select! {
             biased;
             () = self.shutdown.cancelled() => Err(stopping()),
             () = self.canceller.terminated() => Err(stopping()),
             frame = self.input.frame() => frame,
-            () = idle => Err(match in_transaction && own.is_some() {
+            failure = idle => Err(failure),
+        }
+    }
+
+    /// Sends what is pending. A client that takes nothing is as idle as one that says nothing; a server that stops gives it
+    /// the time of a farewell.
+    pub(super) async fn deliver(&mut self) -> Result<(), Failure> {
+        if let Some(sent) = self.output.flush().now_or_never() {
+            return Ok(sent?);
+        }
+        let idle = self.idle();
+        let stopped = async {
+            self.shutdown.cancelled().await;
+            sleep(FAREWELL_MAX).await;
+        };
+        tokio::select! {
+            biased;
+            sent = self.output.flush() => Ok(sent?),
+            () = self.canceller.terminated() => Err(stopping()),
+            () = stopped => Err(stopping()),
+            failure = idle => Err(failure),
+        }
+    }
+
+    /// Ends, and with what, when the client has been idle for too long.
+    fn idle(&self) -> impl Future<Output = Failure> + use<> {
+        let (own, of_server) = (self.session.idle_max(), self.limits.idle_max);
+        let in_transaction = self.session.transaction() != TransactionStatus::Idle;
+        async move {
+            match own.into_iter().chain(of_server).min() {
+                Some(span) => sleep(span).await,
+                None => std::future::pending().await,
+            }
+            match in_transaction && own.is_some() {
                 true => Failure::fatal("25P03", "terminating connection due to idle-in-transaction timeout"),
                 false => Failure::fatal("57P05", "terminating connection due to idle-session timeout"),
-            }),
+            }
         }
     }
 
@@ -186,7 +213,7 @@ impl Connection {
         self.put_notices()?;
         self.put_parameters()?;
         self.output.put_ready(status)?;
-        Ok(self.output.flush().await?)
+        self.deliver().await
     }
 
     /// Tells the client of a failed statement.

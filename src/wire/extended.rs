@@ -20,6 +20,8 @@ use crate::query::{CopyForm, CopyIn, CopyStatement, NamedStatement, Prepared, Se
 
 /// Each may hold an open stream.
 const PORTALS_MAX: usize = 128;
+/// Of the values of all of them, as they came.
+const VALUE_BYTES_MAX: usize = 64 << 20;
 
 /// The unnamed statement and the portals of a connection; named statements are the session's.
 #[derive(Default)]
@@ -41,6 +43,17 @@ impl Portals {
 
     pub fn portal(&mut self, name: &str) -> Option<&mut Portal> {
         self.open.get_mut(name)
+    }
+
+    /// Refuses one portal, or one that holds too much, beside those that are open.
+    fn require_place(&self, bytes: usize) -> Result<()> {
+        let held: usize = self.open.values().map(Portal::value_bytes).sum();
+        if self.open.len() < PORTALS_MAX && held + bytes <= VALUE_BYTES_MAX {
+            return Ok(());
+        }
+        let text =
+            format!("a connection may have {PORTALS_MAX} portals, with {VALUE_BYTES_MAX} bytes of values together");
+        Err(Error::new(Reason::LimitExceeded, text).with_hint("close those that are no longer used"))
     }
 
     fn statement(&self, name: &str, session: &Session) -> Result<NamedStatement> {
@@ -112,6 +125,7 @@ impl Connection {
     }
 
     pub(super) fn bind(&mut self, body: Bytes) -> Result<(), Failure> {
+        let bytes = body.len();
         let bind = message::bind(body)?;
         let statement = self.portals.statement(&bind.statement, &self.session)?;
         if !bind.portal.is_empty() && self.portals.open.contains_key(&bind.portal) {
@@ -119,9 +133,7 @@ impl Connection {
             return Err(Error::new(Reason::DuplicateCursor, message).into());
         }
         self.portals.open.remove(&bind.portal);
-        if self.portals.open.len() >= PORTALS_MAX {
-            return Err(Error::new(Reason::LimitExceeded, "too many portals").into());
-        }
+        self.portals.require_place(bytes)?;
         let values = decode::values(&parameters(&statement), &bind, &self.style)?;
         let copy = statement.prepared.as_deref().and_then(copy_out);
         let columns = statement.prepared.as_ref().and_then(|prepared| prepared.columns.as_ref());
@@ -134,7 +146,7 @@ impl Connection {
             (Some(form), Some(shape)) => copy::out::envelope(form.clone(), shape.names()),
             (_, _) => Envelope::DataRow,
         };
-        self.portals.open.insert(bind.portal, Portal::new(statement.prepared, shape, envelope, values));
+        self.portals.open.insert(bind.portal, Portal::new(statement.prepared, shape, envelope, values, bytes));
         Ok(self.output.put(&BindComplete::new())?)
     }
 

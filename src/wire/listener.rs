@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -19,7 +20,8 @@ use super::connection::{Connection, Limits};
 use super::login::Door;
 use super::login::greeting::{Greeting, Packet, greet};
 use super::login::tls::Identity;
-use super::protocol::{Failure, Input, Output, Socket};
+use super::protocol::{Failure, Input, Output, Plain, Socket};
+use super::strangers::Strangers;
 use crate::access::Throttle;
 use crate::config::TlsPolicy;
 
@@ -29,8 +31,10 @@ const STARTUP_MAX: Duration = Duration::from_secs(30);
 /// What a wrong cancel request costs who sent it.
 const CANCEL_MISS: Duration = Duration::from_secs(1);
 
-/// Connections that have not logged in yet, beside those that have: cancel requests must come through when the house is full.
-const GREETINGS_MAX: usize = 128;
+/// A client that says nothing is asked after this long whether it is still there, and again at each interval; one whose
+/// machine or network is gone answers nothing and is given up.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+const ASK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Pause after a failed accept, which is mostly a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -48,26 +52,20 @@ pub struct Settings {
     pub drain_max: Duration,
 }
 
-struct Server {
+/// What connections share.
+pub(super) struct Server {
     backend: Arc<dyn Backend>,
     settings: Settings,
     throttle: Throttle,
-    cancels: Cancels,
+    pub(super) cancels: Cancels,
     connections: Arc<Semaphore>,
+    strangers: Strangers,
     shutdown: CancellationToken,
 }
 
 /// Serves until `shutdown` is cancelled and its connections are drained.
 pub async fn serve(listener: TcpListener, backend: Arc<dyn Backend>, settings: Settings, shutdown: CancellationToken) {
-    let server = Arc::new(Server {
-        backend,
-        throttle: Throttle::default(),
-        cancels: Cancels::default(),
-        connections: Arc::new(Semaphore::new(settings.connections_max)),
-        shutdown: shutdown.clone(),
-        settings,
-    });
-    let greetings = Arc::new(Semaphore::new(GREETINGS_MAX));
+    let server = Arc::new(Server::new(backend, settings, shutdown.clone()));
     let tasks = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -76,11 +74,10 @@ pub async fn serve(listener: TcpListener, backend: Arc<dyn Backend>, settings: S
         };
         match accepted {
             Ok((stream, peer)) => {
-                // Nobody is told when there is no place even to say so.
-                let Ok(place) = greetings.clone().try_acquire_owned() else { continue };
                 let server = server.clone();
                 let span = tracing::info_span!("connection", %peer);
-                tasks.spawn(async move { server.receive(stream, peer, place).await }.instrument(span));
+                prepare(&stream);
+                tasks.spawn(async move { server.receive(Box::new(stream), peer).await }.instrument(span));
             }
             Err(error) => {
                 tracing::warn!(%error, "accept");
@@ -94,22 +91,47 @@ pub async fn serve(listener: TcpListener, backend: Arc<dyn Backend>, settings: S
     let _ = timeout(server.settings.drain_max + Duration::from_secs(1), tasks.wait()).await;
 }
 
+/// What a socket is told of packets and of silence; one that is gone already will not be served anyway.
+fn prepare(stream: &TcpStream) {
+    // Without it the last packet of an answer waits for an acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let keepalive = TcpKeepalive::new().with_time(SILENCE_MAX).with_interval(ASK_AGAIN);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
+}
+
 impl Server {
-    async fn receive(&self, stream: TcpStream, peer: SocketAddr, place: impl Send) {
-        // Without it the last packet of an answer waits for an acknowledgement.
-        let _ = stream.set_nodelay(true);
-        let started = timeout(STARTUP_MAX, self.start(stream, peer));
-        match started.await {
-            Ok(Some(connection)) => {
-                drop(place);
-                connection.converse().await;
+    pub(super) fn new(backend: Arc<dyn Backend>, settings: Settings, shutdown: CancellationToken) -> Self {
+        Self {
+            backend,
+            throttle: Throttle::default(),
+            cancels: Cancels::default(),
+            connections: Arc::new(Semaphore::new(settings.connections_max)),
+            strangers: Strangers::default(),
+            shutdown,
+            settings,
+        }
+    }
+
+    /// Serves one client to its end.
+    pub(super) async fn receive(&self, stream: Plain, peer: SocketAddr) {
+        let visit = self.strangers.enter(peer.ip());
+        let started = tokio::select! {
+            started = timeout(STARTUP_MAX, self.start(stream, peer)) => started,
+            () = visit.is_over() => {
+                tracing::info!("start-up gave way to that of another connection");
+                return;
             }
+            () = self.shutdown.cancelled() => return,
+        };
+        drop(visit);
+        match started {
+            Ok(Some(connection)) => connection.converse().await,
             Ok(None) => {}
             Err(_) => tracing::info!("start-up took too long"),
         }
     }
 
-    async fn start(&self, stream: TcpStream, peer: SocketAddr) -> Option<Connection> {
+    async fn start(&self, stream: Plain, peer: SocketAddr) -> Option<Connection> {
         let identity = match self.settings.tls {
             TlsPolicy::Off => None,
             TlsPolicy::Allow | TlsPolicy::Require => self.settings.identity.as_ref(),

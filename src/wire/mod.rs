@@ -16,6 +16,7 @@ mod portal;
 mod protocol;
 mod rows;
 mod simple;
+mod strangers;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;

@@ -25,7 +25,7 @@ pub struct Portal {
 }
 
 enum State {
-    Bound(Vec<ScalarValue>),
+    Bound { values: Vec<ScalarValue>, bytes: usize },
     Open(Box<Rows>),
     Finished { tag: String },
 }
@@ -36,8 +36,17 @@ impl Portal {
         shape: Option<Shape>,
         envelope: Envelope,
         values: Vec<ScalarValue>,
+        bytes: usize,
     ) -> Self {
-        Self { statement, shape, envelope, state: State::Bound(values) }
+        Self { statement, shape, envelope, state: State::Bound { values, bytes } }
+    }
+
+    /// What the values take that it waits with, as they came from the client.
+    pub fn value_bytes(&self) -> usize {
+        match self.state {
+            State::Bound { bytes, .. } => bytes,
+            State::Open(_) | State::Finished { .. } => 0,
+        }
     }
 
     /// The columns of its DataRows; what COPY sends is none.
@@ -63,7 +72,7 @@ impl Portal {
             return Ok(None);
         };
         match &mut self.state {
-            State::Bound(values) => {
+            State::Bound { values, .. } => {
                 let values = std::mem::take(values);
                 // A statement that fails, or is dropped here, is not run a second time.
                 self.state = State::Finished { tag: String::new() };
@@ -72,7 +81,8 @@ impl Portal {
                         let shape = self.shape.clone().ok_or_else(unannounced)?;
                         let rows = Rows::new(tag, schema, stream, guard, shape, self.envelope.clone())?;
                         if let Envelope::Copy { .. } = self.envelope {
-                            copy::out::send(rows, style, output).await?;
+                            let tag = copy::out::send(rows, style, output).await?;
+                            output.put_complete(&tag)?;
                             return Ok(None);
                         }
                         self.state = State::Open(Box::new(rows));
@@ -103,7 +113,7 @@ impl Portal {
     pub async fn pass(&mut self, rows_max: Option<usize>, session: &Session, style: &Style) -> Result<usize, Failure> {
         let Some(statement) = &self.statement else { return Ok(0) };
         match &mut self.state {
-            State::Bound(values) => {
+            State::Bound { values, .. } => {
                 let values = std::mem::take(values);
                 self.state = State::Finished { tag: String::new() };
                 let Answer::Rows { tag, schema, stream, guard } = session.run(statement, values).await? else {

@@ -22,7 +22,11 @@ impl Connection {
         self.portals.drop_unnamed();
         match self.series(body).await {
             Ok(()) => {}
-            Err(Failure::Statement(error)) => self.fail(&error)?,
+            Err(Failure::Statement(error)) => {
+                let (attendance, session, ..) = self.parts();
+                attendance.run(async { Ok(session.abandon_implicit().await?) }).await?;
+                self.fail(&error)?;
+            }
             Err(other) => return Err(other),
         }
         self.ready().await
@@ -32,35 +36,54 @@ impl Connection {
         let text = message::query(body)?;
         if let Some(prepared) = self.session.known(&text, &[]) {
             let (attendance, session, output, _, style) = self.parts();
-            attendance.run(answer_prepared(&prepared, session, style, output)).await?;
-            return self.told();
+            let answered = attendance.run(answer_prepared(&prepared, session, style, output)).await?;
+            let tag = self.end_of(answered).await?;
+            return self.told(tag);
         }
         let statements = self.session.parse(&text)?;
         if statements.is_empty() {
             self.output.put(&EmptyQueryResponse::new())?;
         }
-        for statement in &statements {
+        let count = statements.len();
+        for (number, statement) in (1..).zip(&statements) {
+            if count > 1 {
+                self.session.begin_implicit()?;
+            }
             let (attendance, session, output, portals, style) = self.parts();
-            let waiting = match moved(statement, session, portals) {
+            let answered = match moved(statement, session, portals) {
                 // A portal of the protocol is a cursor, too.
                 Some((portal, rows_max)) => {
                     let passed = attendance.run(portal.pass(rows_max, session, style)).await?;
-                    output.put_complete(&format!("MOVE {passed}"))?;
-                    None
+                    Answered::Done(format!("MOVE {passed}"))
                 }
                 None => attendance.run(answer(statement, session, style, output)).await?,
             };
-            if let Some(copy) = waiting {
-                let tag = self.copy_in(*copy).await?;
-                self.output.put_complete(&tag)?;
+            let tag = self.end_of(answered).await?;
+            if number == count && count > 1 {
+                // Before its tag: a client that is told of the last statement knows that all of them are done.
+                let (attendance, session, ..) = self.parts();
+                attendance.run(async { Ok(session.end_implicit().await?) }).await?;
             }
-            self.told()?;
+            self.told(tag)?;
         }
         Ok(())
     }
 
+    /// Brings a statement to its end; gives its tag.
+    async fn end_of(&mut self, answered: Answered) -> Result<Option<String>, Failure> {
+        Ok(match answered {
+            Answered::Done(tag) => Some(tag),
+            Answered::CopyIn(copy) => Some(self.copy_in(*copy).await?),
+            Answered::Empty => None,
+        })
+    }
+
     /// After a statement; what a SET changes counts for the next one of the text.
-    fn told(&mut self) -> Result<(), Failure> {
+    fn told(&mut self, tag: Option<String>) -> Result<(), Failure> {
+        match tag {
+            Some(tag) => self.output.put_complete(&tag)?,
+            None => self.output.put(&EmptyQueryResponse::new())?,
+        }
         self.put_notices()?;
         Ok(self.put_parameters()?)
     }
@@ -79,13 +102,22 @@ fn moved<'n>(
     Some((portals.portal(name)?, rows_max))
 }
 
-/// Answers a statement; one that waits for rows of the client is given back.
+/// How a statement has ended.
+enum Answered {
+    /// With this tag.
+    Done(String),
+    /// It waits for rows of the client.
+    CopyIn(Box<CopyIn>),
+    Empty,
+}
+
+/// Answers a statement, up to its tag.
 async fn answer<W: AsyncWrite + Unpin>(
     statement: &Statement,
     session: &Session,
     style: &Style,
     output: &mut Output<W>,
-) -> Result<Option<Box<CopyIn>>, Failure> {
+) -> Result<Answered, Failure> {
     let prepared = session.prepare(statement, &[]).await?;
     answer_prepared(&prepared, session, style, output).await
 }
@@ -95,32 +127,24 @@ async fn answer_prepared<W: AsyncWrite + Unpin>(
     session: &Session,
     style: &Style,
     output: &mut Output<W>,
-) -> Result<Option<Box<CopyIn>>, Failure> {
+) -> Result<Answered, Failure> {
     let (tag, schema, stream, guard) = match session.run(prepared, Vec::new()).await? {
         Answer::Rows { tag, schema, stream, guard } => (tag, schema, stream, guard),
-        Answer::Done { tag } => {
-            output.put_complete(&tag)?;
-            return Ok(None);
-        }
-        Answer::CopyIn(copy) => return Ok(Some(copy)),
-        Answer::Empty => {
-            output.put(&EmptyQueryResponse::new())?;
-            return Ok(None);
-        }
+        Answer::Done { tag } => return Ok(Answered::Done(tag)),
+        Answer::CopyIn(copy) => return Ok(Answered::CopyIn(copy)),
+        Answer::Empty => return Ok(Answered::Empty),
     };
     if let Some(form) = copy_out(prepared) {
         let shape = shape(prepared, &schema, &[copy::out::format(form)])?;
         let envelope = copy::out::envelope(form.clone(), shape.names());
         let rows = Rows::new(tag, schema, stream, guard, shape, envelope)?;
-        copy::out::send(rows, style, output).await?;
-        return Ok(None);
+        return Ok(Answered::Done(copy::out::send(rows, style, output).await?));
     }
     let shape = shape(prepared, &schema, &[])?;
     output.put(&shape.description())?;
     let mut rows = Rows::new(tag, schema, stream, guard, shape, Envelope::DataRow)?;
     let (sent, _) = rows.send(None, style, output).await?;
-    output.put_complete(&rows.tag(sent))?;
-    Ok(None)
+    Ok(Answered::Done(rows.tag(sent)))
 }
 
 /// The planned columns say more of their types than those of the stream; they are told where they are the same ones.

@@ -26,7 +26,8 @@ stop() {
     server=
   fi
 }
-trap 'stop; rm -rf "$work"' EXIT
+postgres=
+trap 'stop; stop_postgres; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 # start NAME ARGUMENT...: starts a server and waits for the line that tells its port, which is then in PGPORT.
@@ -46,6 +47,13 @@ start() {
     sleep 0.2
   done
   export PGPORT PGHOST=127.0.0.1 PGDATABASE=henna
+}
+
+stop_postgres() {
+  if [ -n "$postgres" ]; then
+    su postgres -c "'$bin/pg_ctl' -D '$postgres/data' -m immediate stop >/dev/null"
+    postgres=
+  fi
 }
 
 passed=0 failed=0 skipped=0
@@ -72,14 +80,14 @@ client() {
 
 shelf=/usr/share/java
 export JAVA_CLASSPATH=${JDBC_JAR:-$shelf/postgresql.jar}:$shelf/scram-client.jar:$shelf/scram-common.jar:$shelf/stringprep.jar:$shelf/saslprep.jar
-jdbc() { java -Xmx512m -cp "$JAVA_CLASSPATH" "$here/jdbc/JdbcSmoke.java"; }
+jdbc() { java -Xmx512m -cp "$JAVA_CLASSPATH" "$here/jdbc/$1.java"; }
 
 echo "starting the demo at scale 0.02 ($henna)"
 start demo demo --scale 0.02 --lake "$work/lake"
 export PGPASSWORD=henna-demo
 client psql bash "$here/psql.sh"
 client psycopg3 "$python" "$here/psycopg3.py"
-client jdbc jdbc
+client jdbc jdbc JdbcSmoke
 # Five million rows take minutes from a debug binary.
 if [ "$what" = all ]; then
   SERVER_PID=$server PYTHON=$python client memory bash "$here/memory.sh"
@@ -108,7 +116,6 @@ skip() {
 
 # A PostgreSQL of its own, for the foreign data wrapper; its port is then in FDW_LOCAL_PORT.
 start_postgres() {
-  local bin
   bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
   [ -x "$bin/initdb" ] && id postgres >/dev/null 2>&1 && [ "$(id -u)" = 0 ] || return 1
   postgres=$work/postgres
@@ -117,7 +124,6 @@ start_postgres() {
   export FDW_LOCAL_PORT
   su postgres -c "'$bin/initdb' -D '$postgres/data' -A trust -U postgres >/dev/null && '$bin/pg_ctl' -w -D '$postgres/data' \
     -o '-p $FDW_LOCAL_PORT -k $postgres -c listen_addresses=127.0.0.1' -l '$postgres/log' start >/dev/null" || return 1
-  stop_postgres() { su postgres -c "'$bin/pg_ctl' -D '$postgres/data' -m immediate stop >/dev/null"; }
 }
 
 home=$("$here/tools.sh" home)
@@ -140,6 +146,7 @@ if [ -d "$clients/run" ]; then
   export PGUSER=admin PGPASSWORD=clients SMOKE_SCHEMA=public
   run=$clients/run
   client corpus "$python" "$here/corpus.py" "$clients"
+  client jdbc-copy jdbc JdbcCopy
   if [ "$what" = all ]; then
     export PATH=$PATH:$home/venv-drivers/bin
     with psql psql bash "$run/psql.sh"
@@ -162,6 +169,7 @@ if [ -d "$clients/run" ]; then
     with pgbench pgbench bash "$run/pgbench.sh"
     with go go-pgx sh "$run/go-pgx.sh"
     DBT=$home/venv-dbt/bin/dbt with "$home/venv-dbt/bin/dbt" dbt bash "$run/dbt.sh"
+    DBT=$home/venv-dbt/bin/dbt with "$home/venv-dbt/bin/dbt" dbt-models bash "$here/dbt.sh" "$run/dbt_project"
     if start_postgres; then
       client postgres_fdw bash "$run/postgres_fdw.sh"
       stop_postgres

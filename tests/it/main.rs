@@ -15,3 +15,4 @@ mod online_retail;
 mod query_log;
 mod slt;
 mod support;
+mod torture;

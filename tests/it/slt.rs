@@ -3,7 +3,7 @@
 //! The first line may name the role: `# user: tmall`; it is `hq` otherwise. An error reads `SQLSTATE: message`, so
 //! `statement error 42P01: .* does not exist` states both. NULL is `NULL`, an empty text `(empty)`.
 //!
-//! The files of row_security and privileges run against a fresh copy of tests/postgres/dataset instead of the demo's lake, and
+//! The files of row_security, privileges and transactions run against a fresh copy of tests/postgres/dataset instead of the demo's lake, and
 //! tests/postgres/compare.py runs them against PostgreSQL: what is `onlyif postgres` there is none of ours.
 
 use std::path::{Path, PathBuf};
@@ -64,7 +64,8 @@ fn user(path: &Path) -> String {
 
 /// Whether PostgreSQL answers the same file.
 fn is_beside_postgres(path: &Path) -> bool {
-    path.parent().is_some_and(|folder| folder.ends_with("row_security") || folder.ends_with("privileges"))
+    const FOLDERS: [&str; 3] = ["row_security", "privileges", "transactions"];
+    path.parent().is_some_and(|folder| FOLDERS.iter().any(|name| folder.ends_with(name)))
 }
 
 async fn through(door: &str, path: &Path) -> Result<Vec<(String, Result<Rows, Refusal>)>, String> {

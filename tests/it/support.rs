@@ -112,11 +112,16 @@ pub fn server(lake: &Path) -> (Child, u16) {
     let mut command = henna(lake);
     command.args(["serve", "--listen", "127.0.0.1:0", "--web", "off"]).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
+    let port = port_of(&mut child);
+    (child, port)
+}
+
+/// The port on which a server listens that tells of itself.
+pub fn port_of(child: &mut Child) -> u16 {
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     let address = line.split("127.0.0.1:").nth(1).unwrap();
-    let port = address.split_whitespace().next().unwrap().parse().unwrap();
-    (child, port)
+    address.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 /// The files of the demo's lake in `folder`, with no server in front of them.
@@ -383,13 +388,19 @@ impl InProcess {
         let told = self.told(sql).await;
         if told.is_err() {
             self.session.fail_transaction();
+            self.session.abandon_implicit().await?;
         }
         told
     }
 
     async fn told(&mut self, sql: &str) -> Result<Rows, Refusal> {
         let mut rows = Rows::new();
-        for statement in self.session.parse(sql)? {
+        let statements = self.session.parse(sql)?;
+        let is_series = statements.len() > 1;
+        for statement in statements {
+            if is_series {
+                self.session.begin_implicit()?;
+            }
             let prepared = self.session.prepare(&statement, &[]).await?;
             let answer = self.session.run(&prepared, Vec::new()).await?;
             for (name, value) in self.session.take_parameter_changes() {
@@ -405,6 +416,7 @@ impl InProcess {
                 }
             }
         }
+        self.session.end_implicit().await?;
         Ok(rows)
     }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Replays the .slt files of tests/slt/row_security and tests/slt/privileges against PostgreSQL 15, and against henna.
+"""Replays the .slt files of tests/slt/row_security, privileges and transactions against PostgreSQL 15, and against henna.
 
     compare.py [--henna PROGRAM] [FILE...]
 
@@ -242,7 +242,7 @@ def main():
     parser.add_argument("--henna", metavar="PROGRAM")
     parser.add_argument("files", nargs="*", type=Path)
     arguments = parser.parse_args()
-    paths = arguments.files or sorted([*SLT.glob("row_security/*.slt"), *SLT.glob("privileges/*.slt")])
+    paths = arguments.files or sorted(path for room in ("row_security", "privileges", "transactions") for path in SLT.glob(f"{room}/*.slt"))
     paths = [path.resolve() for path in paths]
     known = set(re.findall(r"^- \*\*([a-z-]+)\*\*", (HERE / "README.md").read_text(), re.MULTILINE))
     used = decisions(paths)

@@ -7,6 +7,7 @@
 //!
 //! A table that the block itself makes is filled at once: nobody else can name it before the record does.
 
+mod implicit;
 mod staged;
 mod steps;
 

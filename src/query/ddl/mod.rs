@@ -159,7 +159,7 @@ impl Session {
     /// An error where the transaction only reads.
     pub(super) fn refuse_read_only(&self, tag: &str) -> Result<()> {
         let state = self.lock();
-        let setting = match state.transaction {
+        let setting = match state.transaction() {
             TransactionStatus::Idle => "default_transaction_read_only",
             TransactionStatus::Active | TransactionStatus::Failed => "transaction_read_only",
         };

@@ -49,7 +49,7 @@ impl Gate {
         }
         let address = peer.0.ip().to_canonical();
         let tell = |outcome| lake.tell_login("web", user, address, outcome);
-        let attempt = self.throttle.begin(address, user, Instant::now()).map_err(|left| {
+        let attempt = self.throttle.begin(address, user).await.map_err(|left| {
             tell(Err(Reason::LoginThrottled));
             Refusal::Wait(left)
         })?;

@@ -50,7 +50,7 @@ impl Connection {
         let code = format(&copy.form).code();
         let count = copy.columns.fields().len();
         self.output.put(&CopyInResponse::new(code as i8, count as i16, vec![code; count]))?;
-        self.output.flush().await?;
+        self.deliver().await?;
         let (attendance, session, _, _, style) = self.parts();
         let Attendance { input, canceller, shutdown, drain_max } = attendance;
         let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);

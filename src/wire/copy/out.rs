@@ -36,8 +36,12 @@ pub fn format(form: &CopyForm) -> Format {
     }
 }
 
-/// Sends all rows and the tag.
-pub async fn send<W: AsyncWrite + Unpin>(mut rows: Rows, style: &Style, output: &mut Output<W>) -> Result<(), Failure> {
+/// Sends all rows; gives the tag.
+pub async fn send<W: AsyncWrite + Unpin>(
+    mut rows: Rows,
+    style: &Style,
+    output: &mut Output<W>,
+) -> Result<String, Failure> {
     if let Envelope::Copy { form, names, .. } = rows.envelope() {
         begin(names, form, output)?;
     }
@@ -48,7 +52,7 @@ pub async fn send<W: AsyncWrite + Unpin>(mut rows: Rows, style: &Style, output: 
         output.put(&CopyData::new(end.freeze()))?;
     }
     output.put(&CopyDone::new())?;
-    Ok(output.put_complete(&format!("COPY {sent}"))?)
+    Ok(format!("COPY {sent}"))
 }
 
 fn begin<W: AsyncWrite + Unpin>(names: &[String], form: &CopyForm, output: &mut Output<W>) -> Result<()> {

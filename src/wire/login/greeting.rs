@@ -2,12 +2,11 @@
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio_util::either::Either;
 
 use super::tls::Identity;
 use crate::wire::protocol::message::Reader;
-use crate::wire::protocol::{Failure, Output, Socket};
+use crate::wire::protocol::{Failure, Output, Plain, Socket};
 
 const SSL_REQUEST: u32 = 80_877_103;
 const GSS_REQUEST: u32 = 80_877_104;
@@ -40,7 +39,7 @@ pub struct Packet {
 /// Answers requests for encryption until the client says what it wants.
 ///
 /// Each packet is read by its exact length, so nothing sent in plain text can slip into the encrypted stream.
-pub async fn greet(stream: TcpStream, identity: Option<&Identity>) -> Result<Greeting, Failure> {
+pub async fn greet(stream: Plain, identity: Option<&Identity>) -> Result<Greeting, Failure> {
     let mut socket: Socket = Either::Left(stream);
     let (mut asked_ssl, mut asked_gss) = (false, false);
     loop {

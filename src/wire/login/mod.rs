@@ -106,7 +106,7 @@ impl Door<'_> {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        let attempt = self.throttle.begin(self.peer.ip(), user, Instant::now()).map_err(|wait| {
+        let attempt = self.throttle.begin(self.peer.ip(), user).await.map_err(|wait| {
             let seconds = wait.as_secs() + 1;
             Error::new(Reason::LoginThrottled, format!("too many failed logins of user \"{user}\""))
                 .with_hint(format!("Try again in {seconds} seconds."))

@@ -13,6 +13,9 @@ const AHEAD_BYTES_MAX: usize = 1 << 20;
 
 const READ_BYTES: usize = 8 << 10;
 
+/// Longer messages take their room with them.
+const KEPT_BYTES_MAX: usize = 64 << 10;
+
 /// One message of a client, whole.
 #[derive(Debug)]
 pub struct Frame {
@@ -74,7 +77,12 @@ impl<R: AsyncRead + Unpin> Input<R> {
             return Ok(None);
         }
         self.buffer.advance(HEAD_BYTES);
-        Ok(Some(Frame { tag, body: self.buffer.split_to(body_bytes).freeze() }))
+        let body = self.buffer.split_to(body_bytes).freeze();
+        if body_bytes > KEPT_BYTES_MAX {
+            // The body alone holds on to the room that it took.
+            self.buffer = BytesMut::from(&self.buffer[..]);
+        }
+        Ok(Some(Frame { tag, body }))
     }
 
     /// Reads what is there; false at the end.
@@ -109,6 +117,18 @@ mod tests {
         for head in [b"Q\0\0\0\x03", b"Q\0\0\0\x15", b"Q\xff\xff\xff\xff", b"Q\x7f\xff\xff\xff"] {
             assert!(matches!(first(head).await, Err(Failure::Fatal(fatal)) if fatal.sqlstate == "08P01"));
         }
+    }
+
+    #[tokio::test]
+    async fn a_long_message_leaves_no_long_buffer_behind() {
+        let mut bytes = vec![b'Q'];
+        bytes.extend_from_slice(&(4 + (1_i32 << 20)).to_be_bytes());
+        bytes.resize(5 + (1 << 20), b'x');
+        bytes.extend_from_slice(b"S\0\0\0\x04");
+        let mut input = Input::new(&bytes[..], 2 << 20);
+        assert_eq!(input.frame().await.unwrap().body.len(), 1 << 20);
+        assert_eq!(input.frame().await.unwrap().tag, b'S');
+        assert!(input.buffer.capacity() <= KEPT_BYTES_MAX, "{}", input.buffer.capacity());
     }
 
     #[tokio::test]

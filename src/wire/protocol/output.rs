@@ -15,6 +15,9 @@ use crate::query::{Notice, TransactionStatus};
 /// The buffer is sent when it holds this much.
 pub const FLUSH_BYTES: usize = 64 << 10;
 
+/// Room that an empty buffer keeps.
+const KEPT_BYTES_MAX: usize = 1 << 20;
+
 /// The writing half of a connection. A dropped [`Output::flush`] leaves the rest in the buffer, so frames stay whole.
 pub struct Output<W> {
     half: W,
@@ -31,7 +34,12 @@ impl<W: AsyncWrite + Unpin> Output<W> {
     }
 
     pub async fn flush(&mut self) -> io::Result<()> {
+        let bytes = self.buffer.len();
         self.half.write_all_buf(&mut self.buffer).await?;
+        if bytes > KEPT_BYTES_MAX {
+            // One long value must not hold its room as long as its client stays.
+            self.buffer = BytesMut::new();
+        }
         self.half.flush().await
     }
 

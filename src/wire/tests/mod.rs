@@ -1,6 +1,7 @@
 //! Connections over a loopback socket: the whole door, with a house of one user behind it.
 
 mod copy;
+mod fuzz;
 mod prepared;
 mod sessions;
 
@@ -14,7 +15,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::{StreamExt, TryStreamExt};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OnceCell;
 use tokio_postgres::error::ErrorPosition;
@@ -470,8 +471,8 @@ async fn psql_talks_over_tls_with_a_certificate_made_at_the_start() {
 }
 
 /// A client that speaks in bytes.
-struct Raw {
-    socket: TcpStream,
+struct Raw<S = TcpStream> {
+    socket: S,
 }
 
 fn message(tag: u8, body: &[u8]) -> Vec<u8> {
@@ -529,6 +530,12 @@ impl Raw {
     async fn with_chunks(server: &Server, chunk: usize) -> Self {
         let socket = TcpStream::connect(server.address).await.unwrap();
         socket.set_nodelay(true).unwrap();
+        Self::enter(socket, chunk).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
+    async fn enter(socket: S, chunk: usize) -> Self {
         let mut raw = Self { socket };
         let packet = b"\0\x03\0\0user\0hq\0database\0henna\0\0";
         let mut start = (packet.len() as i32 + 4).to_be_bytes().to_vec();

@@ -84,3 +84,41 @@ async fn a_copy_in_a_simple_query_is_one_of_its_statements() {
     raw.send(&[query("COPY s.t FROM STDIN"), query("SELECT 1")]).await;
     assert!(tells(&last_words(&mut raw).await, "08P01"));
 }
+
+#[tokio::test]
+async fn others_see_what_a_session_is_at() {
+    let server = Server::start().await;
+    let (client, other) = (server.client().await, server.client().await);
+    let states = "SELECT state FROM pg_stat_activity WHERE pid <> pg_backend_pid()";
+    for (sql, state) in [
+        ("SELECT 1", "idle"),
+        ("BEGIN", "idle in transaction"),
+        ("SELECT 1; SELECT 2", "idle in transaction"),
+        ("SELECT nothing", "idle in transaction (aborted)"),
+        ("ROLLBACK", "idle"),
+        ("SELECT 1; SELECT nothing", "idle"),
+        ("SELECT 1; BEGIN", "idle in transaction"),
+        ("SAVEPOINT s; SELECT nothing", "idle in transaction (aborted)"),
+        ("ROLLBACK TO s", "idle in transaction"),
+        ("COMMIT", "idle"),
+    ] {
+        let _ = client.simple_query(sql).await;
+        assert_eq!(simple(&other, states).await, [[Some(state.to_owned())]], "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn values_that_portals_wait_with_are_bounded() {
+    let server = Server::start().await;
+    let mut raw = Raw::log_in(&server).await;
+    let bound = |portal: &str| {
+        let value = vec![b'x'; 30 << 20];
+        let mut body = format!("{portal}\0\0\0\0\0\u{1}").into_bytes();
+        body.extend_from_slice(&(value.len() as i32).to_be_bytes());
+        body.extend_from_slice(&value);
+        body.extend_from_slice(&[0, 0]);
+        message(b'B', &body)
+    };
+    raw.send(&[parse("SELECT length($1::text)"), bound("a"), bound("b"), bound("c"), sync()]).await;
+    assert_eq!(raw.until_ready().await, "122EZ");
+}
