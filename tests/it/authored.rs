@@ -24,7 +24,8 @@ fn what_users_made_is_there_when_the_lake_is_opened_again() {
         &lake,
         "CREATE ROLE lena; CREATE SCHEMA lena AUTHORIZATION lena; CREATE TABLE lena.t (a int PRIMARY KEY, b text DEFAULT 'x')",
     );
-    sql(&lake, "INSERT INTO lena.t (a) VALUES (1), (2); CREATE VIEW lena.v AS SELECT b, sum(a) FROM lena.t GROUP BY b");
+    sql(&lake, "INSERT INTO lena.t (a) VALUES (1), (2)");
+    sql(&lake, "CREATE VIEW lena.v AS SELECT b, sum(a) FROM lena.t GROUP BY b");
     sql(&lake, "ALTER TABLE lena.v OWNER TO lena; COMMENT ON VIEW lena.v IS 'sums'");
     assert_eq!(sql(&lake, "SELECT * FROM lena.v"), "b,sum\nx,3\n");
     let told = "SELECT viewowner, obj_description('lena.v'::regclass, 'pg_class') FROM pg_views WHERE viewname = 'v'";

@@ -361,10 +361,24 @@ impl Wire {
         rows[0][0].clone().unwrap_or_default()
     }
 
-    /// Runs statements that must succeed.
+    /// Runs statements that must succeed, each as a message of its own.
     pub async fn run(&self, sql: &str) {
-        self.ask(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        for statement in statements(sql) {
+            self.ask(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        }
     }
+}
+
+/// What one message says is one transaction, which not all statements can share. A semicolon between quotes ends none.
+fn statements(sql: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for part in sql.split("; ") {
+        match found.last_mut() {
+            Some(last) if last.matches(['\'', '"']).count() % 2 == 1 => last.extend(["; ", part]),
+            _ => found.push(part.to_owned()),
+        }
+    }
+    found
 }
 
 /// A session in this process, its values rendered as the wire renders them.
@@ -444,7 +458,9 @@ impl Door {
 
     /// Runs statements that must succeed.
     pub async fn run(&mut self, sql: &str) {
-        self.ask(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        for statement in statements(sql) {
+            self.ask(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        }
     }
 
     pub fn name(&self) -> &'static str {

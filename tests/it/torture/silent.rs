@@ -1,5 +1,7 @@
 //! Clients that say nothing, that hear nothing, and that end one half of their connection.
 
+use std::time::{Duration, Instant};
+
 use tokio::io::AsyncWriteExt;
 
 use super::besieged::{Besieged, Witness};
@@ -35,7 +37,7 @@ fn strangers_who_say_nothing_keep_nobody_out() {
         let cancel = async {
             loop {
                 token.cancel_query(tokio_postgres::NoTls).await.unwrap();
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
         let endless = "SELECT count(*) FROM generate_series(1, 9000000000) AS a(n) WHERE n % 7 = 8";
@@ -68,7 +70,7 @@ fn clients_that_hear_nothing_hold_little_and_can_be_sent_away() {
                 // Rows of a statement, and answers that are no statement's.
                 0 => raw.send(&wide).await.unwrap(),
                 _ => {
-                    let _ = tokio::time::timeout(std::time::Duration::from_secs(1), raw.send(&described)).await;
+                    let _ = tokio::time::timeout(Duration::from_secs(1), raw.send(&described)).await;
                 }
             }
             deaf.push(raw);
@@ -107,6 +109,8 @@ fn a_client_that_ends_its_half_ends_its_session() {
     });
 }
 
+const ACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
+
 /// The state of the timer of each connection of a port, as the kernel tells it: 2 is a keepalive that is armed.
 fn timers(port: u16) -> Vec<String> {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
@@ -122,7 +126,15 @@ fn a_client_whose_machine_is_gone_is_asked_after() {
     run(async {
         let besieged = Besieged::start().await;
         let _client = Raw::enter(besieged.port).await;
-        let timers = timers(besieged.port);
-        assert!(!timers.is_empty() && timers.iter().all(|timer| timer == "02"), "{timers:?}");
+        // What was just sent has a timer of its own until it is acknowledged.
+        let deadline = Instant::now() + ACKNOWLEDGED_MAX;
+        loop {
+            let timers = timers(besieged.port);
+            if !timers.is_empty() && timers.iter().all(|timer| timer == "02") {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{timers:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     });
 }

@@ -191,7 +191,7 @@ async fn converse(near: DuplexStream, case: &Case) -> Vec<u8> {
         Stage::Greeting => near,
         Stage::Login => {
             let mut near = near;
-            let start = writing::packet(3 << 16, b"user\0nobody\0database\0henna\0\0");
+            let start = writing::packet(3 << 16, b"user\0planted\0database\0henna\0\0");
             let _ = near.write_all(&start).await;
             near
         }
