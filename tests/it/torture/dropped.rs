@@ -57,7 +57,7 @@ async fn drop_one(port: u16, number: usize) {
             raw.until_ready().await.unwrap();
         }
     }
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         // By a reset in the place of an orderly end.
         raw.socket.set_zero_linger().unwrap();
     }

@@ -9,6 +9,7 @@
 use super::statement::{Order, Statement};
 use super::table::secrets;
 use super::world::{Refusal, Seat, Told, World, ask};
+use crate::error::Result;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -36,20 +37,26 @@ pub async fn judge(world: &World, seat: &Seat, statement: &Statement) -> Verdict
         return if bare.is_ok() { Verdict::Answered } else { Verdict::Refused };
     }
     let mut all_guarded = vec![guarded];
-    let mut all_trimmed = Vec::new();
+    let mut all_trimmed: Vec<Told> = Vec::new();
     // Two answers with rows that differ are no matter of order.
     if all_guarded[0].is_err() || bare.is_err() {
-        for _ in 0..ATTEMPTS_MAX {
-            all_trimmed.push(told(&ask(&seat.trimmed, &sql).await, statement));
-            if all_trimmed.iter().any(|told| all_guarded.contains(told)) {
+        for attempt in 0..ATTEMPTS_MAX {
+            // Files have their names at random, so that another lake reads them in another order.
+            let answer = match attempt {
+                0 => ask(&seat.trimmed, &sql).await,
+                _ => ask(&sure(world.trimmed_anew(seat).await, &sql), &sql).await,
+            };
+            all_trimmed.push(told(&answer, statement));
+            let is_explained = |one: &Told| all_trimmed.iter().any(|other| one == other || seat.shows(one, other));
+            if all_guarded.iter().any(is_explained) {
                 return Verdict::Ordered;
             }
             all_guarded.push(told(&ask(&seat.guarded, &sql).await, statement));
         }
     }
     let another = all_guarded.iter().find_map(|one| all_trimmed.iter().find_map(|other| another_row(one, other)));
-    if let Some(refusal) = another
-        && world.fails_on_a_visible_row(seat, &sql, refusal).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    if let Some((refusal, _)) = another
+        && sure(world.fails_on_a_visible_row(seat, &sql, refusal).await, &sql)
     {
         return Verdict::Ordered;
     }
@@ -77,7 +84,17 @@ pub async fn shrunk(world: &World, seat: &Seat, statement: &Statement) -> (State
     (smallest, why)
 }
 
+fn sure<T>(outcome: Result<T>, sql: &str) -> T {
+    outcome.unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
 impl Seat {
+    /// Whether two errors are one but for the value that they quote, and that of the first stands in a visible cell.
+    fn shows(&self, guarded: &Told, trimmed: &Told) -> bool {
+        let is_it = |value: &str, cell: &str| value.eq_ignore_ascii_case(cell) || value == cell.replace("SECRET", "x");
+        another_row(guarded, trimmed).is_some_and(|(_, value)| self.cells.iter().any(|cell| is_it(value, cell)))
+    }
+
     /// A secret in an answer that no visible row holds.
     fn stranger(&self, answer: &Told) -> Option<String> {
         let texts: Vec<&str> = match answer {
@@ -102,16 +119,16 @@ fn told(answer: &Told, statement: &Statement) -> Told {
     answer
 }
 
-/// The first of two errors that are one but for the value that they quote.
-fn another_row<'a>(guarded: &'a Told, trimmed: &Told) -> Option<&'a Refusal> {
+/// The first of two errors that are one but for the value that they quote, and its value.
+fn another_row<'a>(guarded: &'a Told, trimmed: &Told) -> Option<(&'a Refusal, &'a str)> {
     let (Err(guarded), Err(trimmed)) = (guarded, trimmed) else { return None };
-    let same_words = before_the_value(&guarded.text)? == before_the_value(&trimmed.text)?;
-    (guarded.reason == trimmed.reason && same_words).then_some(guarded)
+    let ((text, value), (same, _)) = (quoted(&guarded.text)?, quoted(&trimmed.text)?);
+    (guarded.reason == trimmed.reason && text == same).then_some((guarded, value))
 }
 
-/// A text up to the quoted part that ends it.
-fn before_the_value(text: &str) -> Option<&str> {
-    Some(text.strip_suffix('"')?.rsplit_once('"')?.0)
+/// A text up to the quoted part that ends it, and that part.
+fn quoted(text: &str) -> Option<(&str, &str)> {
+    text.strip_suffix('"')?.rsplit_once('"')
 }
 
 fn brief(answer: &Told) -> String {

@@ -51,7 +51,8 @@ pub struct Seat {
     pub sources: Vec<Source>,
     /// Every column, whether granted or not.
     pub trespass: Vec<Source>,
-    /// The secrets that the role may see.
+    /// The texts of the cells that the role may see, and the secrets in them.
+    pub cells: BTreeSet<String>,
     pub secrets: BTreeSet<String>,
     number: usize,
     zone: &'static str,
@@ -111,14 +112,15 @@ impl World {
             self.tables.iter().enumerate().map(source).collect::<Vec<_>>()
         };
         let trimmed = self.trimmed(&visible, role).await?;
-        let cells = visible.iter().flatten().flatten().flatten();
+        let cells: BTreeSet<String> = visible.iter().flatten().flatten().flatten().cloned().collect();
         Ok(Seat {
             trimmed: session(&trimmed, &name, zone).await?,
             guarded: session(&self.lake, &name, zone).await?,
             bare: session(&bare, "bare", zone).await?,
             sources: sources(false),
             trespass: sources(true),
-            secrets: cells.flat_map(|cell| secrets(cell)).map(str::to_owned).collect(),
+            secrets: cells.iter().flat_map(|cell| secrets(cell)).map(str::to_owned).collect(),
+            cells,
             role: name,
             number: role,
             zone,
@@ -152,6 +154,11 @@ impl World {
             }
         }
         Err(Error::new(Reason::Internal, "a lake without hidden rows shows other rows"))
+    }
+
+    /// The session of [`Seat::trimmed`] in another lake of the same files.
+    pub async fn trimmed_anew(&self, seat: &Seat) -> Result<Session> {
+        session(&self.trimmed(&seat.visible, seat.number).await?, &seat.role, seat.zone).await
     }
 
     /// Whether the statement fails like this where one of its tables has one of its visible rows, and no other.
