@@ -8,7 +8,7 @@
 
 use super::statement::{Order, Statement};
 use super::table::secrets;
-use super::world::{Refusal, Seat, Told, World, ask};
+use super::world::{Seat, Told, World, ask};
 use crate::error::Result;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +54,9 @@ pub async fn judge(world: &World, seat: &Seat, statement: &Statement) -> Verdict
             all_guarded.push(told(&ask(&seat.guarded, &sql).await, statement));
         }
     }
-    let another = all_guarded.iter().find_map(|one| all_trimmed.iter().find_map(|other| another_row(one, other)));
-    if let Some((refusal, _)) = another
+    // Nor has the wall a say in which of two visible rows, or of two expressions, is met first.
+    if let Err(refusal) = &all_guarded[0]
+        && all_trimmed.iter().all(Result::is_err)
         && sure(world.fails_on_a_visible_row(seat, &sql, refusal).await, &sql)
     {
         return Verdict::Ordered;
@@ -92,7 +93,7 @@ impl Seat {
     /// Whether two errors are one but for the value that they quote, and that of the first stands in a visible cell.
     fn shows(&self, guarded: &Told, trimmed: &Told) -> bool {
         let is_it = |value: &str, cell: &str| value.eq_ignore_ascii_case(cell) || value == cell.replace("SECRET", "x");
-        another_row(guarded, trimmed).is_some_and(|(_, value)| self.cells.iter().any(|cell| is_it(value, cell)))
+        another_row(guarded, trimmed).is_some_and(|value| self.cells.iter().any(|cell| is_it(value, cell)))
     }
 
     /// A secret in an answer that no visible row holds.
@@ -119,11 +120,11 @@ fn told(answer: &Told, statement: &Statement) -> Told {
     answer
 }
 
-/// The first of two errors that are one but for the value that they quote, and its value.
-fn another_row<'a>(guarded: &'a Told, trimmed: &Told) -> Option<(&'a Refusal, &'a str)> {
+/// The value that one error quotes where another is the same but for it.
+fn another_row<'a>(guarded: &'a Told, trimmed: &Told) -> Option<&'a str> {
     let (Err(guarded), Err(trimmed)) = (guarded, trimmed) else { return None };
     let ((text, value), (same, _)) = (quoted(&guarded.text)?, quoted(&trimmed.text)?);
-    (guarded.reason == trimmed.reason && text == same).then_some((guarded, value))
+    (guarded.reason == trimmed.reason && text == same).then_some(value)
 }
 
 /// A text up to the quoted part that ends it, and that part.

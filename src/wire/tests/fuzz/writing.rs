@@ -96,7 +96,7 @@ pub fn of_session(dice: &mut Dice) -> Vec<u8> {
             1 => message(b'f', b"no more\0"),
             2 => message(b'd', &dice.bytes(40)),
             _ => {
-                let row: &[u8] = *dice.pick(ROWS);
+                let row = *dice.pick(ROWS);
                 message(b'd', row)
             }
         },
