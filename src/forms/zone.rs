@@ -63,12 +63,26 @@ impl Zone {
         instants.map(offset).collect()
     }
 
-    /// The offset for a reading of the clocks, in seconds since 1970 as if it were UTC: of two, the one before the change.
+    /// The offset for a reading of the clocks, in seconds since 1970 as if it were UTC. As in PostgreSQL, a reading that comes
+    /// twice is the second, and one that is skipped is read as if the clocks had not been set.
     pub fn offset_of_local(self, local_seconds: i64) -> i32 {
-        let before = self.offset_seconds(local_seconds - 86_400);
-        let after = self.offset_seconds(local_seconds + 86_400);
-        let fits = |offset: i32| self.offset_seconds(local_seconds - i64::from(offset)) == offset;
-        if fits(before) || !fits(after) { before } else { after }
+        let (before, after) = self.offsets_around(local_seconds);
+        if self.reads(local_seconds, after) { after } else { before }
+    }
+
+    /// Whether the clocks read so twice, as they were set back.
+    pub fn is_repeated(self, local_seconds: i64) -> bool {
+        let (before, after) = self.offsets_around(local_seconds);
+        before != after && self.reads(local_seconds, before) && self.reads(local_seconds, after)
+    }
+
+    fn offsets_around(self, local_seconds: i64) -> (i32, i32) {
+        (self.offset_seconds(local_seconds - 86_400), self.offset_seconds(local_seconds + 86_400))
+    }
+
+    /// Whether the clocks read so while they are so far off.
+    fn reads(self, local_seconds: i64, offset: i32) -> bool {
+        self.offset_seconds(local_seconds - i64::from(offset)) == offset
     }
 }
 
@@ -103,6 +117,16 @@ mod tests {
     }
 
     #[test]
+    fn clocks_that_are_set_back_read_the_same_twice() {
+        let zone = Zone::parse("America/St_Johns").unwrap();
+        // In 2010 at 00:01 of 7 November, back to 23:01.
+        let midnight = 1_289_088_000;
+        assert!(zone.is_repeated(midnight) && zone.is_repeated(midnight - 3540));
+        assert!(!zone.is_repeated(midnight + 60) && !zone.is_repeated(midnight - 3541));
+        assert!(!Zone::UTC.is_repeated(midnight));
+    }
+
+    #[test]
     fn offsets_of_many_instants_are_those_of_each() {
         for name in ["Asia/Shanghai", "Europe/Paris", "Australia/Lord_Howe", "UTC", "-03:30"] {
             let zone = Zone::parse(name).unwrap();
@@ -118,5 +142,8 @@ mod tests {
         // 2024-03-31 01:59:59 and 03:00:00, readings as if they were UTC.
         assert_eq!(paris.offset_of_local(1_711_850_399), 3600);
         assert_eq!(paris.offset_of_local(1_711_854_000), 7200);
+        // Skipped at 02:30 of that day; twice at 02:30 on 2024-10-27.
+        assert_eq!(paris.offset_of_local(1_711_852_200), 3600);
+        assert_eq!(paris.offset_of_local(1_729_996_200), 3600);
     }
 }

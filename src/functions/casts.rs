@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::rewriting::change_expressions;
-use super::{narrowing, texts};
+use super::{clocks, narrowing, texts};
 use crate::forms::zone::Zone;
 
 #[derive(Debug)]
@@ -74,6 +74,7 @@ fn cast(expr: Expr, from: &DataType, field: FieldRef, zone: Zone) -> Result<Tran
         (DataType::Decimal128(_, from), DataType::Decimal128(_, scale)) if scale < from => {
             call(narrowing::rounded(to), vec![expr])
         }
+        (from, to) if clocks::are_read(from, to) => call(clocks::read(to), vec![expr]),
         (DataType::Float32 | DataType::Float64, to) if to.is_integer() => call(half_to_even(), vec![expr]),
         (from, to) if is_text(from) && texts::is_read(to) => {
             // A text that stands in the statement is wrong whether a row asks for it or not.

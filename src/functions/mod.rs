@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod casts;
+mod clocks;
 mod days;
 mod intervals;
 mod json;

@@ -11,6 +11,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 use super::casts::is_text;
+use super::clocks;
 use super::texts::{answer, outward};
 use crate::error::{Error, Reason};
 use crate::forms::datetime::MICROS_A_SECOND;
@@ -64,7 +65,10 @@ impl ScalarUDFImpl for AtZone {
         let zones = cast(zones, &DataType::Utf8)?;
         // What is no reading of clocks is an instant: a date or a text is one of the session's.
         let named = (!is_reading).then(|| Arc::clone(&self.zone));
-        let moments = cast(moments, &DataType::Timestamp(TimeUnit::Microsecond, named))?;
+        let moments = match moments.data_type() {
+            DataType::Date32 => clocks::instants(moments, &self.zone)?,
+            _ => cast(moments, &DataType::Timestamp(TimeUnit::Microsecond, named))?,
+        };
         let mut builder = TimestampMicrosecondBuilder::with_capacity(moments.len());
         let mut last: Option<(String, Zone)> = None;
         for (name, micros) in zones.as_string::<i32>().iter().zip(moments.as_primitive::<TimestampMicrosecondType>()) {

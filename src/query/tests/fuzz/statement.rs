@@ -87,6 +87,13 @@ impl Statement {
         !matches!(self.order, Order::None)
     }
 
+    /// Each side of a set operation as a statement of its own.
+    pub fn sides(&self) -> Option<[Self; 2]> {
+        let (_, also) = self.also.as_ref()?;
+        let side = |body: &Select| Self { with: self.with.clone(), body: body.clone(), ..Self::default() };
+        Some([side(&self.body), side(also)])
+    }
+
     /// Statements that are this one without one of its parts.
     pub fn smaller(&self) -> Vec<Self> {
         let mut found = Vec::new();

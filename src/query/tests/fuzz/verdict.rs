@@ -4,11 +4,12 @@
 //! the open lake which holds nothing else. Where an expression fails on a *visible* row, the order in which the engine
 //! evaluates decides whether the statement fails and on which row, and a wall gives it another order than a plain scan; then
 //! the lake with the same wall and without the hidden rows decides. Where even that one met another row first, a visible row
-//! alone must make the open lake fail in the same words.
+//! alone must make the open lake fail in the same words; and where the two sides of a set operation fail at once, each is
+//! judged alone.
 
 use super::statement::{Order, Statement};
 use super::table::secrets;
-use super::world::{Seat, Told, World, ask};
+use super::world::{Refusal, Seat, Told, World, ask};
 use crate::error::Result;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,12 +58,27 @@ pub async fn judge(world: &World, seat: &Seat, statement: &Statement) -> Verdict
     // Nor has the wall a say in which of two visible rows, or of two expressions, is met first.
     if let Err(refusal) = &all_guarded[0]
         && all_trimmed.iter().all(Result::is_err)
-        && sure(world.fails_on_a_visible_row(seat, &sql, refusal).await, &sql)
+        && (sure(world.fails_on_a_visible_row(seat, &sql, refusal).await, &sql)
+            || sides_tell_nothing(world, seat, statement, refusal).await)
     {
         return Verdict::Ordered;
     }
     let trimmed = all_trimmed.first().map_or("not asked".to_owned(), brief);
     Verdict::Leak(format!("guarded {}\nbare    {}\ntrimmed {trimmed}", brief(&all_guarded[0]), brief(&bare)))
+}
+
+/// Whether each side of a set operation, asked alone, tells nothing, and one of them fails like the whole.
+async fn sides_tell_nothing(world: &World, seat: &Seat, statement: &Statement, refusal: &Refusal) -> bool {
+    let Some(sides) = statement.sides() else { return false };
+    let mut fails_alike = false;
+    for side in &sides {
+        if let Verdict::Leak(_) = Box::pin(judge(world, seat, side)).await {
+            return false;
+        }
+        let alone = ask(&seat.guarded, &side.to_string()).await;
+        fails_alike |= alone.as_ref() == Err(refusal) || seat.shows(&Err(refusal.clone()), &alone);
+    }
+    fails_alike
 }
 
 /// The smallest statement found that still tells something; one that the verdict above calls a leak.
