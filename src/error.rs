@@ -68,13 +68,27 @@ pub enum Reason {
     WrongKind,
     InvalidText,
     InvalidDatetime,
+    /// A date or a time with a field that no calendar or clock has.
+    DatetimeOutOfRange,
     InvalidParameter,
+    /// NULL where there must be a value.
+    NullNotAllowed,
     InvalidBinary,
     /// A regular expression that is none.
     InvalidRegex,
+    /// A mark that shall escape others and is not one character.
+    InvalidEscape,
     OutOfRange,
     TooLong,
     DivisionByZero,
+    /// An array whose size does not fit.
+    Subscript,
+    /// A logarithm of what has none.
+    InvalidLogarithm,
+    /// A power or a root of what has none.
+    InvalidPower,
+    /// Buckets that no width can be given to.
+    InvalidBuckets,
     Cardinality,
     NotNull,
     Check,
@@ -121,11 +135,12 @@ impl Reason {
         use Reason::*;
         match self {
             Syntax | AmbiguousColumn | AmbiguousFunction | DatatypeMismatch | CannotCoerce | Grouping | InvalidText
-            | InvalidDatetime | InvalidParameter | InvalidBinary | InvalidRegex | OutOfRange | TooLong
-            | DivisionByZero | Cardinality | InvalidDefinition | InvalidColumns | WrongKind | ReservedName
-            | DuplicateColumn | NotNull | Check | InvalidRow | Unsupported | TransactionFailed | TransactionActive
-            | NoTransaction | CursorState | ReadOnly | ReadOnlySetting | FileInvalid | Configuration | Protocol
-            | UndefinedParameter | InvalidGrant => Kind::Invalid,
+            | InvalidDatetime | DatetimeOutOfRange | InvalidLogarithm | InvalidPower | InvalidBuckets
+            | InvalidParameter | NullNotAllowed | InvalidBinary | InvalidRegex | InvalidEscape | OutOfRange
+            | TooLong | DivisionByZero | Subscript | Cardinality | InvalidDefinition | InvalidColumns | WrongKind
+            | ReservedName | DuplicateColumn | NotNull | Check | InvalidRow | Unsupported | TransactionFailed
+            | TransactionActive | NoTransaction | CursorState | ReadOnly | ReadOnlySetting | FileInvalid
+            | Configuration | Protocol | UndefinedParameter | InvalidGrant => Kind::Invalid,
             Privilege | Authentication | LoginThrottled => Kind::Denied,
             UndefinedTable | UndefinedColumn | UndefinedFunction | UndefinedSchema | UndefinedDatabase
             | UndefinedObject | UndefinedSavepoint | CursorUnknown | StatementUnknown | FileMissing => Kind::Missing,

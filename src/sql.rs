@@ -2,7 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Ident, UnaryOperator, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, UnaryOperator, Visit, VisitMut,
+    Visitor, VisitorMut,
+};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
@@ -11,8 +14,11 @@ pub fn folded(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
-/// Writes out what sqlparser wants to be written: `trim(LEADING FROM x)` takes away blanks.
+/// Writes out what sqlparser wants to be written: `trim(LEADING FROM x)` takes away blanks, `a->-1` is `a -> -1`, and the first
+/// bound of BETWEEN SYMMETRIC is marked by a function, which [`mend_precedence`] takes off.
 pub fn mend_tokens(tokens: &mut Vec<TokenWithSpan>) {
+    part_signs(tokens);
+    mark_symmetric(tokens);
     let is_blank = |token: &TokenWithSpan| matches!(token.token, Token::Whitespace(_));
     let mut position = 0;
     while let Some(place) = unnamed_trim(&tokens[position..], is_blank) {
@@ -24,6 +30,125 @@ pub fn mend_tokens(tokens: &mut Vec<TokenWithSpan>) {
         tokens.insert(at, blank);
         position = at + 2;
     }
+}
+
+/// The name of the mark around the first bound of BETWEEN SYMMETRIC.
+const SYMMETRIC: &str = "$symmetric";
+
+/// An operator ends before a sign, unless it has a character that PostgreSQL's own operators of one sign have not.
+fn part_signs(tokens: &mut Vec<TokenWithSpan>) {
+    let mut place = 0;
+    while let Some(TokenWithSpan { token, span }) = tokens.get(place) {
+        let span = *span;
+        place += 1;
+        let Token::CustomBinaryOperator(symbol) = token else { continue };
+        let before = symbol.trim_end_matches(['+', '-']);
+        let Some(operator) = plain_operator(before) else { continue };
+        let signs: Vec<TokenWithSpan> = symbol[before.len()..]
+            .chars()
+            .map(|sign| TokenWithSpan::new(if sign == '-' { Token::Minus } else { Token::Plus }, span))
+            .collect();
+        tokens[place - 1] = TokenWithSpan::new(operator, span);
+        tokens.splice(place..place, signs);
+    }
+}
+
+fn plain_operator(symbol: &str) -> Option<Token> {
+    Some(match symbol {
+        "<" => Token::Lt,
+        ">" => Token::Gt,
+        "<=" => Token::LtEq,
+        ">=" => Token::GtEq,
+        "<>" => Token::Neq,
+        "=" => Token::Eq,
+        "*" => Token::Mul,
+        "/" => Token::Div,
+        "->" => Token::Arrow,
+        "->>" => Token::LongArrow,
+        _ => return None,
+    })
+}
+
+fn keyword_of(token: &Token) -> Option<Keyword> {
+    match token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
+        _ => None,
+    }
+}
+
+/// `BETWEEN SYMMETRIC a AND b` becomes `BETWEEN "$symmetric"(a) AND b`; ASYMMETRIC says what is so anyway.
+fn mark_symmetric(tokens: &mut Vec<TokenWithSpan>) {
+    let mut last = None;
+    let mut place = 0;
+    while let Some(found) = tokens.get(place) {
+        let keyword = keyword_of(&found.token);
+        let span = found.span;
+        if last == Some(Keyword::BETWEEN) && keyword == Some(Keyword::ASYMMETRIC) {
+            tokens[place] = TokenWithSpan::new(Token::Whitespace(Whitespace::Space), span);
+        } else if last == Some(Keyword::BETWEEN)
+            && keyword == Some(Keyword::SYMMETRIC)
+            && let Some(end) = and_of(&tokens[place + 1..])
+        {
+            tokens.insert(place + 1 + end, TokenWithSpan::new(Token::RParen, span));
+            tokens[place] = TokenWithSpan::new(Token::make_word(SYMMETRIC, Some('"')), span);
+            tokens.insert(place + 1, TokenWithSpan::new(Token::LParen, span));
+        }
+        if !matches!(tokens[place].token, Token::Whitespace(_)) {
+            last = keyword;
+        }
+        place += 1;
+    }
+}
+
+/// Where the AND of a BETWEEN stands: outside of parentheses and of CASE.
+fn and_of(tokens: &[TokenWithSpan]) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (place, token) in tokens.iter().enumerate() {
+        match (&token.token, keyword_of(&token.token)) {
+            (Token::LParen | Token::LBracket, _) | (_, Some(Keyword::CASE)) => depth += 1,
+            (Token::RParen | Token::RBracket, _) | (_, Some(Keyword::END)) => depth = depth.checked_sub(1)?,
+            (Token::SemiColon, _) => return None,
+            (_, Some(Keyword::AND)) if depth == 0 => return Some(place),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn is_mark(expr: &Expr) -> bool {
+    let Expr::Function(function) = expr else { return false };
+    matches!(function.name.0.as_slice(), [part] if part.as_ident().is_some_and(|name| name.value == SYMMETRIC))
+}
+
+/// Whether a mark stands anywhere in the expression.
+fn has_mark(expr: &Expr) -> bool {
+    struct Finder;
+    impl Visitor for Finder {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            if is_mark(expr) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+    expr.visit(&mut Finder).is_break()
+}
+
+/// `x BETWEEN a AND b OR x BETWEEN b AND a`, where the first bound is marked so. What is within another one stays, to be
+/// refused: each level would double what is in it.
+fn symmetric(expr: &Expr) -> Option<Expr> {
+    let Expr::Between { expr: value, negated, low, high } = expr else { return None };
+    let Expr::Function(marked) = low.as_ref() else { return None };
+    let has_own = is_mark(low);
+    let FunctionArguments::List(list) = &marked.args else { return None };
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(low))] = list.args.as_slice() else { return None };
+    let between = |low: &Expr, high: &Expr| Expr::Between {
+        expr: value.clone(),
+        negated: *negated,
+        low: Box::new(low.clone()),
+        high: Box::new(high.clone()),
+    };
+    let op = if *negated { BinaryOperator::And } else { BinaryOperator::Or };
+    let is_alone = has_own && ![value.as_ref(), low, high.as_ref()].into_iter().any(|part| has_mark(part));
+    is_alone.then(|| nested(joined(between(low, high), op, between(high, low))))
 }
 
 /// Where the FROM of the next `trim(side FROM` stands.
@@ -59,6 +184,9 @@ impl VisitorMut for Mender {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if swallows(expr) {
             *expr = rebuilt(expr);
+        }
+        if let Some(either) = symmetric(expr) {
+            *expr = either;
         }
         ControlFlow::Continue(())
     }
@@ -189,6 +317,28 @@ mod tests {
             "f(TRIM(LEADING ' ' FROM x), TRIM(BOTH ' ' FROM 'y'))"
         );
         assert_eq!(mended("trim(leading 'a' from x)"), "TRIM(LEADING 'a' FROM x)");
+    }
+
+    #[test]
+    fn signs_stand_apart_from_operators() {
+        let mended = |sql: &str| {
+            let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location().unwrap();
+            mend_tokens(&mut tokens);
+            let mut parser = Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens);
+            let mut expr = parser.parse_expr().unwrap();
+            mend_precedence(&mut expr);
+            expr.to_string()
+        };
+        assert_eq!(mended("a->-1"), "a -> -1");
+        assert_eq!(mended("a<-1"), "a < -1");
+        assert_eq!(mended("a <>-1"), "a <> -1");
+        assert_eq!(mended("a BETWEEN SYMMETRIC 9 AND 1"), "(a BETWEEN 9 AND 1 OR a BETWEEN 1 AND 9)");
+        assert_eq!(mended("a NOT BETWEEN SYMMETRIC b AND 1"), "(a NOT BETWEEN b AND 1 AND a NOT BETWEEN 1 AND b)");
+        assert_eq!(mended("a BETWEEN ASYMMETRIC 9 AND 1"), "a BETWEEN 9 AND 1");
+        assert_eq!(
+            mended("a BETWEEN SYMMETRIC (CASE WHEN b AND c THEN 1 END) AND 1 AND d"),
+            "(a BETWEEN (CASE WHEN b AND c THEN 1 END) AND 1 OR a BETWEEN 1 AND (CASE WHEN b AND c THEN 1 END)) AND d"
+        );
     }
 
     #[test]

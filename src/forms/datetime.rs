@@ -122,7 +122,7 @@ pub fn put_fraction(micros: i64, out: &mut BytesMut) {
 }
 
 /// `+08`, `-03:30`, `+08:05:43`.
-fn put_offset(seconds: i32, out: &mut BytesMut) {
+pub fn put_offset(seconds: i32, out: &mut BytesMut) {
     let size = i64::from(seconds.unsigned_abs());
     out.put_u8(if seconds < 0 { b'-' } else { b'+' });
     out.put_slice(&two(size / 3600));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use chrono::{DateTime, Offset, TimeZone};
-use chrono_tz::Tz;
+use chrono_tz::{OffsetName, Tz};
 
 /// Where the clocks stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,22 @@ impl Zone {
                     .map_or(0, |instant| zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc())
             }
         }
+    }
+
+    /// What the clocks are called at an instant, in seconds since 1970: `CET`, `EDT`, `+08`.
+    pub fn abbreviation(self, seconds: i64) -> String {
+        let name = match self {
+            Self::Fixed(0) => Some("UTC".to_owned()),
+            Self::Fixed(_) => None,
+            Self::Named(zone) => DateTime::from_timestamp(seconds, 0).and_then(|instant| {
+                zone.offset_from_utc_datetime(&instant.naive_utc()).abbreviation().map(str::to_owned)
+            }),
+        };
+        name.unwrap_or_else(|| {
+            let mut out = bytes::BytesMut::new();
+            super::datetime::put_offset(self.offset_seconds(seconds), &mut out);
+            String::from_utf8_lossy(&out).into_owned()
+        })
     }
 
     /// The offsets at many instants, in seconds since 1970: where a day begins and ends with one offset, it has no other.
@@ -114,6 +130,20 @@ mod tests {
         assert_eq!(Zone::parse("asia/shanghai"), Some(Zone::Named(Tz::Asia__Shanghai)));
         assert_eq!(Zone::parse("Moon/Base"), None);
         assert_eq!(Zone::parse("+é9"), None);
+    }
+
+    // What to_char(.., 'TZ') of PostgreSQL 15 gives.
+    #[test]
+    fn clocks_are_called_by_their_season() {
+        for (zone, seconds, expected) in [
+            ("America/New_York", 1_705_314_600, "EST"),
+            ("America/New_York", 1_720_000_000, "EDT"),
+            ("Asia/Shanghai", 1_720_000_000, "CST"),
+            ("America/Sao_Paulo", 1_720_000_000, "-03"),
+            ("UTC", 0, "UTC"),
+        ] {
+            assert_eq!(Zone::parse(zone).unwrap().abbreviation(seconds), expected, "{zone}");
+        }
     }
 
     #[test]

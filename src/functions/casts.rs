@@ -54,6 +54,9 @@ fn changed(expr: Expr, schema: &dyn ExprSchema, zone: Zone) -> Result<Transforme
                 // Whole numbers have no places after the point.
                 Ok(DataType::Decimal128(precision, scale)) if scale > 0 => {
                     let whole = whole(precision, scale);
+                    // What is rounded up may have a digit more, for which the engine leaves no room.
+                    let wide = DataType::Decimal128(precision.saturating_add(1).min(38), scale);
+                    let args = args.into_iter().map(|arg| Expr::Cast(Cast::new(Box::new(arg), wide.clone()))).collect();
                     let value = Expr::ScalarFunction(ScalarFunction { func, args });
                     Transformed::yes(Expr::Cast(Cast::new(Box::new(value), whole)))
                 }

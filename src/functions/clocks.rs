@@ -96,6 +96,9 @@ pub fn instants(readings: &ArrayRef, zone: &Arc<str>) -> Result<ArrayRef> {
     let clock = known(zone)?;
     let readings = strictly(readings, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
     let instant = |micros: i64| {
+        if matches!(micros, i64::MAX | i64::MIN) {
+            return Ok(micros);
+        }
         let offset = clock.offset_of_local(micros.div_euclid(MICROS_A_SECOND));
         micros.checked_sub(micros_of(offset)).ok_or_else(|| {
             outward(Error::new(Reason::OutOfRange, format!("timestamp out of range in time zone {zone}")))

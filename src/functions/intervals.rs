@@ -15,6 +15,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use super::texts::{answer, outward, zone};
 use crate::error::{Error, Reason};
 use crate::forms::datetime::{Civil, MICROS_A_DAY, MICROS_A_SECOND};
+use crate::forms::interval::Span;
 use crate::forms::zone::Zone;
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
@@ -22,7 +23,18 @@ const DAYS_A_MONTH: f64 = 30.0;
 
 pub fn functions() -> Vec<ScalarUDF> {
     let signature = || Signature::any(2, Volatility::Stable);
-    vec![ScalarUDF::new_from_impl(Age { signature: signature() }), scaled(Scale::Times), scaled(Scale::Over)]
+    let justify = |kind: Justify| {
+        let signature = Signature::any(1, Volatility::Immutable);
+        ScalarUDF::new_from_impl(Justified { kind, signature })
+    };
+    vec![
+        ScalarUDF::new_from_impl(Age { signature: signature() }),
+        scaled(Scale::Times),
+        scaled(Scale::Over),
+        justify(Justify::Hours),
+        justify(Justify::Days),
+        justify(Justify::All),
+    ]
 }
 
 /// The function that an interval and a number are given to.
@@ -175,6 +187,77 @@ impl Scale {
             return Err(Error::new(Reason::OutOfRange, "interval out of range"));
         }
         Ok(IntervalMonthDayNano::new(months.trunc() as i32, days.trunc() as i32, micros as i64 * 1000))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Justify {
+    Hours,
+    Days,
+    All,
+}
+
+/// An interval whose hours are less than a day, or whose days are less than a month of thirty, or both.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Justified {
+    kind: Justify,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Justified {
+    fn name(&self) -> &str {
+        match self.kind {
+            Justify::Hours => "justify_hours",
+            Justify::Days => "justify_days",
+            Justify::All => "justify_interval",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(INTERVAL)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let [intervals] = arrays.as_slice() else {
+            return Err(plan_datafusion_err!("{} takes an interval", self.name()));
+        };
+        let mut builder = IntervalMonthDayNanoBuilder::with_capacity(intervals.len());
+        for span in super::fields::spans(intervals)? {
+            let justified = span.map(|span| {
+                self.kind.of(span).ok_or_else(|| outward(Error::new(Reason::OutOfRange, "interval out of range")))
+            });
+            builder.append_option(justified.transpose()?);
+        }
+        answer(&args.args, Arc::new(builder.finish()))
+    }
+}
+
+impl Justify {
+    fn of(self, span: Span) -> Option<IntervalMonthDayNano> {
+        const DAYS: i64 = DAYS_A_MONTH as i64;
+        let (mut months, mut days, mut micros) = (i64::from(span.months), i64::from(span.days), span.micros);
+        if self != Self::Days {
+            (days, micros) = (days + micros / MICROS_A_DAY, micros % MICROS_A_DAY);
+        }
+        if self != Self::Hours {
+            (months, days) = (months + days / DAYS, days % DAYS);
+        }
+        // A field does not go against the one above it.
+        if self != Self::Hours && months.signum() * days.signum() < 0
+            || self == Self::All && days == 0 && months.signum() * micros.signum() < 0
+        {
+            (months, days) = (months - months.signum(), days + months.signum() * DAYS);
+        }
+        if self != Self::Days && days.signum() * micros.signum() < 0 {
+            (days, micros) = (days - days.signum(), micros + days.signum() * MICROS_A_DAY);
+        }
+        let (months, days) = (i32::try_from(months).ok()?, i32::try_from(days).ok()?);
+        Some(IntervalMonthDayNano::new(months, days, micros.checked_mul(1000)?))
     }
 }
 

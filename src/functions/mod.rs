@@ -1,20 +1,34 @@
 //! PostgreSQL's operators, casts and functions where the engine has none, or another one.
 
+pub mod arguments;
 mod arithmetic;
+mod arrays;
+mod bytes;
 mod casts;
 mod clocks;
+mod concat;
+mod counts;
 mod days;
+mod domains;
+mod fields;
 mod intervals;
 mod json;
+mod lengths;
+mod making;
 mod narrowing;
+mod numbers;
 mod pattern;
 mod plain;
 mod planner;
 mod preparation;
+mod regexps;
 mod rewriting;
+mod series;
 mod texts;
+mod truncation;
 mod types;
 pub mod value;
+mod volatile;
 mod zones;
 
 use std::sync::Arc;
@@ -25,8 +39,20 @@ use datafusion::optimizer::AnalyzerRule;
 
 /// The functions, by their own names; those of the engine with the same name give way.
 pub fn functions() -> Vec<ScalarUDF> {
-    let plain = json::FUNCTIONS.iter().map(|function| ScalarUDF::new_from_impl(plain::PlainUdf::new(*function)));
+    let plain = [json::FUNCTIONS, regexps::FUNCTIONS, arrays::FUNCTIONS, counts::FUNCTIONS, volatile::FUNCTIONS]
+        .into_iter()
+        .flatten();
+    let plain = plain.map(|function| ScalarUDF::new_from_impl(plain::PlainUdf::new(*function)));
     plain
+        .chain(arrays::functions())
+        .chain(bytes::functions())
+        .chain(concat::functions())
+        .chain(domains::functions())
+        .chain(fields::functions())
+        .chain(making::functions())
+        .chain(numbers::functions())
+        .chain(series::functions())
+        .chain(truncation::functions())
         .chain(pattern::functions())
         .chain(intervals::functions())
         .chain(zones::functions())
@@ -44,12 +70,17 @@ pub fn type_planner() -> Arc<dyn TypePlanner> {
     Arc::new(types::PostgresTypes)
 }
 
-/// The rule that must come before types are coerced.
-pub fn preparing_rule() -> Arc<dyn AnalyzerRule + Send + Sync> {
-    Arc::new(preparation::Preparation)
+/// The rules that must come before types are coerced.
+pub fn preparing_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 2] {
+    [Arc::new(preparation::Preparation), Arc::new(lengths::IntervalWindows)]
 }
 
 /// The rules that follow once they are.
-pub fn concluding_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 3] {
-    [Arc::new(days::DaySpans), Arc::new(casts::PostgresCasts), Arc::new(arithmetic::CheckedArithmetic)]
+pub fn concluding_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 4] {
+    [
+        Arc::new(lengths::IntervalLengths),
+        Arc::new(days::DaySpans),
+        Arc::new(casts::PostgresCasts),
+        Arc::new(arithmetic::CheckedArithmetic),
+    ]
 }

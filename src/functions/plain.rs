@@ -3,13 +3,13 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 
+use super::arguments::Argument;
 use super::texts;
 use super::value::Value;
 use crate::dataset::contract::TYPE_KEY;
@@ -24,9 +24,12 @@ pub enum Outcome {
     Text,
     Json,
     Jsonb,
+    Uuid,
     Integer,
     Boolean,
     Texts,
+    /// An array of arrays of text.
+    TextRows,
     Jsons,
     Jsonbs,
 }
@@ -40,9 +43,11 @@ impl Outcome {
             Self::Text => Field::new(name, DataType::Utf8, true),
             Self::Json => Field::new(name, DataType::Utf8, true).with_metadata(told("json")),
             Self::Jsonb => Field::new(name, DataType::Utf8, true).with_metadata(told("jsonb")),
+            Self::Uuid => Field::new(name, DataType::Utf8, true).with_metadata(told("uuid")),
             Self::Integer => Field::new(name, DataType::Int32, true),
             Self::Boolean => Field::new(name, DataType::Boolean, true),
             Self::Texts => Field::new(name, list(item), true),
+            Self::TextRows => Field::new(name, list(Field::new_list_field(list(item), true)), true),
             Self::Jsons => Field::new(name, list(item), true).with_metadata(told("json[]")),
             Self::Jsonbs => Field::new(name, list(item), true).with_metadata(told("jsonb[]")),
         }
@@ -64,22 +69,29 @@ pub struct PlainFunction {
     /// The least and the greatest number of arguments.
     pub arity: (usize, usize),
     pub on_null: OnNull,
+    pub volatility: Volatility,
     pub body: Body,
 }
 
 /// A function of which NULL gives NULL.
 pub const fn strict(name: &'static str, arity: (usize, usize), outcome: Outcome, body: Body) -> PlainFunction {
-    PlainFunction { name, outcome, arity, on_null: OnNull::Null, body }
+    PlainFunction { name, outcome, arity, on_null: OnNull::Null, volatility: Volatility::Stable, body }
 }
 
 /// A function that takes NULL as a value.
 pub const fn called(name: &'static str, arity: (usize, usize), outcome: Outcome, body: Body) -> PlainFunction {
-    PlainFunction { name, outcome, arity, on_null: OnNull::Call, body }
+    PlainFunction { name, outcome, arity, on_null: OnNull::Call, volatility: Volatility::Stable, body }
+}
+
+/// A function that must run for every row.
+pub const fn volatile(name: &'static str, outcome: Outcome, body: Body) -> PlainFunction {
+    PlainFunction { name, outcome, arity: (0, 0), on_null: OnNull::Call, volatility: Volatility::Volatile, body }
 }
 
 #[derive(Debug)]
 pub struct PlainUdf {
     function: PlainFunction,
+    aliases: Vec<String>,
     signature: Signature,
 }
 
@@ -90,7 +102,15 @@ impl PlainUdf {
             0 => TypeSignature::Nullary,
             count => TypeSignature::Any(count),
         });
-        Self { function, signature: Signature::one_of(counts.collect(), Volatility::Immutable) }
+        let aliases = function.name.strip_prefix("array_").map(|name| format!("list_{name}"));
+        let aliases = aliases.into_iter().collect();
+        Self { function, aliases, signature: Signature::one_of(counts.collect(), function.volatility) }
+    }
+}
+
+impl PlainUdf {
+    pub fn gives_jsonb(&self) -> bool {
+        self.function.outcome == Outcome::Jsonb
     }
 }
 
@@ -113,6 +133,11 @@ impl ScalarUDFImpl for PlainUdf {
         self.function.name
     }
 
+    /// What the engine calls such a function; left under that name, its own would come back under the first.
+    fn aliases(&self) -> &[String] {
+        &self.aliases
+    }
+
     fn signature(&self) -> &Signature {
         &self.signature
     }
@@ -126,15 +151,13 @@ impl ScalarUDFImpl for PlainUdf {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let is_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let is_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
+            && self.function.volatility != Volatility::Volatile;
         let rows = if is_constant { 1 } else { args.number_rows };
-        let columns = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let is_json: Vec<bool> = args.arg_fields.iter().map(|field| is_json(field)).collect();
+        let columns = Argument::all(&args, rows)?;
         let mut values = Vec::with_capacity(rows);
         for row in 0..rows {
-            let arguments = columns.iter().zip(&is_json);
-            let arguments =
-                arguments.map(|(column, is_json)| read(column, row, *is_json)).collect::<Result<Vec<_>>>()?;
+            let arguments = columns.iter().map(|column| column.value(row)).collect::<Result<Vec<_>>>()?;
             let is_null = self.function.on_null == OnNull::Null && arguments.iter().any(Value::is_null);
             values.push(if is_null {
                 Value::Null
@@ -143,17 +166,6 @@ impl ScalarUDFImpl for PlainUdf {
             });
         }
         let array = Value::array(&values, args.return_field.data_type())?;
-        texts::answer(&args.args, array)
+        if is_constant { texts::answer(&args.args, array) } else { Ok(ColumnarValue::Array(array)) }
     }
-}
-
-fn is_json(field: &Field) -> bool {
-    field.metadata().get(TYPE_KEY).is_some_and(|name| matches!(name.as_str(), "json" | "jsonb"))
-}
-
-fn read(column: &ArrayRef, row: usize, is_json: bool) -> Result<Value> {
-    Ok(match Value::read(column, row)? {
-        Value::Text(text) if is_json => Value::Json(text),
-        other => other,
-    })
 }

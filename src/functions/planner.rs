@@ -36,6 +36,10 @@ impl ExprPlanner for PostgresOperators {
         Ok(match op {
             // Conditions come by the hundred: what they are made of need not be asked.
             And | Or => PlannerResult::Original(RawBinaryExpr { op, left, right }),
+            Minus if is_jsonb_text(&left, schema) => PlannerResult::Planned(call("jsonb_delete", left, right)?),
+            StringConcat if is_jsonb_text(&left, schema) || is_jsonb_text(&right, schema) => {
+                PlannerResult::Planned(call("jsonb_concat", left, right)?)
+            }
             Multiply if is_interval(&left, schema) => PlannerResult::Planned(scaled(Scale::Times, left, right)),
             Multiply if is_interval(&right, schema) => PlannerResult::Planned(scaled(Scale::Times, right, left)),
             Divide if is_interval(&left, schema) => PlannerResult::Planned(scaled(Scale::Over, left, right)),
@@ -46,7 +50,12 @@ impl ExprPlanner for PostgresOperators {
             Plus if is_interval(&left, schema) && is_date(&right, schema) => {
                 PlannerResult::Original(RawBinaryExpr { op, left: at_midnight(right), right: left })
             }
-            Plus | Minus | Multiply | Divide | Modulo => narrowed(op, left, right, schema),
+            Minus if is_date(&left, schema) && is_date(&right, schema) => {
+                let days = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), Operator::Minus, Box::new(right)));
+                PlannerResult::Planned(Expr::Cast(Cast::new(Box::new(days), DataType::Int32)))
+            }
+            Plus | Minus | Multiply | Divide | Modulo | BitwiseAnd | BitwiseOr | PGBitwiseXor | PGBitwiseShiftLeft
+            | PGBitwiseShiftRight => narrowed(op, left, right, schema),
             AtArrow if is_list(&left, schema) || is_list(&right, schema) => {
                 PlannerResult::Planned(array_has_all(left, right))
             }
@@ -143,6 +152,18 @@ fn type_name(expr: &Expr, schema: &DFSchema) -> Option<String> {
 
 fn is_jsonb(expr: &Expr, schema: &DFSchema) -> bool {
     type_name(expr, schema).as_deref() == Some("jsonb")
+}
+
+/// The same without asking what cannot be jsonb for the name of its type, which takes long of what has many parts.
+fn is_jsonb_text(expr: &Expr, schema: &DFSchema) -> bool {
+    match expr {
+        Expr::Column(_) | Expr::Cast(_) | Expr::Case(_) | Expr::ScalarSubquery(_) => is_jsonb(expr, schema),
+        Expr::ScalarFunction(function) => {
+            let plain = function.func.inner().downcast_ref::<PlainUdf>();
+            plain.is_some_and(PlainUdf::gives_jsonb)
+        }
+        _ => false,
+    }
 }
 
 fn form(expr: &Expr, schema: &DFSchema) -> Form {

@@ -12,16 +12,21 @@ pub fn change_expressions(
     plan: LogicalPlan,
     change: impl Fn(Expr, &dyn ExprSchema) -> Result<Transformed<Expr>>,
 ) -> Result<LogicalPlan> {
-    let changed = plan.transform_up_with_subqueries(|node| {
-        let schema = columns_of(&node);
-        let preserver = NamePreserver::new(&node);
-        let changed = node.map_expressions(|expr| {
-            let name = preserver.save(&expr);
-            Ok(expr.transform_up(|expr| change(expr, &schema))?.update_data(|expr| name.restore(expr)))
-        })?;
-        if changed.transformed { changed.map_data(with_new_schema) } else { Ok(changed) }
+    Ok(plan.transform_up_with_subqueries(|node| changed_expressions(node, &change))?.data)
+}
+
+/// The same for the expressions of one node.
+pub fn changed_expressions(
+    node: LogicalPlan,
+    change: impl Fn(Expr, &dyn ExprSchema) -> Result<Transformed<Expr>>,
+) -> Result<Transformed<LogicalPlan>> {
+    let schema = columns_of(&node);
+    let preserver = NamePreserver::new(&node);
+    let changed = node.map_expressions(|expr| {
+        let name = preserver.save(&expr);
+        Ok(expr.transform_up(|expr| change(expr, &schema))?.update_data(|expr| name.restore(expr)))
     })?;
-    Ok(changed.data)
+    if changed.transformed { changed.map_data(with_new_schema) } else { Ok(changed) }
 }
 
 /// The node with the types that its expressions have now. A VALUES keeps the schema that it was made with.

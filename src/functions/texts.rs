@@ -4,14 +4,14 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Builder, IntervalMonthDayNanoBuilder, StringArray, StringBuilder,
+    Array, ArrayRef, AsArray, BinaryBuilder, Date32Builder, IntervalMonthDayNanoBuilder, StringArray, StringBuilder,
     Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, DurationMicrosecondType, FieldRef, Float32Type, Float64Type, IntervalMonthDayNanoType, IntervalUnit,
-    TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, DurationMicrosecondType, FieldRef, Float32Type, Float64Type, IntervalMonthDayNanoType,
+    IntervalUnit, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
 };
 use bytes::BytesMut;
 use datafusion::common::ScalarValue;
@@ -38,6 +38,8 @@ pub fn is_written(from: &DataType) -> bool {
             | DataType::Duration(_)
             | DataType::Float32
             | DataType::Float64
+            | DataType::Date32
+            | DataType::Time64(TimeUnit::Microsecond)
             | DataType::List(_)
     )
 }
@@ -48,6 +50,7 @@ pub fn is_read(to: &DataType) -> bool {
         DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, _)
         | DataType::Date32
         | DataType::Time64(TimeUnit::Microsecond)
+        | DataType::Binary
         | DataType::Interval(IntervalUnit::MonthDayNano) => true,
         DataType::List(item) => !matches!(item.data_type(), DataType::List(_) | DataType::Struct(_)),
         _ => false,
@@ -136,6 +139,14 @@ pub fn texts(array: &dyn Array, zone: Zone) -> Result<StringArray> {
             let values = values.as_primitive::<DurationMicrosecondType>().clone();
             Box::new(move |row, out| Span::of_micros(values.value(row)).put_text(out))
         }
+        DataType::Date32 => {
+            let values = array.as_primitive::<Date32Type>().clone();
+            Box::new(move |row, out| datetime::put_date(values.value(row), out))
+        }
+        DataType::Time64(TimeUnit::Microsecond) => {
+            let values = array.as_primitive::<Time64MicrosecondType>().clone();
+            Box::new(move |row, out| datetime::put_time(values.value(row), out))
+        }
         DataType::Float64 => {
             let values = array.as_primitive::<Float64Type>().clone();
             Box::new(move |row, out| number::put_float8(values.value(row), out))
@@ -147,7 +158,7 @@ pub fn texts(array: &dyn Array, zone: Zone) -> Result<StringArray> {
         DataType::List(_) => {
             let list = array.as_list::<i32>().clone();
             let is_nested = matches!(list.values().data_type(), DataType::List(_));
-            let items = items(list.values(), zone)?;
+            let items = shown(list.values(), zone)?;
             Box::new(move |row, out| {
                 let offsets = list.value_offsets();
                 put_list(&items, offsets[row] as usize..offsets[row + 1] as usize, is_nested, out);
@@ -172,8 +183,8 @@ pub fn texts(array: &dyn Array, zone: Zone) -> Result<StringArray> {
     Ok(builder.finish())
 }
 
-/// The texts of items, which have a shorter word for true and false.
-fn items(values: &ArrayRef, zone: Zone) -> Result<StringArray> {
+/// The texts of values as PostgreSQL puts them out, which has a shorter word for true and false than a cast.
+pub fn shown(values: &ArrayRef, zone: Zone) -> Result<StringArray> {
     match values.data_type() {
         DataType::Boolean => {
             let values = values.as_boolean();
@@ -255,7 +266,7 @@ pub fn value(text: &ScalarValue, data_type: &DataType, zone: Zone) -> Result<Sca
 }
 
 /// The values that texts stand for.
-fn values(texts: &StringArray, data_type: &DataType, session: Zone) -> Result<ArrayRef> {
+pub fn values(texts: &StringArray, data_type: &DataType, session: Zone) -> Result<ArrayRef> {
     fn each<T>(texts: &StringArray, mut read: impl FnMut(&str) -> Result<T, Error>) -> Result<Vec<Option<T>>> {
         texts.iter().map(|text| text.map(&mut read).transpose().map_err(outward)).collect()
     }
@@ -282,6 +293,11 @@ fn values(texts: &StringArray, data_type: &DataType, session: Zone) -> Result<Ar
         DataType::Interval(_) => {
             let mut builder = IntervalMonthDayNanoBuilder::with_capacity(texts.len());
             each(texts, read::interval::of)?.into_iter().for_each(|value| builder.append_option(value));
+            Arc::new(builder.finish())
+        }
+        DataType::Binary => {
+            let mut builder = BinaryBuilder::new();
+            each(texts, read::bytes::of)?.into_iter().for_each(|value| builder.append_option(value));
             Arc::new(builder.finish())
         }
         DataType::List(item) => {

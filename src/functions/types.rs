@@ -36,6 +36,10 @@ impl TypePlanner for PostgresTypes {
             Sql::Timestamp(None, ast::TimezoneInfo::None | ast::TimezoneInfo::WithoutTimeZone) => {
                 Some(Arc::new(Field::new("", DataType::Timestamp(TimeUnit::Microsecond, None), true)))
             }
+            // Microseconds, as columns have; the engine would take nanoseconds.
+            Sql::Time(None, ast::TimezoneInfo::None | ast::TimezoneInfo::WithoutTimeZone) => {
+                Some(Arc::new(Field::new("", DataType::Time64(TimeUnit::Microsecond), true)))
+            }
             Sql::Custom(name, arguments) if arguments.is_empty() => match name.to_string().to_lowercase().as_str() {
                 "name" => text("name"),
                 _ => None,

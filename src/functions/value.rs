@@ -13,6 +13,8 @@ use arrow::error::ArrowError;
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 
+use crate::forms::array::put_item;
+
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value {
     #[default]
@@ -26,7 +28,11 @@ pub enum Value {
     Text(String),
     /// A text that is JSON by its type.
     Json(String),
+    /// A date or an instant, as PostgreSQL writes it.
+    Moment(String),
     List(Vec<Value>),
+    /// The fields of a composite value, by their names.
+    Row(Vec<(String, Value)>),
 }
 
 impl Value {
@@ -36,7 +42,7 @@ impl Value {
 
     pub fn as_text(&self) -> Option<&str> {
         match self {
-            Self::Text(text) | Self::Json(text) => Some(text),
+            Self::Text(text) | Self::Json(text) | Self::Moment(text) => Some(text),
             _ => None,
         }
     }
@@ -47,7 +53,7 @@ impl Value {
             Self::Int(number) => Some(*number),
             Self::Float(number) if number.fract() == 0.0 => Some(*number as i64),
             Self::Text(text) => text.trim().parse().ok(),
-            Self::Bool(_) | Self::Float(_) | Self::Number(_) | Self::Json(_) | Self::List(_) | Self::Null => None,
+            _ => None,
         }
     }
 
@@ -69,12 +75,36 @@ impl Value {
             Self::Bool(value) => if *value { "t" } else { "f" }.to_owned(),
             Self::Int(number) => number.to_string(),
             Self::Float(number) => number.to_string(),
-            Self::Text(text) | Self::Number(text) | Self::Json(text) => text.clone(),
-            Self::List(items) => {
-                let items: Vec<String> = items.iter().map(Self::display).collect();
-                format!("{{{}}}", items.join(","))
+            Self::Text(text) | Self::Number(text) | Self::Json(text) | Self::Moment(text) => text.clone(),
+            Self::List(items) => format!("{{{}}}", items.iter().map(Self::item).collect::<Vec<_>>().join(",")),
+            Self::Row(fields) => {
+                let fields: Vec<String> = fields.iter().map(|(_, value)| value.field()).collect();
+                format!("({})", fields.join(","))
             }
         }
+    }
+
+    /// The value within an array's text.
+    fn item(&self) -> String {
+        match self {
+            Self::Null => "NULL".to_owned(),
+            Self::List(_) => self.display(),
+            other => {
+                let mut out = bytes::BytesMut::new();
+                put_item(other.display().as_bytes(), &mut out);
+                String::from_utf8_lossy(&out).into_owned()
+            }
+        }
+    }
+
+    /// The value within the text of a composite one.
+    fn field(&self) -> String {
+        let text = self.display();
+        let is_special = |c: char| matches!(c, '"' | '\\' | '(' | ')' | ',') || c.is_ascii_whitespace();
+        if self.is_null() || (!text.is_empty() && !text.contains(is_special)) {
+            return text;
+        }
+        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\"\""))
     }
 
     /// The value in row `row` of an array of any type; a type without a like is taken as its text.

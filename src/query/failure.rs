@@ -196,6 +196,13 @@ fn plan_failure(text: &str) -> Error {
     if lower.contains("failed to resolve schema") || lower.contains("schema not found") {
         return Error::new(Reason::UndefinedSchema, text.to_owned());
     }
+    if let Some(operation) = text.split("Cannot coerce arithmetic expression ").nth(1) {
+        let operation = operation.split(" to valid types").next().unwrap_or(operation);
+        return Error::new(Reason::UndefinedFunction, format!("operator does not exist: {operation}"));
+    }
+    if lower.contains("cannot create filter with non-boolean predicate") {
+        return Error::new(Reason::DatatypeMismatch, "argument of WHERE must be type boolean");
+    }
     let reason = if lower.contains("must be in group by") || lower.contains("must appear in the group by") {
         Reason::Grouping
     } else if lower.contains("no function matches") || lower.contains("does not support") {

@@ -15,6 +15,7 @@ use crate::catalog::session::CatalogHandle;
 use crate::catalog::snapshot::Snapshot;
 use crate::catalog::types;
 use crate::error::Error;
+use crate::functions::arguments::Argument;
 use crate::functions::value::Value;
 
 /// What a function does with its arguments, one row at a time.
@@ -123,10 +124,10 @@ impl ScalarUDFImpl for CatalogUdf {
         let is_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
             && self.function.volatility != Volatility::Volatile;
         let rows = if is_constant { 1 } else { args.number_rows };
-        let columns = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
+        let columns = Argument::all(&args, rows)?;
         let mut values = Vec::with_capacity(rows);
         for row in 0..rows {
-            let arguments = columns.iter().map(|column| Value::read(column, row)).collect::<Result<Vec<_>>>()?;
+            let arguments = columns.iter().map(|column| column.value(row)).collect::<Result<Vec<_>>>()?;
             values.push(self.call(&snapshot, &arguments)?);
         }
         let array = Value::array(&values, args.return_field.data_type())?;

@@ -4,6 +4,7 @@ mod arrays;
 mod casts;
 mod comments;
 mod definitions;
+mod format;
 mod function;
 mod information;
 mod names;
@@ -13,6 +14,7 @@ mod session;
 mod sets;
 mod sizes;
 mod statistics;
+mod type_of;
 mod visibility;
 
 use std::sync::Arc;
@@ -24,7 +26,8 @@ use function::{CatalogFunction, CatalogUdf};
 
 /// Every catalog function, bound to a session. To be registered once, under their bare names.
 pub fn functions(session: &CatalogHandle) -> Vec<ScalarUDF> {
-    all().map(|function| ScalarUDF::new_from_impl(CatalogUdf::new(*function, Arc::clone(session)))).collect()
+    let bound = all().map(|function| ScalarUDF::new_from_impl(CatalogUdf::new(*function, Arc::clone(session))));
+    bound.chain([type_of::function()]).collect()
 }
 
 fn all() -> impl Iterator<Item = &'static CatalogFunction> {
@@ -33,6 +36,7 @@ fn all() -> impl Iterator<Item = &'static CatalogFunction> {
         casts::FUNCTIONS,
         comments::FUNCTIONS,
         definitions::FUNCTIONS,
+        format::FUNCTIONS,
         information::FUNCTIONS,
         names::FUNCTIONS,
         oids::FUNCTIONS,

@@ -10,7 +10,6 @@ pub const FUNCTIONS: &[CatalogFunction] = &[
     strict("quote_literal", (1, 1), "text", |_, arguments| Ok(quote_literal(&text(arguments, 0)).into())),
     called("quote_nullable", (1, 1), "text", |_, arguments| Ok(literal_or_null(arguments.first()).into())),
     strict("parse_ident", (1, 2), "_text", parse_ident),
-    called("format", (1, 20), "text", format_text),
     strict("pg_encoding_to_char", (1, 1), "name", encoding_name),
     strict("pg_char_to_encoding", (1, 1), "int4", encoding_number),
     strict("getdatabaseencoding", (0, 0), "name", |_, _| Ok("UTF8".into())),
@@ -28,7 +27,7 @@ fn quote_literal(text: &str) -> String {
     if text.contains('\\') { format!("E{}", quoted.replace('\\', "\\\\")) } else { quoted }
 }
 
-fn literal_or_null(value: Option<&Value>) -> String {
+pub fn literal_or_null(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "NULL".to_owned(),
         Some(value) => quote_literal(&value.display()),
@@ -39,44 +38,6 @@ fn parse_ident(_: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
     let name = text(arguments, 0);
     let message = format!("string is not a valid identifier: \"{name}\"");
     split_name(&name).map(Value::from).ok_or_else(|| Error::new(Reason::InvalidParameter, message))
-}
-
-/// `format` with `%s`, `%I`, `%L` and `%%`.
-fn format_text(_: &Snapshot, arguments: &[Value]) -> Result<Value, Error> {
-    let Some(Value::Text(template)) = arguments.first() else { return Ok(Value::Null) };
-    let mut rest = arguments.iter().skip(1);
-    let mut out = String::with_capacity(template.len());
-    let mut chars = template.chars();
-    while let Some(c) = chars.next() {
-        if c != '%' {
-            out.push(c);
-            continue;
-        }
-        let kind = chars.next();
-        if kind == Some('%') {
-            out.push('%');
-            continue;
-        }
-        let value =
-            rest.next().ok_or_else(|| Error::new(Reason::InvalidParameter, "too few arguments for format()"))?;
-        match kind {
-            Some('s') => out.push_str(&value.display()),
-            Some('I') if value.is_null() => {
-                return Err(Error::new(
-                    Reason::InvalidParameter,
-                    "null values cannot be formatted as an SQL identifier",
-                ));
-            }
-            Some('I') => out.push_str(&quote_ident(&value.display())),
-            Some('L') => out.push_str(&literal_or_null(Some(value))),
-            other => {
-                let letter = other.map(String::from).unwrap_or_default();
-                let message = format!("unrecognized format() type specifier \"{letter}\"");
-                return Err(Error::new(Reason::InvalidParameter, message));
-            }
-        }
-    }
-    Ok(out.into())
 }
 
 /// UTF-8 is the one encoding that is held; the others are known by name as far as clients ask.

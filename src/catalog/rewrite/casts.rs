@@ -1,12 +1,12 @@
 //! Casts to the types that only PostgreSQL has. An oid type becomes the oid itself, and its name only where it is shown.
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, CharacterLength, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Query, Select, SelectItem, SetExpr, UnaryOperator, Value,
+    ArrayElemTypeDef, BinaryOperator, CharacterLength, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Query, Select, SelectItem, SetExpr, UnaryOperator, Value,
 };
 
 use super::arrays::is_vector;
-use super::build::{as_call, call, cast, column, inner, number, object_name, rename, text};
+use super::build::{as_call, call, cast, column, inner, literal, number, object_name, rename, text};
 use crate::catalog::spec;
 
 /// The casts to an oid type, as the functions that do them, and the functions that show such an oid.
@@ -21,11 +21,28 @@ const OID_TYPES: [(&str, &str, &str); 8] = [
     ("regoperator", "regprocin", "regprocout"),
 ];
 
+/// Functions that give such an oid or NULL, and those that show it.
+const LOOKED_UP: [(&str, &str); 4] = [
+    ("to_regclass", "regclassout"),
+    ("to_regnamespace", "regnamespaceout"),
+    ("to_regrole", "regroleout"),
+    ("to_regtype", "regtypeout"),
+];
+
 pub fn rewrite(expr: &mut Expr) {
     match expr {
         Expr::Cast { expr: operand, data_type, .. } => {
             if let Some(replaced) = cast_of(operand, data_type) {
                 *expr = replaced;
+            }
+        }
+        Expr::TypedString(typed) => {
+            if let Value::SingleQuotedString(word) = &typed.value.value {
+                if let Some(moment) = moment_of(word, &typed.data_type) {
+                    *expr = moment;
+                } else if let DataType::Numeric(digits) | DataType::Decimal(digits) = &mut typed.data_type {
+                    *digits = digits_of(word).filter(|_| *digits == ExactNumberInfo::None).unwrap_or(*digits);
+                }
             }
         }
         Expr::Case { .. } => type_literals(expr, &DataType::Integer(None)),
@@ -37,6 +54,15 @@ pub fn rewrite(expr: &mut Expr) {
         Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } => {
             if let Expr::Subquery(query) = right.as_mut() {
                 keep_oids(query);
+            }
+        }
+        // A number in the text that is joined to integers in the text is one.
+        Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right } => {
+            let is_array = |side: &Expr| matches!(inner(side), Expr::Array(_));
+            match (is_array(left), is_array(right)) {
+                (true, false) => type_literals(right, &DataType::Integer(None)),
+                (false, true) => type_literals(left, &DataType::Integer(None)),
+                _ => {}
             }
         }
         Expr::BinaryOp { left, op, right } if is_comparison(op) => {
@@ -51,7 +77,28 @@ pub fn rewrite(expr: &mut Expr) {
 }
 
 /// Functions that give what their arguments are: a whole number in the text is an INTEGER there, too.
-const OF_ARGUMENTS: [&str; 9] = ["array_agg", "avg", "coalesce", "greatest", "least", "max", "min", "nullif", "sum"];
+const OF_ARGUMENTS: [&str; 20] = [
+    "array_agg",
+    "array_append",
+    "array_fill",
+    "array_prepend",
+    "array_remove",
+    "array_remove_all",
+    "array_replace",
+    "array_replace_all",
+    "avg",
+    "coalesce",
+    "gcd",
+    "generate_series",
+    "greatest",
+    "lcm",
+    "least",
+    "max",
+    "min",
+    "nullif",
+    "pg_typeof",
+    "sum",
+];
 
 fn type_arguments(function: &mut Function) {
     let name = super::build::parts(&function.name);
@@ -85,6 +132,12 @@ fn cast_of(operand: &mut Box<Expr>, data_type: &mut DataType) -> Option<Expr> {
     {
         return Some((**operand).clone());
     }
+    if let Some(moment) = literal(operand).and_then(|word| moment_of(word, data_type)) {
+        return Some(moment);
+    }
+    if let (DataType::Numeric(digits) | DataType::Decimal(digits), Some(text)) = (&mut *data_type, literal(operand)) {
+        *digits = digits_of(text).filter(|_| *digits == ExactNumberInfo::None).unwrap_or(*digits);
+    }
     let target = plain_type(data_type);
     if let Some(target) = target {
         *data_type = target;
@@ -109,10 +162,55 @@ fn cast_of(operand: &mut Box<Expr>, data_type: &mut DataType) -> Option<Expr> {
     }
 }
 
+/// The digits of a number as it is written; `None` of what has an exponent or more digits than a numeric holds.
+fn digits_of(text: &str) -> Option<ExactNumberInfo> {
+    const DIGITS_MAX: usize = 38;
+    let text = text.trim();
+    let size = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (whole, fraction) = size.split_once('.').unwrap_or((size, ""));
+    let is_plain = [whole, fraction].iter().all(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let (digits, scale) = (whole.len() + fraction.len(), i64::try_from(fraction.len()).ok()?);
+    let fits = is_plain && (1..=DIGITS_MAX).contains(&digits);
+    fits.then(|| ExactNumberInfo::PrecisionAndScale(digits as u64, scale))
+}
+
+/// `'now'::timestamptz`, `'today'::date`: words for moments that are other ones each time.
+fn moment_of(word: &str, data_type: &DataType) -> Option<Expr> {
+    let day = |offset: i64| {
+        let today = call("current_date", Vec::new());
+        let day = |op: BinaryOperator| Expr::BinaryOp {
+            left: Box::new(today.clone()),
+            op,
+            right: Box::new(number(offset.abs())),
+        };
+        match offset {
+            0 => today.clone(),
+            1.. => day(BinaryOperator::Plus),
+            _ => day(BinaryOperator::Minus),
+        }
+    };
+    let is_timed = matches!(data_type, DataType::Timestamp(..) | DataType::TimestampNtz(_));
+    let is_timed = is_timed || type_name(data_type).is_some_and(|name| name == "timestamptz" || name == "timestamp");
+    if !is_timed && *data_type != DataType::Date {
+        return None;
+    }
+    let moment = match word.trim().to_lowercase().as_str() {
+        "now" => call("now", Vec::new()),
+        "today" => day(0),
+        "tomorrow" => day(1),
+        "yesterday" => day(-1),
+        _ => return None,
+    };
+    Some(cast(Expr::Nested(Box::new(moment)), plain_type(data_type).unwrap_or_else(|| data_type.clone())))
+}
+
 /// The text of an oid type's value.
 fn shown(operand: &Expr) -> Option<Expr> {
     let mut operand = inner(operand).clone();
     let (name, _) = as_call(&operand)?;
+    if let Some((.., out)) = LOOKED_UP.iter().find(|(looked_up, _)| *looked_up == name) {
+        return Some(call(out, vec![operand]));
+    }
     let (.., out) = OID_TYPES.iter().find(|(_, into, _)| *into == name)?;
     rename(&mut operand, out);
     Some(operand)
@@ -155,6 +253,11 @@ fn plain_type(data_type: &DataType) -> Option<DataType> {
         }
         DataType::CharacterVarying(length) | DataType::CharVarying(length) => return Some(DataType::Varchar(*length)),
         DataType::Character(length) => return Some(DataType::Char(*length)),
+        // Without digits it is the wider of the two.
+        DataType::Float(ExactNumberInfo::None) => return Some(DataType::DoublePrecision),
+        DataType::Float(ExactNumberInfo::Precision(bits)) => {
+            return Some(if *bits <= 24 { DataType::Real } else { DataType::DoublePrecision });
+        }
         DataType::Dec(info) => return Some(DataType::Decimal(*info)),
         _ => {}
     }
@@ -177,7 +280,7 @@ fn plain_type(data_type: &DataType) -> Option<DataType> {
         "int8" => DataType::BigInt(None),
         "float4" => DataType::Real,
         "float8" => DataType::DoublePrecision,
-        "numeric" => DataType::Numeric(datafusion::sql::sqlparser::ast::ExactNumberInfo::None),
+        "numeric" => DataType::Numeric(ExactNumberInfo::None),
         "date" => DataType::Date,
         "bytea" => DataType::Bytea,
         "timestamp" => DataType::Timestamp(None, datafusion::sql::sqlparser::ast::TimezoneInfo::None),
@@ -194,6 +297,11 @@ pub fn show_outputs(select: &mut Select) {
     for item in &mut select.projection {
         if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
             type_literals(expr, &DataType::Integer(None));
+            if let Some(name) = as_call(expr).map(|(name, _)| name)
+                && let Some((_, out)) = LOOKED_UP.iter().find(|(looked_up, _)| *looked_up == name)
+            {
+                *expr = call(out, vec![expr.clone()]);
+            }
         }
     }
     turn_outputs(select, |name| OID_TYPES.iter().find(|(_, into, _)| *into == name).map(|(.., out)| *out));

@@ -1,16 +1,17 @@
 //! Functions and expressions that the engine has under another name, or puts together from others.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, DateTimeField, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, Interval, TimezoneInfo, UnaryOperator, Value,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgOperator, FunctionArguments,
+    Ident, Interval, TimezoneInfo, UnaryOperator,
 };
 
-use super::build::{as_call, call, cast, literal, number, object_name, parts, rename, text};
+use super::build::{as_call, bare, call, cast, literal, number, object_name, parts, rename, text};
 use crate::forms::read;
 
 pub fn rewrite(expr: &mut Expr) {
     match expr {
         Expr::Function(function) => {
+            place_arguments(function);
             if let Some(gathered) = gathered_json(function) {
                 *expr = gathered;
             } else if let Some(other) = composed(expr) {
@@ -18,9 +19,8 @@ pub fn rewrite(expr: &mut Expr) {
             }
         }
         Expr::Extract { field, expr: operand, .. } => {
-            if let Some(exact) = extracted(field, operand) {
-                *expr = exact;
-            }
+            let name = field.to_string();
+            *expr = call("extract", vec![text(name.trim_matches(['\'', '"'])), (**operand).clone()]);
         }
         Expr::Substring { expr: operand, substring_from: Some(pattern), substring_for: None, .. }
             if literal(pattern).is_some() =>
@@ -36,11 +36,21 @@ pub fn rewrite(expr: &mut Expr) {
                 *expr = clock;
             }
         }
+        // The engine would turn the sign of the first field alone.
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: operand } if matches!(operand.as_ref(), Expr::Interval(_)) => {
+            let zero = || Box::new(Expr::Interval(Interval { value: Box::new(text("0 seconds")), ..plain_interval() }));
+            *expr = nested(Expr::BinaryOp { left: zero(), op: BinaryOperator::Minus, right: operand.clone() });
+        }
         Expr::UnaryOp { op, expr: operand } => {
             let function = match op {
                 UnaryOperator::PGSquareRoot => "sqrt",
                 UnaryOperator::PGCubeRoot => "cbrt",
                 UnaryOperator::PGAbs => "abs",
+                UnaryOperator::BitwiseNot => {
+                    let (op, all) = (BinaryOperator::PGBitwiseXor, Box::new(number(-1)));
+                    *expr = nested(Expr::BinaryOp { left: Box::new(nested((**operand).clone())), op, right: all });
+                    return;
+                }
                 _ => return,
             };
             *expr = call(function, vec![(**operand).clone()]);
@@ -50,7 +60,68 @@ pub fn rewrite(expr: &mut Expr) {
 }
 
 /// Names of PostgreSQL for functions that the engine calls otherwise.
-const RENAMED: [(&str, &str); 1] = [("every", "bool_and")];
+const RENAMED: [(&str, &str); 6] = [
+    ("every", "bool_and"),
+    ("array_to_json", "to_json"),
+    ("ceiling", "ceil"),
+    ("array_remove", "array_remove_all"),
+    ("array_replace", "array_replace_all"),
+    ("variance", "var_samp"),
+];
+
+/// Functions whose arguments may be named, and the names in their order. What is left out is 0.
+const NAMED: [(&str, &[&str]); 5] = [
+    ("make_date", &["year", "month", "day"]),
+    ("make_interval", &["years", "months", "weeks", "days", "hours", "mins", "secs"]),
+    ("make_time", &["hour", "min", "sec"]),
+    ("make_timestamp", &["year", "month", "mday", "hour", "min", "sec"]),
+    ("make_timestamptz", &["year", "month", "mday", "hour", "min", "sec", "timezone"]),
+];
+
+/// Puts named arguments in the place that their names have.
+fn place_arguments(function: &mut Function) {
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    for argument in &mut list.args {
+        // `name := value` is parsed as an operator.
+        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Assignment,
+            right,
+        })) = argument
+            && let Expr::Identifier(name) = left.as_ref()
+        {
+            let (name, arg) = (name.clone(), FunctionArgExpr::Expr((**right).clone()));
+            *argument = FunctionArg::Named { name, arg, operator: FunctionArgOperator::Assignment };
+        }
+    }
+    let is_named = |argument: &FunctionArg| !matches!(argument, FunctionArg::Unnamed(_));
+    if !list.args.iter().any(is_named) {
+        return;
+    }
+    let Ok::<[String; 1], _>([name]) = parts(&function.name).try_into() else { return };
+    let Some((_, names)) = NAMED.iter().find(|(known, _)| *known == name) else { return };
+    let mut placed: Vec<Option<FunctionArgExpr>> = vec![None; names.len()];
+    for (position, argument) in list.args.iter().enumerate() {
+        let (place, value) = match argument {
+            FunctionArg::Unnamed(value) => (Some(position), value),
+            FunctionArg::Named { name, arg, .. } => (names.iter().position(|known| *known == bare(name)), arg),
+            FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, .. } => {
+                (names.iter().position(|known| *known == bare(name)), arg)
+            }
+            FunctionArg::ExprNamed { .. } => return,
+        };
+        // A name that is not known or comes twice stays, for the engine to refuse.
+        let Some(slot) = place.and_then(|place| placed.get_mut(place)).filter(|slot| slot.is_none()) else { return };
+        *slot = Some(value.clone());
+    }
+    let last = placed.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+    if name != "make_interval" && placed.iter().take(last).any(Option::is_none) {
+        return;
+    }
+    let value =
+        |slot: Option<FunctionArgExpr>| FunctionArg::Unnamed(slot.unwrap_or_else(|| FunctionArgExpr::Expr(number(0))));
+    list.args = placed.into_iter().take(last).map(value).collect();
+}
 
 /// The clock, which the engine reads in nanoseconds: these end in 2262, PostgreSQL's microseconds do not.
 const CLOCKS: [&str; 5] =
@@ -76,6 +147,9 @@ fn composed(expr: &mut Expr) -> Option<Expr> {
             let at = |moment: Expr| call("timezone", vec![zone.clone(), moment]);
             at(call("date_trunc", vec![unit.clone(), at(instant.clone())]))
         }
+        // Exact for powers of ten.
+        ("log", [number]) => call("log10", vec![number.clone()]),
+        ("pg_typeof", [value]) if literal(value).is_some() => text("unknown"),
         ("age", [instant]) => call("age", vec![call("current_date", Vec::new()), instant.clone()]),
         ("substring", [operand, pattern]) if literal(pattern).is_some() => first_match(operand, pattern),
         _ => return None,
@@ -91,50 +165,47 @@ fn first_match(operand: &Expr, pattern: &Expr) -> Expr {
     call("array_element", vec![call("regexp_match", vec![operand.clone(), pattern.clone()]), number(1)])
 }
 
-/// `json_agg(x ORDER BY y)`: each value as JSON, then all of them as one list.
+/// `json_agg(x ORDER BY y)`: each value as JSON, then all of them as one list. `json_object_agg(k, v)` likewise: the names and
+/// the values, each as one list in the same order.
 fn gathered_json(function: &Function) -> Option<Expr> {
     let [name] = parts(&function.name).try_into().ok()?;
     let name: String = name;
     let (one, all) = match name.as_str() {
         "json_agg" => ("to_json", "json_list"),
         "jsonb_agg" => ("to_jsonb", "jsonb_list"),
+        "json_object_agg" => ("to_json", "json_pairs"),
+        "jsonb_object_agg" => ("to_jsonb", "jsonb_pairs"),
         _ => return None,
     };
-    let mut gathered = function.clone();
-    gathered.name = object_name(&["array_agg"]);
-    let FunctionArguments::List(list) = &mut gathered.args else { return None };
-    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(value))] = list.args.as_mut_slice() else { return None };
-    *value = call(one, vec![value.clone()]);
-    Some(call(all, vec![Expr::Function(gathered)]))
-}
-
-/// `extract` is a numeric: whole, or with the microseconds of a second.
-fn extracted(field: &DateTimeField, operand: &Expr) -> Option<Expr> {
-    let part = |name: &str| call("date_part", vec![text(name), operand.clone()]);
-    let numeric =
-        |value: Expr, scale: i64| cast(value, DataType::Numeric(ExactNumberInfo::PrecisionAndScale(20, scale)));
-    let over = |value: Expr, divisor: &str| {
-        let divisor = cast(Expr::value(Value::Number(divisor.to_owned(), false)), decimal(7, 6));
-        Expr::BinaryOp { left: Box::new(value), op: BinaryOperator::Multiply, right: Box::new(divisor) }
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let gathered = |value: Expr| {
+        let mut gathered = function.clone();
+        gathered.name = object_name(&["array_agg"]);
+        if let FunctionArguments::List(list) = &mut gathered.args {
+            list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value))];
+        }
+        Expr::Function(gathered)
     };
-    let name = field.to_string().to_lowercase();
-    Some(match name.as_str() {
-        "epoch" => numeric(part("epoch"), 6),
-        "second" | "seconds" => nested(over(cast(part("microsecond"), decimal(12, 0)), "0.000001")),
-        "millisecond" | "milliseconds" => {
-            let micros = over(cast(part("microsecond"), decimal(12, 0)), "0.001");
-            cast(nested(micros), decimal(15, 3))
+    match (name.ends_with("object_agg"), list.args.as_slice()) {
+        (false, [FunctionArg::Unnamed(FunctionArgExpr::Expr(value))]) => {
+            Some(call(all, vec![gathered(call(one, vec![value.clone()]))]))
         }
-        "microsecond" | "microseconds" => numeric(part("microsecond"), 0),
-        "year" | "month" | "day" | "hour" | "minute" | "week" | "quarter" | "dow" | "doy" | "isodow" | "isoyear" => {
-            numeric(part(&name), 0)
-        }
-        _ => return None,
-    })
+        (
+            true,
+            [FunctionArg::Unnamed(FunctionArgExpr::Expr(key)), FunctionArg::Unnamed(FunctionArgExpr::Expr(value))],
+        ) => Some(call(all, vec![gathered(key.clone()), gathered(call(one, vec![value.clone()]))])),
+        _ => None,
+    }
 }
 
-fn decimal(precision: u64, scale: i64) -> DataType {
-    DataType::Numeric(ExactNumberInfo::PrecisionAndScale(precision, scale))
+fn plain_interval() -> Interval {
+    Interval {
+        value: Box::new(text("")),
+        leading_field: None,
+        leading_precision: None,
+        last_field: None,
+        fractional_seconds_precision: None,
+    }
 }
 
 /// An interval in any form of PostgreSQL's, in words that the engine reads.
@@ -144,7 +215,7 @@ fn spell_out(interval: &mut Interval) {
         && interval.fractional_seconds_precision.is_none();
     let Some(written) = literal(&interval.value).filter(|_| is_plain) else { return };
     let unit = interval.leading_field.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
-    if let Ok(span) = read::interval::of(&format!("{written}{unit}").to_lowercase()) {
+    if let Ok(span) = read::interval::of(&format!("{written}{unit}")) {
         let words = format!("{} months {} days {} nanoseconds", span.months, span.days, span.nanoseconds);
         *interval.value = text(&words);
         interval.leading_field = None;

@@ -8,6 +8,12 @@ use crate::catalog::spec;
 pub fn rewrite(expr: &mut Expr) {
     match expr {
         Expr::Collate { expr: collated, .. } => *expr = std::mem::replace(collated, Expr::value(Value::Null)),
+        Expr::BinaryOp { left, op: BinaryOperator::PGStartsWith, right } => {
+            *expr = call("starts_with", vec![(**left).clone(), (**right).clone()]);
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::PGExp, right } => {
+            *expr = call("power", vec![(**left).clone(), (**right).clone()]);
+        }
         Expr::BinaryOp { left, op, right } => {
             if let BinaryOperator::PGCustomBinaryOperator(name) = op
                 && let Some(plain) = name.last().and_then(|symbol| operator(symbol))
@@ -42,6 +48,12 @@ pub fn rewrite(expr: &mut Expr) {
         Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
             unescape(pattern, escape_char);
         }
+        Expr::SimilarTo { negated, expr: subject, pattern, escape_char } => {
+            let escape = escape_char.take().map(Expr::Value);
+            let pattern = call("similar_to_escape", std::iter::once((**pattern).clone()).chain(escape).collect());
+            let op = if *negated { BinaryOperator::PGRegexNotMatch } else { BinaryOperator::PGRegexMatch };
+            *expr = Expr::BinaryOp { left: subject.clone(), op, right: Box::new(pattern) };
+        }
         Expr::Identifier(ident) => {
             if let Some(word) = session_word(ident) {
                 *expr = call(&word, Vec::new());
@@ -52,7 +64,10 @@ pub fn rewrite(expr: &mut Expr) {
 }
 
 /// Functions that count, which the engine gives an unsigned type.
-const COUNTING: [(&str, DataType); 8] = [
+const COUNTING: [(&str, DataType); 11] = [
+    ("regexp_count", DataType::Integer(None)),
+    ("regexp_instr", DataType::Integer(None)),
+    ("regr_count", DataType::BigInt(None)),
     ("row_number", DataType::BigInt(None)),
     ("rank", DataType::BigInt(None)),
     ("dense_rank", DataType::BigInt(None)),

@@ -9,8 +9,11 @@ use super::build::{as_call, bare, call, cast, inner, number, text};
 const ARRAY_GIVING: [&str; 5] =
     ["generate_series", "pg_partition_ancestors", "pg_partition_children", "pg_listening_channels", "pg_keywords"];
 
-/// Functions that give rows of a JSON value, and those that give the same as an array.
-const ROWS_OF_JSON: [(&str, &str); 6] = [
+/// Functions that give rows, and those that give the same as an array.
+const ROWS_OF: [(&str, &str); 9] = [
+    ("string_to_table", "string_to_array"),
+    ("regexp_matches", "regexp_match_rows"),
+    ("regexp_split_to_table", "regexp_split_to_array"),
     ("json_array_elements", "json_items"),
     ("jsonb_array_elements", "jsonb_items"),
     ("json_array_elements_text", "json_item_texts"),
@@ -52,7 +55,7 @@ pub fn rewrite(expr: &mut Expr) {
         }
         (name, _) if ARRAY_GIVING.contains(&name) => *expr = call("unnest", vec![expr.clone()]),
         (name, arguments) => {
-            if let Some((_, giving)) = ROWS_OF_JSON.iter().find(|(known, _)| *known == name) {
+            if let Some((_, giving)) = ROWS_OF.iter().find(|(known, _)| *known == name) {
                 *expr = call("unnest", vec![call(giving, arguments.to_vec())]);
             }
         }
@@ -63,22 +66,27 @@ pub fn rewrite(expr: &mut Expr) {
 fn subscripts(array: &Expr, dimension: &Expr) -> Expr {
     let upper = call("array_upper", vec![array.clone(), dimension.clone()]);
     let first = if is_vector(array) { 0 } else { 1 };
-    series(first, upper, first)
+    series(first, upper, first, DataType::Integer(None))
 }
 
 /// The positions in an array from 1, a row each.
 pub fn positions(array: &Expr) -> Expr {
-    series(1, call("cardinality", vec![array.clone()]), 1)
+    series(1, call("cardinality", vec![array.clone()]), 1, DataType::Integer(None))
+}
+
+/// The same as WITH ORDINALITY counts.
+pub fn ordinality(array: &Expr) -> Expr {
+    series(1, call("cardinality", vec![array.clone()]), 1, DataType::BigInt(None))
 }
 
 /// The numbers from `first` up to a count, which is the last of them where `first` is 1.
-fn series(first: i64, count: Expr, beyond: i64) -> Expr {
+fn series(first: i64, count: Expr, beyond: i64, data_type: DataType) -> Expr {
     let end = Expr::BinaryOp {
         left: Box::new(cast(count, DataType::BigInt(None))),
         op: BinaryOperator::Plus,
         right: Box::new(number(beyond)),
     };
-    let integers = DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::Integer(None)), None));
+    let integers = DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(data_type), None));
     call("unnest", vec![cast(call("range", vec![number(first), end]), integers)])
 }
 

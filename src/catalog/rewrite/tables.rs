@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::build::{call, cast, number, object_name, parts};
-use super::sets::positions;
+use super::sets::{ordinality, positions};
 use crate::catalog::spec::{self, INFORMATION_SCHEMA, PG_CATALOG};
 
 const SERIES: &str = "generate_series";
@@ -109,7 +109,9 @@ struct TableCall {
     arguments: Vec<Expr>,
     lateral: bool,
     ordinality: bool,
+    /// That of the statement, or one that is made of the name.
     alias: TableAlias,
+    has_alias: bool,
 }
 
 fn function_of(factor: &TableFactor) -> Option<TableCall> {
@@ -136,13 +138,14 @@ fn function_of(factor: &TableFactor) -> Option<TableCall> {
         [schema, name] if [PG_CATALOG, INFORMATION_SCHEMA].contains(&schema.as_str()) => name.clone(),
         _ => return None,
     };
+    let has_alias = alias.is_some();
     let alias = alias.clone().unwrap_or_else(|| TableAlias {
         explicit: true,
         name: Ident::new(name.clone()),
         columns: Vec::new(),
         at: None,
     });
-    Some(TableCall { name, arguments, lateral, ordinality, alias })
+    Some(TableCall { name, arguments, lateral, ordinality, alias, has_alias })
 }
 
 impl TableCall {
@@ -161,7 +164,9 @@ impl TableCall {
             if columns.is_empty() { Ident::new(default) } else { columns.remove(0) }
         };
         let mut push = |expr: Expr, alias: Ident| items.push(SelectItem::ExprWithAlias { expr, alias });
-        let lone = self.alias.name.clone();
+        // Without a name of its own, a value of JSON is called so.
+        let is_value = !self.has_alias && self.name.contains("_array_elements");
+        let lone = if is_value { Ident::new("value") } else { self.alias.name.clone() };
         match self.name.as_str() {
             "unnest" => {
                 for array in &self.arguments {
@@ -190,7 +195,7 @@ impl TableCall {
                 ("unnest", Some(array)) => array.clone(),
                 (other, _) => call(other, self.arguments.clone()),
             };
-            push(positions(&array), name("ordinality"));
+            push(ordinality(&array), name("ordinality"));
         }
         self::select(items, Vec::new())
     }

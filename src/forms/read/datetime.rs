@@ -1,33 +1,48 @@
 //! Dates, times of day and instants in PostgreSQL's ISO text, and in what is close to it.
 
+use super::calendar::{self, Wrong};
 use crate::error::{Error, Reason, Result};
 use crate::forms::datetime::{Civil, MICROS_A_DAY, MICROS_A_SECOND};
 use crate::forms::zone::Zone;
 
 /// Days since 1970.
 pub fn date(text: &str) -> Result<i32> {
-    let refused = || invalid("date", text);
     match special(text) {
         Some(Special::Infinity) => return Ok(i32::MAX),
         Some(Special::NegativeInfinity) => return Ok(i32::MIN),
         Some(Special::Epoch) => return Ok(0),
         None => {}
     }
-    let (days, rest) = day(text.trim()).ok_or_else(refused)?;
-    // A time after the date is cut off, as a cast would, and a zone without one is passed over.
-    let rest = rest.trim_start_matches(['T', ' ']);
-    if !rest.is_empty() {
-        let (_, tail) = clock(rest).unwrap_or((0, rest));
-        offset(tail, Zone::UTC, 0).ok_or_else(refused)?;
-    }
+    let days = match iso_date(text.trim()) {
+        Some(days) => days,
+        None => match calendar::moment(text).map_err(|wrong| refused(wrong, "date", text))?.day {
+            Some(days) => days,
+            None => return Err(invalid("date", text)),
+        },
+    };
     i32::try_from(days).map_err(|_| out_of_range("date", text))
+}
+
+/// A time after the date is cut off, as a cast would, and a zone without one is passed over.
+fn iso_date(text: &str) -> Option<i64> {
+    let (days, rest) = day(text)?;
+    if rest.is_empty() {
+        return Some(days);
+    }
+    let rest = rest.strip_prefix(['T', ' ']).unwrap_or(rest).trim_start();
+    let (_, tail) = if rest.starts_with(|c: char| c.is_ascii_digit()) { clock(rest)? } else { (0, rest) };
+    offset(tail, Zone::UTC, 0).filter(|_| !rest.is_empty()).map(|_| days)
 }
 
 /// Microseconds since midnight.
 pub fn time(text: &str) -> Result<i64> {
     match clock(text.trim()) {
         Some((micros, "")) if micros <= MICROS_A_DAY => Ok(micros),
-        _ => Err(invalid("time", text)),
+        // Six digits are a time here, and a date elsewhere.
+        _ => match calendar::time(text).map_err(|wrong| refused(wrong, "time", text))? {
+            Some(micros) => Ok(micros),
+            None => Err(invalid("time", text)),
+        },
     }
 }
 
@@ -52,16 +67,30 @@ fn moment(text: &str, zone: Zone, type_name: &str) -> Result<(i64, i32)> {
         Some(Special::Epoch) => return Ok((0, 0)),
         None => {}
     }
-    let refused = || invalid(type_name, text);
-    let (days, rest) = day(text.trim()).ok_or_else(refused)?;
+    if let Some(found) = iso_moment(text.trim(), zone) {
+        return found.ok_or_else(|| out_of_range("timestamp", text));
+    }
+    let found = calendar::moment(text).map_err(|wrong| refused(wrong, type_name, text))?;
+    let days = found.day.ok_or_else(|| invalid(type_name, text))?;
+    let local = local_of(days, found.time.unwrap_or(0)).ok_or_else(|| out_of_range("timestamp", text))?;
+    Ok((local, found.zone.unwrap_or(zone).offset_of_local(local.div_euclid(MICROS_A_SECOND))))
+}
+
+/// The reading and the offset of a text in ISO's form, which all programs write; None of another, and None inside where no
+/// timestamp reaches.
+fn iso_moment(text: &str, zone: Zone) -> Option<Option<(i64, i32)>> {
+    let (days, rest) = day(text)?;
     let rest = rest.trim_start_matches(['T', 't', ' ']);
     // A zone may follow the date at once.
-    let (micros, tail) = clock(rest).unwrap_or((0, rest));
+    let (micros, tail) = if rest.starts_with(|c: char| c.is_ascii_digit()) { clock(rest)? } else { (0, rest) };
+    let Some(local) = local_of(days, micros) else { return Some(None) };
+    let offset = offset(tail, zone, local.div_euclid(MICROS_A_SECOND))?;
+    Some(Some((local, offset)))
+}
+
+fn local_of(days: i64, micros: i64) -> Option<i64> {
     let local = days.checked_mul(MICROS_A_DAY).and_then(|midnight| midnight.checked_add(micros));
-    let local = local.filter(|local| local.unsigned_abs() < i64::MAX as u64 - 2 * MICROS_A_DAY as u64);
-    let local = local.ok_or_else(|| out_of_range(type_name, text))?;
-    let offset = offset(tail, zone, local.div_euclid(MICROS_A_SECOND)).ok_or_else(refused)?;
-    Ok((local, offset))
+    local.filter(|local| local.unsigned_abs() < i64::MAX as u64 - 2 * MICROS_A_DAY as u64)
 }
 
 enum Special {
@@ -107,8 +136,8 @@ fn clock(text: &str) -> Option<(i64, &str)> {
         Some(rest) => fraction(rest),
         None => (0, rest),
     };
-    let plausible = hours <= 24 && minutes < 60 && seconds <= 60;
-    plausible.then(|| ((hours * 3600 + minutes * 60 + seconds) * MICROS_A_SECOND + fraction, rest))
+    let micros = (hours * 3600 + minutes * 60 + seconds) * MICROS_A_SECOND + fraction;
+    (micros <= MICROS_A_DAY && minutes < 60 && seconds <= 60).then_some((micros, rest))
 }
 
 /// Microseconds from the digits after the point, rounded.
@@ -140,8 +169,17 @@ fn invalid(type_name: &str, text: &str) -> Error {
     Error::new(Reason::InvalidDatetime, format!("invalid input syntax for type {type_name}: \"{text}\""))
 }
 
+fn refused(wrong: Wrong, type_name: &str, text: &str) -> Error {
+    match wrong {
+        Wrong::Syntax => invalid(type_name, text),
+        Wrong::Range => {
+            Error::new(Reason::DatetimeOutOfRange, format!("date/time field value out of range: \"{text}\""))
+        }
+    }
+}
+
 fn out_of_range(type_name: &str, text: &str) -> Error {
-    Error::new(Reason::OutOfRange, format!("{type_name} out of range: \"{text}\""))
+    Error::new(Reason::DatetimeOutOfRange, format!("{type_name} out of range: \"{text}\""))
 }
 
 #[cfg(test)]
@@ -155,8 +193,11 @@ mod tests {
         for (text, days) in cases.into_iter().chain([("2024-02-29 10:00:00", 19_782), ("2024-2-9", 19_762)]) {
             assert_eq!(date(text).unwrap(), days, "{text}");
         }
-        for text in ["", "2024", "2023-02-29", "2024-13-01", "2024-02-29x", "99999999999-01-01", "é"] {
-            assert!(date(text).is_err(), "{text}");
+        for text in ["", "2024", "2024-02-29x", "99999999999-01-01", "é"] {
+            assert_eq!(date(text).unwrap_err().reason(), Reason::InvalidDatetime, "{text}");
+        }
+        for text in ["2023-02-29", "2024-13-01", "2024-01-01 25:00"] {
+            assert_eq!(date(text).unwrap_err().reason(), Reason::DatetimeOutOfRange, "{text}");
         }
     }
 
@@ -185,7 +226,7 @@ mod tests {
     fn times_stay_within_the_day() {
         assert_eq!(time("08:30:00.25").unwrap(), 30_600_250_000);
         assert_eq!(time("24:00").unwrap(), MICROS_A_DAY);
-        for text in ["24:00:01", "8", "08:60", "x"] {
+        for text in ["24:00:01", "8", "08:60", "x", "13:00 PM"] {
             assert!(time(text).is_err(), "{text}");
         }
     }

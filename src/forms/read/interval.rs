@@ -72,22 +72,37 @@ fn parse(text: &str) -> Option<Sum> {
         None => (lower.as_str(), false),
     };
     let mut sum = Sum::default();
-    let mut words = body.trim_start_matches('@').split_ascii_whitespace().peekable();
-    words.peek()?;
-    while let Some(word) = words.next() {
-        if word.contains(':') {
-            sum.micros += clock(word)?;
-            continue;
-        }
-        let end = word.find(|character: char| character.is_ascii_alphabetic()).unwrap_or(word.len());
-        let value: f64 = finite(&word[..end])?;
-        let unit = match &word[end..] {
-            "" => {
-                words.next_if(|next| next.starts_with(|character: char| character.is_ascii_alphabetic())).unwrap_or("")
-            }
-            unit => unit,
+    let mut rest = body.trim_start_matches('@').trim();
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let (sign, unsigned) = match rest.strip_prefix('-') {
+            Some(unsigned) => (-1.0, unsigned.trim_start()),
+            None => (1.0, rest.strip_prefix('+').unwrap_or(rest).trim_start()),
         };
-        sum.add(value, unit)?;
+        let is_number = |c: char| c.is_ascii_digit() || matches!(c, '.' | ':');
+        let (number, after) = unsigned.split_at(unsigned.find(|c| !is_number(c)).unwrap_or(unsigned.len()));
+        rest = after;
+        if number.contains(':') {
+            sum.micros += sign * clock(number)?;
+        } else if let Some(months) =
+            after.strip_prefix('-').filter(|after| after.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            // Years and months.
+            let (months, after) = months.split_at(months.find(|c| !is_number(c)).unwrap_or(months.len()));
+            sum.months += sign * (finite(number)? * 12.0 + finite(months)?);
+            rest = after;
+        } else {
+            let after = after.trim_start();
+            let (unit, after) = after.split_at(after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len()));
+            // A number before a clock counts days.
+            let is_day =
+                unit.is_empty() && after.split_ascii_whitespace().next().is_some_and(|next| next.contains(':'));
+            sum.add(sign * finite(number)?, if is_day { "day" } else { unit })?;
+            rest = after;
+        }
+        rest = rest.trim_start();
     }
     if ago {
         sum = Sum { months: -sum.months, days: -sum.days, micros: -sum.micros };
@@ -95,17 +110,15 @@ fn parse(text: &str) -> Option<Sum> {
     Some(sum)
 }
 
-/// `04:05:06.789`, `-00:30`.
+/// `04:05:06.789`, `00:30`.
 fn clock(word: &str) -> Option<f64> {
-    let unsigned = word.strip_prefix(['-', '+']).unwrap_or(word);
-    let mut parts = unsigned.split(':');
+    let mut parts = word.split(':');
     let (hours, minutes) = (finite(parts.next()?)?, finite(parts.next()?)?);
     let seconds = parts.next().map_or(Some(0.0), finite)?;
     if parts.next().is_some() {
         return None;
     }
-    let size = (hours * 3600.0 + minutes * 60.0 + seconds) * MICROS_A_SECOND as f64;
-    Some(if word.starts_with('-') { -size } else { size })
+    Some((hours * 3600.0 + minutes * 60.0 + seconds) * MICROS_A_SECOND as f64)
 }
 
 /// `1Y2M3DT4H5M6.5S`, after its P.
@@ -160,11 +173,19 @@ mod tests {
             ("90 min", (0, 0, 5_400_000_000_000)),
             ("2 weeks ago", (0, -14, 0)),
             ("10", (0, 0, 10_000_000_000)),
+            ("1-2", (14, 0, 0)),
+            ("-1-2", (-14, 0, 0)),
+            ("1 12:59:10", (0, 1, 46_750_000_000_000)),
+            ("-1 year 2 mons", (-10, 0, 0)),
+            ("1 month - 1 day", (1, -1, 0)),
+            ("1-2 3 4:05:06", (14, 3, 14_706_000_000_000)),
+            ("1y2mon", (14, 0, 0)),
+            ("- 1 day 2 hours", (0, -1, 7_200_000_000_000)),
         ];
         for (text, (months, days, nanos)) in cases {
             assert_eq!(of(text).unwrap(), IntervalMonthDayNano::new(months, days, nanos), "{text}");
         }
-        for text in ["", "x", "1 fortnight", "P", "PT1D", "1:2:3:4", "1e400 days"] {
+        for text in ["", "x", "1 fortnight", "P", "PT1D", "1:2:3:4", "1e400 days", "1 day -", "day"] {
             assert!(of(text).is_err(), "{text}");
         }
         assert_eq!(micros("1 mon 1 day 00:00:01").unwrap(), 31 * MICROS_A_DAY + MICROS_A_SECOND);

@@ -1,6 +1,8 @@
 //! Values from what users write.
 
 pub mod array;
+pub mod bytes;
+mod calendar;
 pub mod datetime;
 pub mod interval;
 

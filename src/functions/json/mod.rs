@@ -1,6 +1,7 @@
 //! The operators and functions of json and jsonb. A value of either is kept as text; jsonb that is made here is in
 //! PostgreSQL's normal form.
 
+mod change;
 mod tree;
 
 use datafusion::sql::sqlparser::ast::BinaryOperator;
@@ -8,6 +9,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 use super::plain::{Outcome, PlainFunction, called, strict};
 use super::value::Value;
 use crate::error::{Error, Reason, Result};
+use change::Place;
 use tree::{Kind, Node};
 
 /// The most arguments of a function that takes any number, as in PostgreSQL.
@@ -36,6 +38,7 @@ pub fn operator(op: &BinaryOperator, form: Form) -> Option<&'static str> {
         (Question, _) => "jsonb_exists",
         (QuestionPipe, _) => "jsonb_exists_any",
         (QuestionAnd, _) => "jsonb_exists_all",
+        (HashMinus, _) => "jsonb_delete_path",
         _ => return None,
     })
 }
@@ -69,9 +72,36 @@ pub const FUNCTIONS: &[PlainFunction] = &[
         members(arguments, |_, node, text| text_of(node, text))
     }),
     strict("to_json", (1, 1), Outcome::Json, |arguments| Ok(written_value(arguments).into())),
+    strict("row_to_json", (1, 1), Outcome::Json, |arguments| Ok(written_value(arguments).into())),
     strict("to_jsonb", (1, 1), Outcome::Jsonb, |arguments| Ok(normal_value(arguments).into())),
     strict("json_list", (1, 1), Outcome::Json, |arguments| Ok(joined(arguments).into())),
     strict("jsonb_list", (1, 1), Outcome::Jsonb, |arguments| Ok(joined(arguments).into())),
+    strict("jsonb_set", (3, 4), Outcome::Jsonb, |arguments| {
+        put(arguments, |may_be_made| Place::At { may_be_made }, true)
+    }),
+    strict("jsonb_insert", (3, 4), Outcome::Jsonb, |arguments| {
+        put(arguments, |after| if after { Place::After } else { Place::Before }, false)
+    }),
+    strict("jsonb_delete", (2, MOST), Outcome::Jsonb, deleted),
+    strict("jsonb_delete_path", (2, 2), Outcome::Jsonb, |arguments| {
+        let mut tree = tree_of(arguments)?;
+        change::remove_path(&mut tree, &path_names(arguments.get(1))?)?;
+        Ok(tree.normal().into())
+    }),
+    strict("jsonb_concat", (2, 2), Outcome::Jsonb, |arguments| {
+        Ok(change::joined(tree_of(arguments)?, parsed(&text(arguments, 1))?).normal().into())
+    }),
+    strict("jsonb_pretty", (1, 1), Outcome::Text, |arguments| Ok(change::pretty(&tree_of(arguments)?).into())),
+    strict("jsonb_strip_nulls", (1, 1), Outcome::Jsonb, |arguments| Ok(stripped(arguments)?.normal().into())),
+    strict("json_strip_nulls", (1, 1), Outcome::Json, |arguments| {
+        let mut out = String::new();
+        change::compact(&stripped(arguments)?, &mut out);
+        Ok(out.into())
+    }),
+    strict("json_object", (1, 2), Outcome::Json, |arguments| texts_object(arguments, Form::AsWritten)),
+    strict("jsonb_object", (1, 2), Outcome::Jsonb, |arguments| texts_object(arguments, Form::Normal)),
+    strict("json_pairs", (2, 2), Outcome::Json, |arguments| pairs(arguments, Form::AsWritten)),
+    strict("jsonb_pairs", (2, 2), Outcome::Jsonb, |arguments| pairs(arguments, Form::Normal)),
     called("json_build_object", (0, MOST), Outcome::Json, |arguments| object(arguments, Form::AsWritten)),
     called("jsonb_build_object", (0, MOST), Outcome::Jsonb, |arguments| object(arguments, Form::Normal)),
     called("json_build_array", (0, MOST), Outcome::Json, |arguments| Ok(list(arguments, Form::AsWritten).into())),
@@ -232,6 +262,99 @@ fn members(arguments: &[Value], show: fn(&str, &Node, &str) -> Option<String>) -
     }
 }
 
+/// The steps of a path, which is a list or one text.
+fn path_names(path: Option<&Value>) -> Result<Vec<String>> {
+    let null = || Error::new(Reason::InvalidParameter, "path element is null");
+    match path {
+        Some(Value::List(names)) => {
+            names.iter().map(|name| (!name.is_null()).then(|| name.display()).ok_or_else(null)).collect()
+        }
+        Some(written) => {
+            let names = crate::forms::read::array::split(&written.display())?;
+            names.into_iter().map(|name| name.ok_or_else(null)).collect()
+        }
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The third argument put into the first, at a path; the fourth is yes or no.
+fn put(arguments: &[Value], place: fn(bool) -> Place, absent: bool) -> Result<Value> {
+    let place = place(arguments.get(3).and_then(Value::as_bool).unwrap_or(absent));
+    let mut tree = tree_of(arguments)?;
+    change::put(&mut tree, &path_names(arguments.get(1))?, parsed(&text(arguments, 2))?, place)?;
+    Ok(tree.normal().into())
+}
+
+/// `jsonb - name`, `jsonb - position`, `jsonb - names`.
+fn deleted(arguments: &[Value]) -> Result<Value> {
+    let mut tree = tree_of(arguments)?;
+    match arguments.get(1) {
+        Some(Value::Int(position)) => change::remove_item(&mut tree, *position)?,
+        Some(Value::List(names)) => {
+            let names: Vec<String> = names.iter().filter(|name| !name.is_null()).map(Value::display).collect();
+            change::remove_names(&mut tree, &names)?;
+        }
+        _ => change::remove_names(&mut tree, &[text(arguments, 1)])?,
+    }
+    Ok(tree.normal().into())
+}
+
+fn stripped(arguments: &[Value]) -> Result<Node> {
+    let mut tree = tree_of(arguments)?;
+    change::strip_nulls(&mut tree);
+    Ok(tree)
+}
+
+fn items_of(value: Option<&Value>) -> Result<Vec<Value>> {
+    match value {
+        Some(Value::List(items)) => Ok(items.clone()),
+        Some(written) => {
+            let items = crate::forms::read::array::split(&written.display())?;
+            Ok(items.into_iter().map(Value::from).collect())
+        }
+        None => Ok(Vec::new()),
+    }
+}
+
+/// An object whose values are texts, of one list of names and values or of a list of each.
+fn texts_object(arguments: &[Value], form: Form) -> Result<Value> {
+    let names = items_of(arguments.first())?;
+    let members: Vec<Value> = match arguments.get(1) {
+        None if names.len() % 2 != 0 => {
+            return Err(Error::new(Reason::Subscript, "array must have even number of elements"));
+        }
+        None => names,
+        values => {
+            let values = items_of(values)?;
+            if values.len() != names.len() {
+                return Err(Error::new(Reason::Subscript, "mismatched array dimensions"));
+            }
+            names.into_iter().zip(values).flat_map(|(name, value)| [name, value]).collect()
+        }
+    };
+    object(&members, form)
+}
+
+/// An object of a list of names and one of values that are JSON already.
+fn pairs(arguments: &[Value], form: Form) -> Result<Value> {
+    let (names, values) = (items_of(arguments.first())?, items_of(arguments.get(1))?);
+    let mut out = String::from("{ ");
+    for (place, (name, value)) in names.iter().zip(&values).enumerate() {
+        if name.is_null() {
+            return Err(Error::new(Reason::InvalidParameter, "field name must not be null"));
+        }
+        out.push_str(if place > 0 { ", " } else { "" });
+        tree::put_string(&name.display(), &mut out);
+        out.push_str(" : ");
+        out.push_str(&if value.is_null() { "null".to_owned() } else { value.display() });
+    }
+    out.push_str(" }");
+    match form {
+        Form::AsWritten => Ok(out.into()),
+        Form::Normal => Ok(parsed(&out)?.normal().into()),
+    }
+}
+
 fn written_value(arguments: &[Value]) -> String {
     arguments.first().map_or_else(|| "null".to_owned(), |value| json(value, Form::AsWritten))
 }
@@ -276,6 +399,34 @@ fn list(items: &[Value], form: Form) -> String {
     format!("[{}]", items.join(", "))
 }
 
+/// An array, which json writes without blanks.
+fn array(items: &[Value], form: Form) -> String {
+    let items: Vec<String> = items.iter().map(|item| json(item, form)).collect();
+    format!("[{}]", items.join(if form == Form::AsWritten { "," } else { ", " }))
+}
+
+/// A composite value as an object; fields without a name are numbered.
+fn row(fields: &[(String, Value)], form: Form) -> String {
+    let is_unnamed = fields.iter().enumerate().all(|(place, (name, _))| *name == format!("c{place}"));
+    let mut out = String::from("{");
+    for (place, (name, value)) in fields.iter().enumerate() {
+        out.push_str(match (place, form) {
+            (0, _) => "",
+            (_, Form::AsWritten) => ",",
+            (_, Form::Normal) => ", ",
+        });
+        let numbered = format!("f{}", place + 1);
+        tree::put_string(if is_unnamed { &numbered } else { name }, &mut out);
+        out.push_str(if form == Form::AsWritten { ":" } else { ": " });
+        out.push_str(&json(value, form));
+    }
+    out.push('}');
+    match form {
+        Form::AsWritten => out,
+        Form::Normal => tree::parse(&out).map_or_else(|| "null".to_owned(), |tree| tree.normal()),
+    }
+}
+
 /// A value as JSON.
 fn json(value: &Value, form: Form) -> String {
     match value {
@@ -283,8 +434,19 @@ fn json(value: &Value, form: Form) -> String {
         Value::Bool(value) => value.to_string(),
         Value::Int(number) => number.to_string(),
         Value::Float(number) if number.is_finite() => number.to_string(),
-        Value::List(items) => list(items, form),
+        Value::List(items) => array(items, form),
         Value::Number(digits) => digits.clone(),
+        // As the standard for JSON writes a time: a T in the middle, and minutes of a zone.
+        Value::Moment(text) => {
+            let mut written = text.replacen(' ', "T", usize::from(!text.ends_with(" BC")));
+            let has_hours =
+                written.rfind(['+', '-']).is_some_and(|sign| sign + 3 == written.len() && written.contains('T'));
+            written.push_str(if has_hours { ":00" } else { "" });
+            let mut out = String::new();
+            tree::put_string(&written, &mut out);
+            out
+        }
+        Value::Row(fields) => row(fields, form),
         Value::Json(text) => match form {
             Form::AsWritten => text.clone(),
             Form::Normal => tree::parse(text).map_or_else(|| "null".to_owned(), |tree| tree.normal()),

@@ -11,7 +11,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Field, FieldRef, Float64Type, IntervalMonthDayNanoType, TimeUnit, TimestampMicrosecondType,
 };
-use datafusion::common::{plan_datafusion_err, plan_err};
+use datafusion::common::{ScalarValue, plan_datafusion_err, plan_err};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
@@ -26,7 +26,7 @@ use crate::error::{Error, Reason};
 use crate::forms::datetime::{MICROS_A_DAY, MICROS_A_SECOND};
 use crate::forms::zone::Zone;
 
-/// The digits after the point of a number that a pattern reads.
+/// The digits after the point of a number whose pattern does not stand in the statement.
 const PLACES: i8 = 10;
 const NUMBER: DataType = DataType::Decimal128(38, PLACES);
 
@@ -99,7 +99,12 @@ impl ScalarUDFImpl for ByPattern {
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
-        Ok(Arc::new(Field::new(self.name(), self.return_type(&types)?, true)))
+        let mut data_type = self.return_type(&types)?;
+        if let (Kind::Number, Some(Some(ScalarValue::Utf8(Some(pattern))))) = (self.kind, args.scalar_arguments.get(1))
+        {
+            data_type = DataType::Decimal128(38, NumberPattern::parse(pattern).places());
+        }
+        Ok(Arc::new(Field::new(self.name(), data_type, true)))
     }
 
     fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
@@ -219,11 +224,8 @@ fn moments(value: &ArrayRef, zone: Zone) -> Result<Vec<Option<Moment>>> {
             let moment = |micros: i64| {
                 let offset = if is_instant { zone.offset_seconds(micros.div_euclid(MICROS_A_SECOND)) } else { 0 };
                 let local = micros.saturating_add(i64::from(offset) * MICROS_A_SECOND);
-                let name = match zone {
-                    Zone::Named(zone) if is_instant => zone.name().to_owned(),
-                    Zone::Fixed(0) if is_instant => "UTC".to_owned(),
-                    _ => String::new(),
-                };
+                let seconds = micros.div_euclid(MICROS_A_SECOND);
+                let name = if is_instant { zone.abbreviation(seconds) } else { String::new() };
                 Moment::Clock { local, offset, zone: name }
             };
             values.as_primitive::<TimestampMicrosecondType>().iter().map(|micros| micros.map(moment)).collect()

@@ -12,6 +12,8 @@ pub struct NumberPattern {
     /// The first place before the point, from the left, that is a digit even where it is a leading zero.
     zero_from: Option<usize>,
     is_narrow: bool,
+    /// EEEE: one digit, the fraction, and an exponent.
+    is_scientific: bool,
     sign: Sign,
 }
 
@@ -50,8 +52,15 @@ enum Sign {
 
 impl NumberPattern {
     pub fn parse(text: &str) -> Self {
-        let mut pattern =
-            Self { parts: Vec::new(), whole: 0, fraction: 0, zero_from: None, is_narrow: false, sign: Sign::Plain };
+        let mut pattern = Self {
+            parts: Vec::new(),
+            whole: 0,
+            fraction: 0,
+            zero_from: None,
+            is_narrow: false,
+            is_scientific: false,
+            sign: Sign::Plain,
+        };
         let mut rest = text;
         let mut has_point = false;
         while !rest.is_empty() {
@@ -59,6 +68,9 @@ impl NumberPattern {
             let (length, part) = if starts("FM") {
                 pattern.is_narrow = true;
                 (2, None)
+            } else if starts("EEEE") {
+                pattern.is_scientific = true;
+                (4, None)
             } else if starts("MI") {
                 pattern.sign = Sign::MinusOnly;
                 (2, Some(Part::Sign))
@@ -107,12 +119,20 @@ impl NumberPattern {
         pattern
     }
 
+    /// The digits that it has after the point.
+    pub fn places(&self) -> i8 {
+        i8::try_from(self.fraction).unwrap_or(i8::MAX).min(20)
+    }
+
     /// The number of these digits; one that is too long for the pattern is written as `#`.
     pub fn write(&self, digits: &str) -> Result<String> {
         let (is_negative, size) = digits.strip_prefix('-').map_or((false, digits), |size| (true, size));
         if !size.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
             // Infinity and what is no number.
             return Ok(self.overflow());
+        }
+        if self.is_scientific {
+            return self.with_exponent(is_negative, size);
         }
         let (whole, fraction) = rounded(size, self.fraction);
         let whole = whole.trim_start_matches('0');
@@ -165,6 +185,35 @@ impl NumberPattern {
             }
         }
         Ok(self.signed(body, is_negative))
+    }
+
+    /// ` 1.23e+04`
+    fn with_exponent(&self, is_negative: bool, size: &str) -> Result<String> {
+        if self.is_narrow || self.parts.iter().any(|part| matches!(part, Part::Sign | Part::Ordinal { .. })) {
+            return Err(Error::new(Reason::Syntax, "\"EEEE\" is incompatible with other formats"));
+        }
+        let (whole, fraction) = size.split_once('.').unwrap_or((size, ""));
+        let digits = format!("{whole}{fraction}");
+        let leading = digits.bytes().take_while(|byte| *byte == b'0').count();
+        let exponent_of = |leading: usize| whole.len() as i64 - leading as i64 - 1;
+        let (first, mut exponent) = if leading == digits.len() {
+            ("0".to_owned(), 0)
+        } else {
+            (digits[leading..].to_owned(), exponent_of(leading))
+        };
+        let (mut one, mut rest) = rounded(&format!("{}.{}", &first[..1], &first[1..]), self.fraction);
+        one = one.trim_start_matches('0').to_owned();
+        if one.is_empty() {
+            one.push('0');
+        }
+        if one == "10" {
+            // 9.99 that was rounded up.
+            (one, exponent) = ("1".to_owned(), exponent + 1);
+            rest = "0".repeat(self.fraction);
+        }
+        let point = if self.fraction > 0 { "." } else { "" };
+        let (sign, exponent_sign) = (if is_negative { '-' } else { ' ' }, if exponent < 0 { '-' } else { '+' });
+        Ok(format!("{sign}{one}{point}{rest}e{exponent_sign}{:02}", exponent.abs()))
     }
 
     /// How many places of a fraction FM leaves: those before its last digit that is not nothing, and the zeros asked for.
@@ -328,6 +377,10 @@ mod tests {
             ("123", "9,999", "   123"),
             ("0.125", "0.99", " 0.13"),
             ("999.995", "FM9,999.99", "1,000."),
+            ("2.25", "9.99EEEE", " 2.25e+00"),
+            ("-0.00125", "9.99EEEE", "-1.25e-03"),
+            ("12345", "9EEEE", " 1e+04"),
+            ("0", "9.9EEEE", " 0.0e+00"),
         ] {
             assert_eq!(NumberPattern::parse(pattern).write(number).unwrap(), expected, "{number} {pattern}");
         }
