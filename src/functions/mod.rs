@@ -4,6 +4,7 @@ mod arithmetic;
 mod casts;
 mod clocks;
 mod days;
+mod floats;
 mod intervals;
 mod json;
 mod narrowing;
@@ -16,6 +17,8 @@ mod texts;
 mod types;
 pub mod value;
 mod zones;
+
+pub use rewriting::change_expressions;
 
 use std::sync::Arc;
 
@@ -44,9 +47,9 @@ pub fn type_planner() -> Arc<dyn TypePlanner> {
     Arc::new(types::PostgresTypes)
 }
 
-/// The rule that must come before types are coerced.
-pub fn preparing_rule() -> Arc<dyn AnalyzerRule + Send + Sync> {
-    Arc::new(preparation::Preparation)
+/// The rules that must come before types are coerced.
+pub fn preparing_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 2] {
+    [Arc::new(preparation::Preparation), Arc::new(floats::FloatsBesideNumerics)]
 }
 
 /// The rules that follow once they are.
