@@ -16,7 +16,7 @@ mod spec;
 mod types;
 pub mod visible;
 
-pub use correlated::analyzer_rule;
+pub use correlated::{analyzer_rule, one_row_rule};
 pub use functions::{acts_as_its_caller, functions, speaks_for_its_caller};
 pub use outputs::typed;
 pub use parameters::infer_parameters;

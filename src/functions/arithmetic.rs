@@ -1,11 +1,13 @@
-//! Sums, differences and products of integers that are refused where they do not fit, as in PostgreSQL; the engine's own go
-//! round to the other end.
+//! Sums, differences and products of integers that are refused where they do not fit, and quotients of floats by zero, as in
+//! PostgreSQL; the engine's own go round to the other end, or are infinite.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Datum};
+use arrow::array::{Array, ArrayRef, AsArray, Datum, Float32Array, Float64Array, Scalar};
+use arrow::compute::cast;
+use arrow::compute::kernels::cmp::eq;
 use arrow::compute::kernels::numeric;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Float64Type};
 use arrow::error::ArrowError;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{ExprSchema, ScalarValue};
@@ -38,8 +40,9 @@ fn checked(expr: Expr, schema: &dyn ExprSchema) -> Result<Transformed<Expr>> {
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else { return Ok(Transformed::no(expr)) };
     let Some(step) = Step::of(op) else { return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }))) };
     let types = (type_of(&left, schema), type_of(&right, schema));
-    let is_exact = matches!(&types, (Ok(left), Ok(right)) if left == right && is_integer(left));
-    if !is_exact {
+    let is_checked =
+        |data_type: &DataType| if step == Step::Over { data_type.is_floating() } else { is_integer(data_type) };
+    if !matches!(&types, (Ok(left), Ok(right)) if left == right && is_checked(left)) {
         return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })));
     }
     let (mut steps, mut args) = flat(*left);
@@ -80,6 +83,7 @@ enum Step {
     Plus,
     Minus,
     Times,
+    Over,
 }
 
 impl Step {
@@ -88,6 +92,7 @@ impl Step {
             Operator::Plus => Self::Plus,
             Operator::Minus => Self::Minus,
             Operator::Multiply => Self::Times,
+            Operator::Divide => Self::Over,
             _ => return None,
         })
     }
@@ -97,6 +102,7 @@ impl Step {
             Self::Plus => "plus",
             Self::Minus => "minus",
             Self::Times => "times",
+            Self::Over => "over",
         }
     }
 
@@ -105,6 +111,7 @@ impl Step {
             Self::Plus => 'p',
             Self::Minus => 'm',
             Self::Times => 't',
+            Self::Over => 'o',
         }
     }
 
@@ -128,6 +135,7 @@ impl Step {
             Self::Plus => numeric::add,
             Self::Minus => numeric::sub,
             Self::Times => numeric::mul,
+            Self::Over => quotient,
         }
     }
 }
@@ -171,6 +179,31 @@ impl ScalarUDFImpl for Exact {
             return Err(DataFusionError::Internal(format!("{} takes one argument more than steps", self.name)));
         };
         self.steps.iter().zip(arguments).try_fold(first, |left, (step, right)| step.done(&left, &right, &data_type))
+    }
+}
+
+/// The quotient of floats. A null over zero is null, and what is no number stays none.
+fn quotient(left: &dyn Datum, right: &dyn Datum) -> Result<ArrayRef, ArrowError> {
+    let ((dividends, _), (divisors, is_scalar)) = (left.get(), right.get());
+    let zeros = eq(right, &zero(divisors.data_type()))?;
+    if zeros.true_count() > 0 {
+        let numbers = cast(dividends, &DataType::Float64)?;
+        let numbers = numbers.as_primitive::<Float64Type>();
+        let number = |row: usize| numbers.is_valid(row) && !numbers.value(row).is_nan();
+        let is_zero = |row: usize| zeros.is_valid(row) && zeros.value(row);
+        let rows = if is_scalar { numbers.len() } else { zeros.len() };
+        let at = |row: usize, length: usize| if length == 1 { 0 } else { row };
+        if (0..rows).any(|row| number(at(row, numbers.len())) && is_zero(at(row, zeros.len()))) {
+            return Err(ArrowError::DivideByZero);
+        }
+    }
+    numeric::div(left, right)
+}
+
+fn zero(data_type: &DataType) -> Scalar<ArrayRef> {
+    match data_type {
+        DataType::Float32 => Scalar::new(Arc::new(Float32Array::from(vec![0.0]))),
+        _ => Scalar::new(Arc::new(Float64Array::from(vec![0.0]))),
     }
 }
 

@@ -77,6 +77,11 @@ fn cast(expr: Expr, from: &DataType, field: FieldRef, zone: Zone) -> Result<Tran
         (DataType::Decimal128(_, from), DataType::Decimal128(_, scale)) if scale < from => {
             call(narrowing::rounded(to), vec![expr])
         }
+        (DataType::Decimal128(precision, scale), DataType::Float32 | DataType::Float64)
+            if narrowing::is_long(*precision, *scale) =>
+        {
+            call(narrowing::nearest(), vec![expr])
+        }
         (from, to) if clocks::are_read(from, to) => call(clocks::read(to), vec![expr]),
         (DataType::Float32 | DataType::Float64, to) if to.is_integer() => call(half_to_even(), vec![expr]),
         (from, to) if is_text(from) && texts::is_read(to) => {

@@ -11,6 +11,7 @@ mod counts;
 mod days;
 mod domains;
 mod fields;
+mod floats;
 mod intervals;
 mod json;
 mod lengths;
@@ -30,6 +31,8 @@ mod types;
 pub mod value;
 mod volatile;
 mod zones;
+
+pub use rewriting::change_expressions;
 
 use std::sync::Arc;
 
@@ -71,8 +74,8 @@ pub fn type_planner() -> Arc<dyn TypePlanner> {
 }
 
 /// The rules that must come before types are coerced.
-pub fn preparing_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 2] {
-    [Arc::new(preparation::Preparation), Arc::new(lengths::IntervalWindows)]
+pub fn preparing_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 3] {
+    [Arc::new(preparation::Preparation), Arc::new(floats::FloatsBesideNumerics), Arc::new(lengths::IntervalWindows)]
 }
 
 /// The rules that follow once they are.

@@ -15,12 +15,23 @@ use super::json::{self, Form};
 use super::plain::PlainUdf;
 use crate::dataset::contract::TYPE_KEY;
 
+/// Aggregates that show their values one after the other.
+const GATHERING: [&str; 2] = ["array_agg", "string_agg"];
+
 #[derive(Debug)]
 pub struct PostgresOperators;
 
 impl ExprPlanner for PostgresOperators {
     /// The engine names an aggregate without the casts in it: `sum(n)` and `sum(n::integer)` would be two columns of one name.
+    /// Distinct values are gathered in their order, as PostgreSQL sorts them to find those that are equal.
     fn plan_aggregate(&self, mut raw: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
+        if raw.distinct
+            && raw.order_by.is_empty()
+            && GATHERING.contains(&raw.func.name())
+            && let Some(gathered) = raw.args.first()
+        {
+            raw.order_by.push(gathered.clone().sort(true, false));
+        }
         for argument in &mut raw.args {
             if argument.exists(|part| Ok(matches!(part, Expr::Cast(_) | Expr::TryCast(_))))? {
                 let shown = argument.to_string();
@@ -50,6 +61,7 @@ impl ExprPlanner for PostgresOperators {
             Plus if is_interval(&left, schema) && is_date(&right, schema) => {
                 PlannerResult::Original(RawBinaryExpr { op, left: at_midnight(right), right: left })
             }
+            // Days between two days are an integer.
             Minus if is_date(&left, schema) && is_date(&right, schema) => {
                 let days = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), Operator::Minus, Box::new(right)));
                 PlannerResult::Planned(Expr::Cast(Cast::new(Box::new(days), DataType::Int32)))

@@ -63,8 +63,8 @@ impl ScalarUDFImpl for DateTrunc {
             DataType::Date32 | DataType::Null => self.instant(),
             DataType::Interval(_) | DataType::Duration(_) | DataType::Time64(_) => INTERVAL,
             text if is_text(text) => self.instant(),
-            other => {
-                let text = format!("date_trunc takes an instant, a date or an interval, not {other}");
+            _ => {
+                let text = "function date_trunc does not take arguments of these types";
                 return Err(outward(Error::new(Reason::UndefinedFunction, text)));
             }
         })

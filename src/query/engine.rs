@@ -349,7 +349,8 @@ fn base_state(store: &Store, limits: Limits) -> Result<SessionState> {
 
 /// The engine's own rules, between what must come before types are coerced and what follows once they are.
 fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
-    let mut rules = functions::preparing_rules().to_vec();
+    let mut rules = vec![crate::catalog::one_row_rule()];
+    rules.extend(functions::preparing_rules());
     rules.extend(Analyzer::new().rules);
     rules.extend([membership_rule(), crate::catalog::analyzer_rule()]);
     rules.extend(functions::concluding_rules());

@@ -37,7 +37,7 @@ fn of_shared(error: &DataFusionError) -> Error {
         DataFusionError::ObjectStore(cause) => Error::new(Reason::Io, cause.to_string()),
         DataFusionError::IoError(cause) => Error::new(Reason::Io, cause.to_string()),
         DataFusionError::SQL(cause, _) => syntax(cause),
-        DataFusionError::NotImplemented(text) => Error::new(Reason::Unsupported, text.clone()),
+        DataFusionError::NotImplemented(text) => not_there(text),
         DataFusionError::Plan(text) => plan_failure(text),
         DataFusionError::SchemaError(cause, _) => schema_failure(cause),
         DataFusionError::Execution(text) => execution_failure(text),
@@ -54,6 +54,15 @@ fn of_shared(error: &DataFusionError) -> Error {
         }
         DataFusionError::ExecutionJoin(cause) => Error::new(Reason::Internal, cause.to_string()),
     }
+}
+
+/// What the engine cannot do; what is left of a sub-query that leans on what is around it would be told as a piece of a plan.
+fn not_there(text: &str) -> Error {
+    let left_over = ["OuterReferenceColumn", "Exists(", "InSubquery(", "ScalarSubquery("];
+    let is_left_over =
+        text.contains("does not support logical expression") && left_over.iter().any(|part| text.contains(part));
+    let text = if is_left_over { "a sub-query of this form cannot take values from the query around it" } else { text };
+    Error::new(Reason::Unsupported, text.to_owned())
 }
 
 fn external(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Error {
@@ -153,11 +162,39 @@ fn type_name(arrow: &str) -> &str {
         "Float32" => "real",
         "Float64" => "double precision",
         "Boolean" => "boolean",
-        "Date32" => "date",
+        "Date32" | "Date" => "date",
+        "Utf8" | "LargeUtf8" | "Utf8View" | "String" => "text",
+        "Binary" | "LargeBinary" | "BinaryView" => "bytea",
+        "Null" => "unknown",
         other if other.starts_with("Decimal") => "numeric",
+        other if other.starts_with("Interval") => "interval",
+        other if other.starts_with("Timestamp") && other.contains('"') => "timestamp with time zone",
+        other if other.starts_with("Timestamp") => "timestamp without time zone",
+        other if other.starts_with("Time") => "time without time zone",
         other => other,
     }
 }
+
+/// An operator between types that it does not know.
+fn operator_failure(text: &str) -> Option<Error> {
+    let shown = between(text, "Cannot coerce arithmetic expression ", " to valid types")?;
+    let (left, op, right) = [" + ", " - ", " * ", " / ", " % "].iter().find_map(|op| {
+        let (left, right) = shown.split_once(op)?;
+        Some((left, op.trim(), right))
+    })?;
+    let text = format!("operator does not exist: {} {op} {}", type_name(left), type_name(right));
+    Some(Error::new(Reason::UndefinedFunction, text).with_hint(CASTS_HINT))
+}
+
+/// A function of many forms, none of which takes the arguments: the engine lists what is wrong with each. One that has a
+/// single form tells why itself.
+fn signature_failure(text: &str) -> Option<Error> {
+    let name = between(text, "Function '", "' failed to match any signature")?;
+    let text = format!("function {name} does not take arguments of these types");
+    Some(Error::new(Reason::UndefinedFunction, text).with_hint(CASTS_HINT))
+}
+
+const CASTS_HINT: &str = "You might need to add explicit type casts.";
 
 fn schema_failure(error: &SchemaError) -> Error {
     match error {
@@ -189,19 +226,18 @@ fn plan_failure(text: &str) -> Error {
         return Error::new(Reason::Internal, "the engine has no sound plan for this statement")
             .with_hint("sort or group by a column of a sub-query instead of by an expression");
     }
+    if let Some(error) = operator_failure(text).or_else(|| signature_failure(text)) {
+        return error;
+    }
+    if lower.contains("non-boolean predicate") {
+        return Error::new(Reason::DatatypeMismatch, "argument of WHERE must be type boolean");
+    }
     if lower.starts_with("invalid function") {
         let name = between(text, "'", "'").unwrap_or("?");
         return Error::new(Reason::UndefinedFunction, format!("function {name} does not exist"));
     }
     if lower.contains("failed to resolve schema") || lower.contains("schema not found") {
         return Error::new(Reason::UndefinedSchema, text.to_owned());
-    }
-    if let Some(operation) = text.split("Cannot coerce arithmetic expression ").nth(1) {
-        let operation = operation.split(" to valid types").next().unwrap_or(operation);
-        return Error::new(Reason::UndefinedFunction, format!("operator does not exist: {operation}"));
-    }
-    if lower.contains("cannot create filter with non-boolean predicate") {
-        return Error::new(Reason::DatatypeMismatch, "argument of WHERE must be type boolean");
     }
     let reason = if lower.contains("must be in group by") || lower.contains("must appear in the group by") {
         Reason::Grouping

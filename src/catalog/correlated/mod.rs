@@ -7,6 +7,7 @@
 mod domain;
 mod lateral;
 mod native;
+mod one_row;
 mod scalar;
 mod single_value;
 mod sort;
@@ -19,6 +20,8 @@ use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::AnalyzerRule;
+
+pub use self::one_row::one_row_rule;
 
 /// The rule, to be added after the engine's own analyzer rules.
 pub fn analyzer_rule() -> Arc<dyn AnalyzerRule + Send + Sync> {

@@ -3,10 +3,10 @@
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, Distinct, Expr, Function, FunctionArgumentClause,
     FunctionArguments, GroupByExpr, Ident, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Subscript,
-    TableAlias, TableFactor, TableWithJoins, Value,
+    Value,
 };
 
-use super::build::{call, cast, column, inner, literal, number, text};
+use super::build::{aggregate_of, call, cast, column, inner, literal, number, text};
 use crate::catalog::spec;
 
 pub fn rewrite(expr: &mut Expr) {
@@ -187,7 +187,7 @@ fn aggregated(mut query: Query) -> Query {
             vec![SelectItem::ExprWithAlias { expr: array_agg(value, order), alias: Ident::new("array") }];
         return query;
     }
-    around(query)
+    aggregate_of(query, |item| array_agg(item, Vec::new()))
 }
 
 /// Neither grouped nor made distinct, and without a set-returning function.
@@ -225,20 +225,6 @@ fn array_agg(value: Expr, order: Vec<OrderByExpr>) -> Expr {
         list.clauses.push(FunctionArgumentClause::OrderBy(order));
     }
     aggregate
-}
-
-/// `SELECT array_agg(item) FROM (query) AS items(item)`.
-fn around(query: Query) -> Query {
-    let alias = TableAlias {
-        explicit: true,
-        name: Ident::new("items"),
-        columns: vec![datafusion::sql::sqlparser::ast::TableAliasColumnDef::from_name("item")],
-        at: None,
-    };
-    let factor = TableFactor::Derived { lateral: false, subquery: Box::new(query), alias: Some(alias), sample: None };
-    let value = Expr::CompoundIdentifier(vec![Ident::new("items"), Ident::new("item")]);
-    let item = SelectItem::ExprWithAlias { expr: array_agg(value, Vec::new()), alias: Ident::new("array") };
-    super::tables::select(vec![item], vec![TableWithJoins { relation: factor, joins: Vec::new() }])
 }
 
 /// The number of items less `less`, as a BIGINT.

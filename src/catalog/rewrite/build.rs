@@ -1,8 +1,10 @@
 //! Pieces of a syntax tree, made and taken apart.
 
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    ObjectName, ObjectNamePart, Value,
+    BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, SelectItem, TableAlias, TableAliasColumnDef,
+    TableFactor, TableWithJoins, Value,
 };
 
 /// An identifier as it is looked up.
@@ -64,6 +66,32 @@ pub fn number(value: i64) -> Expr {
 
 pub fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+pub fn compared(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
+}
+
+/// `CASE WHEN .. THEN .. ELSE .. END`.
+pub fn case(whens: Vec<(Expr, Expr)>, otherwise: Expr) -> Expr {
+    let conditions = whens.into_iter().map(|(condition, result)| CaseWhen { condition, result }).collect();
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions,
+        else_result: Some(Box::new(otherwise)),
+    }
+}
+
+/// `SELECT aggregate(item) FROM (query) AS items(item)`.
+pub fn aggregate_of(query: Query, aggregate: impl FnOnce(Expr) -> Expr) -> Query {
+    let columns = vec![TableAliasColumnDef::from_name("item")];
+    let alias = TableAlias { explicit: true, name: Ident::new("items"), columns, at: None };
+    let factor = TableFactor::Derived { lateral: false, subquery: Box::new(query), alias: Some(alias), sample: None };
+    let item = Expr::CompoundIdentifier(vec![Ident::new("items"), Ident::new("item")]);
+    let output = SelectItem::ExprWithAlias { expr: aggregate(item), alias: Ident::new("aggregate") };
+    super::tables::select(vec![output], vec![TableWithJoins { relation: factor, joins: Vec::new() }])
 }
 
 /// A number of type oid.

@@ -357,7 +357,7 @@ fn turn_output(expr: &mut Expr, turn: impl Fn(&str) -> Option<&'static str> + Co
 }
 
 /// A whole number that is put out as it stands is an INTEGER where it fits, or an oid beside oids in a CASE.
-fn type_literals(expr: &mut Expr, wanted: &DataType) {
+pub fn type_literals(expr: &mut Expr, wanted: &DataType) {
     match expr {
         Expr::Nested(nested) => type_literals(nested, wanted),
         Expr::Value(value) => {

@@ -7,8 +7,10 @@ mod functions;
 mod hidden;
 mod names;
 mod operators;
+mod quantified;
 mod sets;
 mod tables;
+mod values;
 
 use std::ops::ControlFlow;
 
@@ -62,8 +64,9 @@ impl VisitorMut for Rewriter {
         ControlFlow::Continue(())
     }
 
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         self.tables_named.pop();
+        values::rewrite(query);
         ControlFlow::Continue(())
     }
 
@@ -100,6 +103,7 @@ impl VisitorMut for Rewriter {
         casts::rewrite(expr);
         sets::rewrite(expr);
         arrays::rewrite(expr);
+        quantified::rewrite(expr);
         ControlFlow::Continue(())
     }
 }

@@ -54,6 +54,13 @@ pub fn rewrite(expr: &mut Expr) {
             let op = if *negated { BinaryOperator::PGRegexNotMatch } else { BinaryOperator::PGRegexMatch };
             *expr = Expr::BinaryOp { left: subject.clone(), op, right: Box::new(pattern) };
         }
+        Expr::Value(value) => {
+            if let Value::Number(digits, _) = &value.value
+                && is_beyond_decimals(digits)
+            {
+                *expr = cast(text(digits), DataType::DoublePrecision);
+            }
+        }
         Expr::Identifier(ident) => {
             if let Some(word) = session_word(ident) {
                 *expr = call(&word, Vec::new());
@@ -62,6 +69,15 @@ pub fn rewrite(expr: &mut Expr) {
         _ => {}
     }
 }
+
+/// Whether a number is written with an exponent for which no decimal has places.
+fn is_beyond_decimals(digits: &str) -> bool {
+    let Some((_, exponent)) = digits.split_once(['e', 'E']) else { return false };
+    exponent.parse::<i64>().map_or(true, |exponent| exponent.abs() > DECIMAL_EXPONENT_MAX)
+}
+
+/// Decimals have 38 digits; some are left to those before the exponent.
+const DECIMAL_EXPONENT_MAX: i64 = 20;
 
 /// Functions that count, which the engine gives an unsigned type.
 const COUNTING: [(&str, DataType); 11] = [
