@@ -95,6 +95,7 @@ fn may_compare(part: &Expr) -> bool {
         Expr::InList(InList { list, .. }) => !list.iter().any(is_other),
         Expr::Between(Between { low, high, .. }) => !is_other(low) && !is_other(high),
         Expr::Case(Case { expr, .. }) => expr.is_some(),
+        Expr::ScalarFunction(function) => function.name() == "nullif",
         Expr::AggregateFunction(_) | Expr::WindowFunction(_) => true,
         _ => false,
     }
@@ -118,6 +119,18 @@ fn compared(expr: Expr, schema: &dyn ExprSchema) -> Result<Transformed<Expr>> {
         Expr::Case(Case { expr: Some(expr), when_then_expr, else_expr }) if is_interval(&expr) => {
             let cases = when_then_expr.into_iter().map(|(when, then)| (boxed(*when), then)).collect();
             Transformed::yes(Expr::Case(Case { expr: Some(boxed(*expr)), when_then_expr: cases, else_expr }))
+        }
+        Expr::ScalarFunction(ScalarFunction { func, args })
+            if func.name() == "nullif" && args.iter().all(is_interval) =>
+        {
+            let [left, right]: [Expr; 2] = match args.try_into() {
+                Ok(both) => both,
+                Err(args) => return Ok(Transformed::no(Expr::ScalarFunction(ScalarFunction { func, args }))),
+            };
+            let same = length_of(left.clone()).eq(length_of(right));
+            let none = Expr::Literal(ScalarValue::IntervalMonthDayNano(None), None);
+            let when_then_expr = vec![(Box::new(same), Box::new(none))];
+            Transformed::yes(Expr::Case(Case { expr: None, when_then_expr, else_expr: Some(Box::new(left)) }))
         }
         Expr::AggregateFunction(AggregateFunction { func, mut params }) => {
             let mut changed = sorted(&mut params.order_by, schema);

@@ -164,12 +164,24 @@ fn written(value: &ArrayRef, pattern: &ArrayRef, zone: Zone) -> Result<ArrayRef>
     let is_number = value.data_type().is_numeric();
     if is_number {
         let mut known = Parsed::new(NumberPattern::parse);
+        // Digits that tell a number of the type from others.
+        let digits_most = if *value.data_type() == DataType::Float32 { 6 } else { 15 };
+        let doubles = match value.data_type() {
+            DataType::Float32 | DataType::Float64 => Some(cast(value, &DataType::Float64)?),
+            _ => None,
+        };
         let texts = digits(value)?;
-        for (text, pattern) in texts.as_string::<i32>().iter().zip(patterns) {
-            match text.zip(pattern) {
-                Some((text, pattern)) => builder.append_value(known.get(pattern).write(text).map_err(outward)?),
-                None => builder.append_null(),
-            }
+        for (row, (text, pattern)) in texts.as_string::<i32>().iter().zip(patterns).enumerate() {
+            let Some((text, pattern)) = text.zip(pattern) else {
+                builder.append_null();
+                continue;
+            };
+            let pattern = known.get(pattern);
+            let written = match doubles.as_ref().map(|doubles| doubles.as_primitive::<Float64Type>().value(row)) {
+                Some(double) if double.is_finite() => pattern.write(&pattern.digits_of(double, digits_most)),
+                _ => pattern.write(text),
+            };
+            builder.append_value(written.map_err(outward)?);
         }
         return Ok(Arc::new(builder.finish()));
     }

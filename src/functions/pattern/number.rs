@@ -124,6 +124,16 @@ impl NumberPattern {
         i8::try_from(self.fraction).unwrap_or(i8::MAX).min(20)
     }
 
+    /// The digits of a double, rounded to the places of the pattern: of two that are as near, the even one, and with
+    /// so many digits at most.
+    pub fn digits_of(&self, double: f64, digits_most: usize) -> String {
+        if self.is_scientific {
+            return format!("{double}");
+        }
+        let whole = format!("{:.0}", double.abs()).len();
+        format!("{double:.places$}", places = self.fraction.min(digits_most.saturating_sub(whole)))
+    }
+
     /// The number of these digits; one that is too long for the pattern is written as `#`.
     pub fn write(&self, digits: &str) -> Result<String> {
         let (is_negative, size) = digits.strip_prefix('-').map_or((false, digits), |size| (true, size));
@@ -383,6 +393,17 @@ mod tests {
             ("0", "9.9EEEE", " 0.0e+00"),
         ] {
             assert_eq!(NumberPattern::parse(pattern).write(number).unwrap(), expected, "{number} {pattern}");
+        }
+    }
+
+    // What to_char of PostgreSQL 15 gives of a double precision.
+    #[test]
+    fn doubles_are_rounded_to_even() {
+        for (double, pattern, expected) in
+            [(2.25, "FM999.0", "2.2"), (2.35, "FM999.0", "2.4"), (0.125, "0.99", " 0.12")]
+        {
+            let pattern = NumberPattern::parse(pattern);
+            assert_eq!(pattern.write(&pattern.digits_of(double, 15)).unwrap(), expected, "{double}");
         }
     }
 
