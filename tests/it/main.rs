@@ -10,6 +10,7 @@ mod cli;
 mod cost;
 mod crash;
 mod custom_dataset;
+mod functions;
 mod map;
 mod online_retail;
 mod query_log;

@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, SelectItem, TableAlias, TableAliasColumnDef,
+    FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, TableAlias, TableAliasColumnDef,
     TableFactor, TableWithJoins, Value,
 };
 
@@ -86,12 +86,25 @@ pub fn case(whens: Vec<(Expr, Expr)>, otherwise: Expr) -> Expr {
 
 /// `SELECT aggregate(item) FROM (query) AS items(item)`.
 pub fn aggregate_of(query: Query, aggregate: impl FnOnce(Expr) -> Expr) -> Query {
-    let columns = vec![TableAliasColumnDef::from_name("item")];
-    let alias = TableAlias { explicit: true, name: Ident::new("items"), columns, at: None };
-    let factor = TableFactor::Derived { lateral: false, subquery: Box::new(query), alias: Some(alias), sample: None };
     let item = Expr::CompoundIdentifier(vec![Ident::new("items"), Ident::new("item")]);
     let output = SelectItem::ExprWithAlias { expr: aggregate(item), alias: Ident::new("aggregate") };
-    super::tables::select(vec![output], vec![TableWithJoins { relation: factor, joins: Vec::new() }])
+    chosen_from(query, vec![TableAliasColumnDef::from_name("item")], vec![output], None)
+}
+
+/// `SELECT outputs FROM (query) AS items(columns) WHERE condition`.
+pub fn chosen_from(
+    query: Query,
+    columns: Vec<TableAliasColumnDef>,
+    outputs: Vec<SelectItem>,
+    condition: Option<Expr>,
+) -> Query {
+    let alias = TableAlias { explicit: true, name: Ident::new("items"), columns, at: None };
+    let factor = TableFactor::Derived { lateral: false, subquery: Box::new(query), alias: Some(alias), sample: None };
+    let mut chosen = super::tables::select(outputs, vec![TableWithJoins { relation: factor, joins: Vec::new() }]);
+    if let SetExpr::Select(select) = chosen.body.as_mut() {
+        select.selection = condition;
+    }
+    chosen
 }
 
 /// A number of type oid.

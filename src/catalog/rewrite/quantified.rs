@@ -1,16 +1,24 @@
+//! What is compared with the rows of a sub-query.
+//!
 //! `x > ALL (SELECT ..)`, `x <= ANY (SELECT ..)`: by the least and the greatest of the values, and whether one of them is NULL. The
 //! engine's own way takes a column of the sub-query for one of the query around it where both have one name.
+//! `(x, y) IN (SELECT ..)`: whether there is a row of equals.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Value,
+    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SelectItem,
+    TableAliasColumnDef, Value,
 };
 
-use super::build::{aggregate_of, call, case, compared, inner, number};
+use super::build::{aggregate_of, call, case, chosen_from, compared, inner, number};
 
 pub fn rewrite(expr: &mut Expr) {
     let replaced = match expr {
         Expr::AnyOp { left, compare_op, right, .. } => subquery(right).and_then(|query| any(left, compare_op, query)),
         Expr::AllOp { left, compare_op, right } => subquery(right).and_then(|query| all(left, compare_op, query)),
+        Expr::InSubquery { expr, subquery, negated: false } => match inner(expr) {
+            Expr::Tuple(values) => Some(row_of_equals(values, subquery)),
+            _ => None,
+        },
         _ => None,
     };
     if let Some(replaced) = replaced {
@@ -99,6 +107,20 @@ fn counted() -> Expr {
         list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Wildcard));
     }
     count
+}
+
+/// A condition that is false where SQL says NULL, which to a condition is the same; NOT IN of rows stays for the engine to refuse.
+fn row_of_equals(values: &[Expr], query: &Query) -> Expr {
+    let names: Vec<String> = (1..=values.len()).map(|number| format!("henna item {number}")).collect();
+    let equals = values.iter().zip(&names).map(|(value, name)| {
+        let item = Expr::CompoundIdentifier(vec![Ident::new("items"), Ident::with_quote('"', name)]);
+        compared(item, BinaryOperator::Eq, Expr::Nested(Box::new(value.clone())))
+    });
+    let condition = equals.reduce(|all, one| compared(all, BinaryOperator::And, one));
+    let column = |name| TableAliasColumnDef { name: Ident::with_quote('"', name), data_type: None };
+    let columns = names.iter().map(column).collect();
+    let subquery = chosen_from(query.clone(), columns, vec![SelectItem::UnnamedExpr(number(1))], condition);
+    Expr::Exists { subquery: Box::new(subquery), negated: false }
 }
 
 fn truth(value: bool) -> Expr {
