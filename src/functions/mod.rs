@@ -12,6 +12,7 @@ mod days;
 mod domains;
 mod fields;
 mod floats;
+mod inherited;
 mod intervals;
 mod json;
 mod lengths;
@@ -74,8 +75,13 @@ pub fn type_planner() -> Arc<dyn TypePlanner> {
 }
 
 /// The rules that must come before types are coerced.
-pub fn preparing_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 3] {
-    [Arc::new(preparation::Preparation), Arc::new(floats::FloatsBesideNumerics), Arc::new(lengths::IntervalWindows)]
+pub fn preparing_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 4] {
+    [
+        Arc::new(preparation::Preparation),
+        Arc::new(floats::FloatsBesideNumerics),
+        Arc::new(lengths::IntervalWindows),
+        Arc::new(inherited::InheritedOrder),
+    ]
 }
 
 /// The rules that follow once they are.

@@ -1,118 +1,20 @@
 //! What every room must know of PostgreSQL's SQL beside its parser.
 
+mod tokens;
+
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, UnaryOperator, Visit, VisitMut,
     Visitor, VisitorMut,
 };
-use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
+
+use self::tokens::SYMMETRIC;
+pub use self::tokens::mend_tokens;
 
 /// A name as it is looked up: an unquoted one in lower case, a quoted one as it is.
 pub fn folded(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
-}
-
-/// Writes out what sqlparser wants to be written: `trim(LEADING FROM x)` takes away blanks, `a->-1` is `a -> -1`, and the first
-/// bound of BETWEEN SYMMETRIC is marked by a function, which [`mend_precedence`] takes off.
-pub fn mend_tokens(tokens: &mut Vec<TokenWithSpan>) {
-    part_signs(tokens);
-    mark_symmetric(tokens);
-    let is_blank = |token: &TokenWithSpan| matches!(token.token, Token::Whitespace(_));
-    let mut position = 0;
-    while let Some(place) = unnamed_trim(&tokens[position..], is_blank) {
-        let at = position + place;
-        let span = tokens[at].span;
-        let blank = TokenWithSpan::new(Token::SingleQuotedString(" ".to_owned()), span);
-        let space = TokenWithSpan::new(Token::Whitespace(Whitespace::Space), span);
-        tokens.insert(at, space);
-        tokens.insert(at, blank);
-        position = at + 2;
-    }
-}
-
-/// The name of the mark around the first bound of BETWEEN SYMMETRIC.
-const SYMMETRIC: &str = "$symmetric";
-
-/// An operator ends before a sign, unless it has a character that PostgreSQL's own operators of one sign have not.
-fn part_signs(tokens: &mut Vec<TokenWithSpan>) {
-    let mut place = 0;
-    while let Some(TokenWithSpan { token, span }) = tokens.get(place) {
-        let span = *span;
-        place += 1;
-        let Token::CustomBinaryOperator(symbol) = token else { continue };
-        let before = symbol.trim_end_matches(['+', '-']);
-        let Some(operator) = plain_operator(before) else { continue };
-        let signs: Vec<TokenWithSpan> = symbol[before.len()..]
-            .chars()
-            .map(|sign| TokenWithSpan::new(if sign == '-' { Token::Minus } else { Token::Plus }, span))
-            .collect();
-        tokens[place - 1] = TokenWithSpan::new(operator, span);
-        tokens.splice(place..place, signs);
-    }
-}
-
-fn plain_operator(symbol: &str) -> Option<Token> {
-    Some(match symbol {
-        "<" => Token::Lt,
-        ">" => Token::Gt,
-        "<=" => Token::LtEq,
-        ">=" => Token::GtEq,
-        "<>" => Token::Neq,
-        "=" => Token::Eq,
-        "*" => Token::Mul,
-        "/" => Token::Div,
-        "->" => Token::Arrow,
-        "->>" => Token::LongArrow,
-        _ => return None,
-    })
-}
-
-fn keyword_of(token: &Token) -> Option<Keyword> {
-    match token {
-        Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
-        _ => None,
-    }
-}
-
-/// `BETWEEN SYMMETRIC a AND b` becomes `BETWEEN "$symmetric"(a) AND b`; ASYMMETRIC says what is so anyway.
-fn mark_symmetric(tokens: &mut Vec<TokenWithSpan>) {
-    let mut last = None;
-    let mut place = 0;
-    while let Some(found) = tokens.get(place) {
-        let keyword = keyword_of(&found.token);
-        let span = found.span;
-        if last == Some(Keyword::BETWEEN) && keyword == Some(Keyword::ASYMMETRIC) {
-            tokens[place] = TokenWithSpan::new(Token::Whitespace(Whitespace::Space), span);
-        } else if last == Some(Keyword::BETWEEN)
-            && keyword == Some(Keyword::SYMMETRIC)
-            && let Some(end) = and_of(&tokens[place + 1..])
-        {
-            tokens.insert(place + 1 + end, TokenWithSpan::new(Token::RParen, span));
-            tokens[place] = TokenWithSpan::new(Token::make_word(SYMMETRIC, Some('"')), span);
-            tokens.insert(place + 1, TokenWithSpan::new(Token::LParen, span));
-        }
-        if !matches!(tokens[place].token, Token::Whitespace(_)) {
-            last = keyword;
-        }
-        place += 1;
-    }
-}
-
-/// Where the AND of a BETWEEN stands: outside of parentheses and of CASE.
-fn and_of(tokens: &[TokenWithSpan]) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (place, token) in tokens.iter().enumerate() {
-        match (&token.token, keyword_of(&token.token)) {
-            (Token::LParen | Token::LBracket, _) | (_, Some(Keyword::CASE)) => depth += 1,
-            (Token::RParen | Token::RBracket, _) | (_, Some(Keyword::END)) => depth = depth.checked_sub(1)?,
-            (Token::SemiColon, _) => return None,
-            (_, Some(Keyword::AND)) if depth == 0 => return Some(place),
-            _ => {}
-        }
-    }
-    None
 }
 
 fn is_mark(expr: &Expr) -> bool {
@@ -149,24 +51,6 @@ fn symmetric(expr: &Expr) -> Option<Expr> {
     let op = if *negated { BinaryOperator::And } else { BinaryOperator::Or };
     let is_alone = has_own && ![value.as_ref(), low, high.as_ref()].into_iter().any(|part| has_mark(part));
     is_alone.then(|| nested(joined(between(low, high), op, between(high, low))))
-}
-
-/// Where the FROM of the next `trim(side FROM` stands.
-fn unnamed_trim(tokens: &[TokenWithSpan], is_blank: impl Fn(&TokenWithSpan) -> bool) -> Option<usize> {
-    let keyword = |token: &TokenWithSpan| match &token.token {
-        Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
-        _ => None,
-    };
-    let mut words = tokens.iter().enumerate().filter(|(_, token)| !is_blank(token));
-    let mut last: [Option<&TokenWithSpan>; 3] = [None; 3];
-    words.find_map(|(place, token)| {
-        let [trim, open, side] = last;
-        last = [open, side, Some(token)];
-        let is_trim = trim.and_then(keyword) == Some(Keyword::TRIM);
-        let is_open = open.is_some_and(|open| open.token == Token::LParen);
-        let has_side = matches!(side.and_then(keyword), Some(Keyword::LEADING | Keyword::TRAILING | Keyword::BOTH));
-        (is_trim && is_open && has_side && keyword(token) == Some(Keyword::FROM)).then_some(place)
-    })
 }
 
 /// Gives `IS [NOT] DISTINCT FROM` its place before AND and OR: sqlparser reads `a IS DISTINCT FROM b OR c` as
