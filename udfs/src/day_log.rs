@@ -20,20 +20,25 @@ impl DayCell for () {
 
 /// Folding starts when this many cells came in since the last folding, at the least.
 const FOLD_CELLS_MIN: usize = 65_536;
+/// And when there are so many for each that the last folding left: more where it found few to fold, as where hardly a customer comes twice a day.
+const FOLD_GROWTH: usize = 2;
+const FOLD_GROWTH_IN_VAIN: usize = 4;
 
-/// Cells of (group, day). Grows with the number of distinct days of each group; a day is a number since 1970-01-01.
+/// Cells of (group, day). Grows with the number of distinct days of each group, up to four cells each; a day is a number since 1970-01-01.
 #[derive(Debug)]
 pub(crate) struct DayLog<C> {
     function: &'static str,
     cells: RowLog<(i32, C)>,
     /// Cells at the last folding, of which no two were of one group and day.
     folded: usize,
+    /// With this many it is time to fold.
+    fold_at: usize,
 }
 
 impl<C: DayCell> DayLog<C> {
     /// `function` names the SQL function in errors.
     pub fn new(function: &'static str) -> Self {
-        Self { function, cells: RowLog::new(), folded: 0 }
+        Self { function, cells: RowLog::new(), folded: 0, fold_at: FOLD_CELLS_MIN }
     }
 
     pub fn grow(&mut self, groups: usize) {
@@ -43,7 +48,7 @@ impl<C: DayCell> DayLog<C> {
     #[inline]
     pub fn push(&mut self, group: usize, day: i32, cell: C) -> Result<()> {
         self.cells.push(self.function, group, (day, cell))?;
-        if self.cells.rows().len() >= 2 * self.folded + FOLD_CELLS_MIN {
+        if self.cells.rows().len() >= self.fold_at {
             self.fold()?;
         }
         Ok(())
@@ -54,7 +59,8 @@ impl<C: DayCell> DayLog<C> {
         self.fold()?;
         let cells = self.cells.take(groups);
         self.folded = self.cells.rows().len();
-        Ok(Self { function: self.function, folded: cells.rows().len(), cells })
+        let (folded, fold_at) = (cells.rows().len(), self.fold_at);
+        Ok(Self { function: self.function, cells, folded, fold_at })
     }
 
     /// Calls `each` for every group with its cells in order of day.
@@ -76,8 +82,11 @@ impl<C: DayCell> DayLog<C> {
 
     fn fold(&mut self) -> Result<()> {
         if self.folded < self.cells.rows().len() {
+            let cells = self.cells.rows().len();
             self.cells.condense(one_a_day)?;
             self.folded = self.cells.rows().len();
+            let growth = if self.folded > cells / 2 { FOLD_GROWTH_IN_VAIN } else { FOLD_GROWTH };
+            self.fold_at = growth * self.folded + FOLD_CELLS_MIN;
         }
         Ok(())
     }

@@ -21,6 +21,14 @@ pub(crate) trait GroupStates: Debug + Send + Sync + Sized + 'static {
     fn take(&mut self, groups: usize) -> Result<Self>;
     /// The partial states, one row a group.
     fn partials(&mut self) -> Result<Vec<ArrayRef>>;
+    /// The partial states of rows that are a group each: `rows.groups` counts up from 0. The engine asks for them where rows hardly share groups,
+    /// so many states may do with less than to be groups first.
+    fn partials_of_rows(&self, columns: &[ArrayRef], rows: Rows<'_>) -> Result<Vec<ArrayRef>> {
+        let mut each_row = self.fresh();
+        each_row.grow(rows.groups.len());
+        each_row.update(columns, rows)?;
+        each_row.partials()
+    }
     /// The results, one row a group.
     fn values(&mut self) -> Result<ArrayRef>;
     /// Bytes held, without `Self`. Asked for after every batch, so it must not look at each group.
@@ -39,6 +47,22 @@ impl Rows<'_> {
     #[inline]
     pub fn passes(&self, row: usize) -> bool {
         self.filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
+    }
+
+    /// Calls `each` with every row that passes, and its group.
+    #[inline]
+    pub fn each(self, mut each: impl FnMut(usize, usize) -> Result<()>) -> Result<()> {
+        match self.filter {
+            None => self.groups.iter().enumerate().try_for_each(|(row, group)| each(row, *group)),
+            // NULL does not pass. A filter that lets few rows pass is passed over by words.
+            Some(filter) => {
+                let passing = match filter.nulls() {
+                    Some(valid) => filter.values() & valid.inner(),
+                    None => filter.values().clone(),
+                };
+                passing.set_indices().try_for_each(|row| each(row, self.groups[row]))
+            }
+        }
     }
 }
 
@@ -106,10 +130,7 @@ impl<S: GroupStates> GroupsAccumulator for Grouped<S> {
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let total = values.first().map_or(0, |column| column.len());
         let groups: Vec<usize> = (0..total).collect();
-        let mut each_row = self.0.fresh();
-        each_row.grow(total);
-        each_row.update(values, Rows { groups: &groups, filter })?;
-        each_row.partials()
+        self.0.partials_of_rows(values, Rows { groups: &groups, filter })
     }
 
     fn size(&self) -> usize {

@@ -20,6 +20,7 @@ pub mod lifetime;
 mod linear;
 mod named_events;
 mod names;
+mod packed;
 pub mod rfm;
 pub mod roi;
 mod row_log;

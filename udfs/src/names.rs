@@ -9,12 +9,30 @@ use datafusion_common::HashMap;
 pub(crate) struct Names {
     names: Vec<Arc<str>>,
     numbers: HashMap<Arc<str>, u32>,
+    /// The number that was asked for last, by a few bits of its name: names are few and come again and again.
+    recent: [u32; RECENT],
     bytes: usize,
+}
+
+const RECENT: usize = 32;
+
+fn recent_slot(name: &str) -> usize {
+    let ends = match name.as_bytes() {
+        [first, .., last] => usize::from(*first) * 5 + usize::from(*last),
+        short => short.len(),
+    };
+    (ends * 3 + name.len()) % RECENT
 }
 
 impl Names {
     pub fn number(&mut self, name: &str) -> u32 {
+        let slot = recent_slot(name);
+        let recent = self.recent[slot];
+        if self.names.get(recent as usize).is_some_and(|known| **known == *name) {
+            return recent;
+        }
         if let Some(number) = self.numbers.get(name) {
+            self.recent[slot] = *number;
             return *number;
         }
         let (number, name): (u32, Arc<str>) = (self.names.len() as u32, name.into());

@@ -1,8 +1,11 @@
 //! Rows of many groups, kept as they come and brought together by group when they are asked for.
 
+use arrow::array::ArrayRef;
 use datafusion_common::{Result, exec_datafusion_err};
 
-/// Grows by 4 bytes and the row itself with each row; bringing rows together takes the rows once more for a while.
+use crate::packed::packed;
+
+/// Grows by 4 bytes and the row itself with each row; bringing rows together takes them once more for a while.
 #[derive(Debug)]
 pub(crate) struct RowLog<R> {
     rows: Vec<R>,
@@ -67,6 +70,20 @@ impl<R: Copy> RowLog<R> {
         })
     }
 
+    /// The rows of each group as a byte string, in the order in which they came. They go there at once, without being brought together first.
+    pub fn pack<const WIDTH: usize>(&self, to_bytes: impl Fn(R) -> [u8; WIDTH]) -> Result<ArrayRef> {
+        let mut places = starts(&self.lengths());
+        let offsets = places.iter().chain([&self.rows.len()]).map(|row| (row * WIDTH) as i64).collect();
+        let mut bytes = vec![0; self.rows.len() * WIDTH];
+        let (pieces, _) = bytes.as_chunks_mut();
+        for (owner, row) in self.owners.iter().zip(&self.rows) {
+            let place = &mut places[*owner as usize];
+            pieces[*place] = to_bytes(*row);
+            *place += 1;
+        }
+        packed(offsets, bytes)
+    }
+
     /// Keeps the first rows of each group: as many as `keep` says once it has arranged them.
     pub fn condense(&mut self, mut keep: impl FnMut(&mut [R]) -> Result<usize>) -> Result<()> {
         let lengths = self.gather();
@@ -107,12 +124,7 @@ impl<R: Copy> RowLog<R> {
         if self.is_gathered {
             return lengths;
         }
-        let mut places = Vec::with_capacity(lengths.len());
-        let mut end = 0;
-        for length in &lengths {
-            places.push(end);
-            end += length;
-        }
+        let mut places = starts(&lengths);
         let mut gathered = self.rows.clone();
         for (owner, row) in self.owners.iter().zip(&self.rows) {
             let place = &mut places[*owner as usize];
@@ -129,10 +141,26 @@ impl<R: Copy> RowLog<R> {
     }
 }
 
+/// Where each group begins.
+fn starts(lengths: &[usize]) -> Vec<usize> {
+    let mut end = 0;
+    lengths
+        .iter()
+        .map(|length| {
+            let start = end;
+            end += length;
+            start
+        })
+        .collect()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
+    use arrow::array::AsArray;
+
     use super::*;
+    use crate::packed::unpack;
 
     fn log(rows: &[(usize, i32)]) -> RowLog<i32> {
         let mut log = RowLog::new();
@@ -154,6 +182,15 @@ mod tests {
         log.push("f", 0, 1).unwrap();
         log.push("f", 3, 2).unwrap();
         assert_eq!(groups(&mut log), vec![vec![3, 9, 1], vec![], vec![5, 4], vec![2]]);
+    }
+
+    #[test]
+    fn rows_are_packed_by_group_in_the_order_in_which_they_came() {
+        let log = log(&[(2, 5), (0, 3), (2, 4), (0, 9)]);
+        let packed = log.pack(i32::to_le_bytes).unwrap();
+        let packed = packed.as_binary::<i64>();
+        let own = |group: usize| unpack(packed.value(group)).map(i32::from_le_bytes).collect::<Vec<_>>();
+        assert_eq!((0..4).map(own).collect::<Vec<_>>(), vec![vec![3, 9], vec![], vec![5, 4], vec![]]);
     }
 
     #[test]

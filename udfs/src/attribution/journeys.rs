@@ -149,6 +149,9 @@ fn journey_field(value: &DataType) -> FieldRef {
     Arc::new(Field::new("item", DataType::Struct(journey_fields(value)), false))
 }
 
+/// The rank of a name that a group does not use.
+const UNUSED: u32 = u32::MAX;
+
 /// Outcomes by path, of each group.
 #[derive(Debug)]
 pub(crate) struct States<M> {
@@ -185,22 +188,38 @@ impl<M: Model> States<M> {
         Ok(())
     }
 
-    /// Numbers by the order of names, so that nothing depends on how rows were spread.
-    fn journeys(&self, outcomes: &HashMap<Box<[u32]>, Outcome>) -> Journeys {
-        let mut used: Vec<u32> = outcomes.keys().flatten().copied().collect();
-        used.sort_unstable();
-        used.dedup();
+    /// What each group holds.
+    fn journeys(&self) -> Vec<Journeys> {
+        let mut ranks = vec![UNUSED; self.names.iter().len()];
+        self.groups.iter().map(|outcomes| self.journeys_of(outcomes, &mut ranks)).collect()
+    }
+
+    /// Numbers by the order of names, so that nothing depends on how rows were spread. `ranks` has room for each name and is left as it was: unused.
+    fn journeys_of(&self, outcomes: &HashMap<Box<[u32]>, Outcome>, ranks: &mut [u32]) -> Journeys {
+        let mut used: Vec<u32> = Vec::new();
+        for number in outcomes.keys().flatten() {
+            let rank = &mut ranks[*number as usize];
+            if *rank == UNUSED {
+                *rank = 0;
+                used.push(*number);
+            }
+        }
         used.sort_unstable_by_key(|number| self.names.name(*number));
-        let ranks: HashMap<u32, u32> = used.iter().enumerate().map(|(rank, number)| (*number, rank as u32)).collect();
+        for (rank, number) in used.iter().enumerate() {
+            ranks[*number as usize] = rank as u32;
+        }
         let mut paths: Vec<Journey> = outcomes
             .iter()
             .map(|(path, outcome)| {
-                let mut channels = path.iter().filter_map(|number| ranks.get(number).copied()).collect();
+                let mut channels = path.iter().map(|number| ranks[*number as usize]).collect();
                 self.model.shape(&mut channels);
                 Journey { channels, outcome: *outcome }
             })
             .collect();
         paths.sort_unstable_by(|one, two| one.channels.cmp(&two.channels));
+        for number in &used {
+            ranks[*number as usize] = UNUSED;
+        }
         Journeys { channels: used.iter().map(|number| self.names.name(*number).to_owned()).collect(), paths }
     }
 }
@@ -296,32 +315,31 @@ impl<M: Model> GroupStates for States<M> {
     }
 
     fn partials(&mut self) -> Result<Vec<ArrayRef>> {
-        let groups: Vec<Journeys> = self.groups.iter().map(|outcomes| self.journeys(outcomes)).collect();
-        let journeys = || groups.iter().flat_map(|group| group.paths.iter().map(move |journey| (group, journey)));
+        let journeys = || self.groups.iter().flatten();
         // Views share the bytes of a repeated name, so that many touches do not outgrow 32-bit offsets.
         let mut names = StringViewBuilder::new().with_deduplicate_strings();
-        for (group, journey) in journeys() {
-            for channel in &journey.channels {
-                names.append_value(&group.channels[*channel as usize]);
+        for (channels, _) in journeys() {
+            for channel in channels {
+                names.append_value(self.names.name(*channel));
             }
         }
-        let lengths = list_offsets(M::NAME, journeys().map(|(_, journey)| journey.channels.len()))?;
+        let lengths = list_offsets(M::NAME, journeys().map(|(channels, _)| channels.len()))?;
         let column = |number: fn(&Outcome) -> f64| -> ArrayRef {
-            Arc::new(Float64Array::from_iter_values(journeys().map(|(_, journey)| number(&journey.outcome))))
+            Arc::new(Float64Array::from_iter_values(journeys().map(|(_, outcome)| number(outcome))))
         };
         let columns: Vec<ArrayRef> = vec![
             Arc::new(ListArray::try_new(channel_field(), lengths, Arc::new(names.finish()), None)?),
             column(|outcome| outcome.conversions),
             column(|outcome| outcome.nulls),
-            sum_array(journeys().map(|(_, journey)| Some(journey.outcome.value)), &self.value),
+            sum_array(journeys().map(|(_, outcome)| Some(outcome.value)), &self.value),
         ];
         let structs = StructArray::try_new(journey_fields(&self.value), columns, None)?;
-        let offsets = list_offsets(M::NAME, groups.iter().map(|group| group.paths.len()))?;
+        let offsets = list_offsets(M::NAME, self.groups.iter().map(HashMap::len))?;
         Ok(vec![Arc::new(ListArray::try_new(journey_field(&self.value), offsets, Arc::new(structs), None)?)])
     }
 
     fn values(&mut self) -> Result<ArrayRef> {
-        let groups: Vec<Journeys> = self.groups.iter().map(|outcomes| self.journeys(outcomes)).collect();
+        let groups = self.journeys();
         let mut credits = Credits { measures: vec![Vec::new(); M::measures().len()], values: Vec::new() };
         for journeys in &groups {
             self.model.credit(journeys, &self.value, &mut credits)?;

@@ -28,7 +28,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
         description: "The cohort of a person and the periods in which the person came: struct{cohort DATE, periods INT[]}; cohort is the first day of the period of the first row, \
             periods how many periods after it there were rows, each number once and rising, so that the first is 0. Counting the unnested rows of all persons by cohort and period \
             gives the table of cohorts without joining persons to themselves. Periods are local days, weeks from Monday, or calendar months. \
-            A NULL ts is left out; NULL without a row. The state grows by 8 bytes a period with a row. Source: definition.",
+            A NULL ts is left out; NULL without a row. The state grows by 8 bytes a period with a row, by up to four times that between two foldings. Source: definition.",
         syntax: "cohort_periods(ts timestamptz, unit text) -> json",
         arguments: &[
             ("ts", "Time of the purchase or event: date or timestamp of any unit; its day is the local one of the type's zone."),

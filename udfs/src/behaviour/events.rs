@@ -2,11 +2,10 @@
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, ListArray, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int32Type, Int64Type, TimeUnit};
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion_common::utils::take_function_args;
 use datafusion_common::{Result, plan_err};
 use datafusion_expr::Documentation;
@@ -14,11 +13,15 @@ use datafusion_expr::function::AccumulatorArgs;
 
 use crate::calendar::{Instants, coerce_time};
 use crate::definition::AggregateDefinition;
-use crate::groups::{GroupStates, Rows, list_offsets};
+use crate::groups::{GroupStates, Rows};
+use crate::packed::{Packing, unpack};
 use crate::row_log::RowLog;
 
 /// One bit a condition.
 pub(super) const CONDITIONS_MAX: usize = 32;
+
+/// An event in a partial state: the time, then the conditions.
+const EVENT_BYTES: usize = 12;
 
 /// An event of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +35,17 @@ pub(crate) struct Event {
 impl Event {
     pub fn meets(self, condition: usize) -> bool {
         self.conditions >> condition & 1 == 1
+    }
+
+    fn to_bytes(self) -> [u8; EVENT_BYTES] {
+        let mut bytes = [0; EVENT_BYTES];
+        bytes[..8].copy_from_slice(&self.ts.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.conditions.to_le_bytes());
+        bytes
+    }
+
+    fn from_bytes([a, b, c, d, e, f, g, h, conditions @ ..]: [u8; EVENT_BYTES]) -> Self {
+        Self { ts: i64::from_le_bytes([a, b, c, d, e, f, g, h]), conditions: u32::from_le_bytes(conditions) }
     }
 }
 
@@ -76,9 +90,8 @@ impl<Q: Question> AggregateDefinition for Asked<Q> {
         }
     }
 
-    /// 12 bytes an event.
     fn partials(_types: &[DataType]) -> Result<Vec<(&'static str, DataType)>> {
-        Ok(vec![("events", DataType::List(event_field()))])
+        Ok(vec![("events", Packing::TYPE)])
     }
 
     fn states(args: &AccumulatorArgs) -> Result<Self::States> {
@@ -136,12 +149,35 @@ impl Conditions {
     }
 }
 
-fn event_fields() -> Fields {
-    Fields::from(vec![Field::new("ts", DataType::Int64, false), Field::new("conditions", DataType::Int32, false)])
+/// The events that rows tell of.
+struct EventColumns {
+    ts: Instants,
+    conditions: Conditions,
+    needs_idle_events: bool,
 }
 
-fn event_field() -> FieldRef {
-    Arc::new(Field::new("item", DataType::Struct(event_fields()), false))
+impl EventColumns {
+    fn of<Q: Question>(question: &Q, columns: &[ArrayRef], rows: Rows<'_>) -> Result<Self> {
+        let Some((ts, conditions)) = columns.get(Q::TS..).and_then(<[ArrayRef]>::split_first) else {
+            return plan_err!("{}: ts is missing", Q::NAME);
+        };
+        Ok(Self {
+            ts: Instants::of(ts)?,
+            conditions: Conditions::of(conditions, rows.groups.len()),
+            needs_idle_events: question.needs_idle_events(),
+        })
+    }
+
+    /// None for a row that does not count.
+    #[inline]
+    fn event(&self, rows: Rows<'_>, row: usize) -> Option<Event> {
+        let conditions = self.conditions.met[row];
+        let counts = (conditions != 0 || self.needs_idle_events)
+            && rows.passes(row)
+            && self.ts.is_valid(row)
+            && self.conditions.is_valid(row);
+        counts.then(|| Event { ts: self.ts.raw[row], conditions })
+    }
 }
 
 /// The events of all groups: 20 bytes each.
@@ -161,31 +197,21 @@ impl<Q: Question> GroupStates for Events<Q> {
     }
 
     fn update(&mut self, columns: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
-        let Some((ts, conditions)) = columns.get(Q::TS..).and_then(<[ArrayRef]>::split_first) else {
-            return plan_err!("{}: ts is missing", Q::NAME);
-        };
-        let ts = Instants::of(ts)?;
-        let conditions = Conditions::of(conditions, rows.groups.len());
-        let needs_idle_events = self.question.needs_idle_events();
+        let events = EventColumns::of(&self.question, columns, rows)?;
         for (row, &group) in rows.groups.iter().enumerate() {
-            let met = conditions.met[row];
-            if (met != 0 || needs_idle_events) && rows.passes(row) && ts.is_valid(row) && conditions.is_valid(row) {
-                self.log.push(Q::NAME, group, Event { ts: ts.raw[row], conditions: met })?;
+            if let Some(event) = events.event(rows, row) {
+                self.log.push(Q::NAME, group, event)?;
             }
         }
         Ok(())
     }
 
     fn merge(&mut self, partials: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
-        let [lists] = take_function_args(Q::NAME, partials)?;
-        let lists = lists.as_list::<i32>();
-        let each = lists.values().as_struct();
-        let (times, conditions) =
-            (each.column(0).as_primitive::<Int64Type>(), each.column(1).as_primitive::<Int32Type>());
+        let [events] = take_function_args(Q::NAME, partials)?;
+        let events = events.as_binary::<i64>();
         for (row, &group) in rows.groups.iter().enumerate() {
-            if lists.is_valid(row) {
-                for event in lists.value_offsets()[row] as usize..lists.value_offsets()[row + 1] as usize {
-                    let event = Event { ts: times.value(event), conditions: conditions.value(event) as u32 };
+            if events.is_valid(row) {
+                for event in unpack(events.value(row)).map(Event::from_bytes) {
                     self.log.push(Q::NAME, group, event)?;
                 }
             }
@@ -198,12 +224,19 @@ impl<Q: Question> GroupStates for Events<Q> {
     }
 
     fn partials(&mut self) -> Result<Vec<ArrayRef>> {
-        let lengths: Vec<usize> = self.log.by_group().map(|own| own.len()).collect();
-        let events = self.log.rows();
-        let times = Int64Array::from_iter_values(events.iter().map(|event| event.ts));
-        let conditions = Int32Array::from_iter_values(events.iter().map(|event| event.conditions as i32));
-        let events = StructArray::try_new(event_fields(), vec![Arc::new(times), Arc::new(conditions)], None)?;
-        Ok(vec![Arc::new(ListArray::try_new(event_field(), list_offsets(Q::NAME, lengths)?, Arc::new(events), None)?)])
+        Ok(vec![self.log.pack(Event::to_bytes)?])
+    }
+
+    fn partials_of_rows(&self, columns: &[ArrayRef], rows: Rows<'_>) -> Result<Vec<ArrayRef>> {
+        let events = EventColumns::of(&self.question, columns, rows)?;
+        let mut packing = Packing::with_capacity(rows.groups.len(), rows.groups.len() * EVENT_BYTES);
+        for row in 0..rows.groups.len() {
+            if let Some(event) = events.event(rows, row) {
+                packing.push(event.to_bytes());
+            }
+            packing.end_group();
+        }
+        Ok(vec![packing.finish()?])
     }
 
     fn values(&mut self) -> Result<ArrayRef> {

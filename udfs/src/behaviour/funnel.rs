@@ -72,24 +72,25 @@ impl Funnel {
         self.modes.order
     }
 
-    /// How many steps were taken.
-    pub fn level(&self, events: &[Event]) -> usize {
-        self.chains(events).levels.iter().flatten().count()
+    /// How many steps were taken. `chains` is room to walk in, of any use before.
+    pub fn level(&self, events: &[Event], chains: &mut Chains) -> usize {
+        self.go(events, chains);
+        chains.levels.iter().flatten().count()
     }
 
     /// When they were taken.
-    pub fn times(&self, events: &[Event]) -> Vec<i64> {
-        self.chains(events).deepest_times()
+    pub fn times(&self, events: &[Event], chains: &mut Chains) -> Vec<i64> {
+        self.go(events, chains);
+        chains.deepest_times()
     }
 
-    fn chains(&self, events: &[Event]) -> Chains {
-        let mut chains = Chains::new(self.steps);
+    fn go(&self, events: &[Event], chains: &mut Chains) {
+        chains.reset(self.steps);
         if self.modes.once {
-            self.walk_once(events, &mut chains);
+            self.walk_once(events, chains);
         } else {
-            self.walk(events, &mut chains);
+            self.walk(events, chains);
         }
-        chains
     }
 
     /// Each condition of an event is an event of its own, those of one time in order of the conditions.
@@ -213,15 +214,18 @@ struct Reached {
 }
 
 /// For every level the chain that reached it last: the one with the latest beginning, which has the most of its window left.
-struct Chains {
+#[derive(Debug, Default)]
+pub(super) struct Chains {
     levels: Vec<Option<Reached>>,
     /// Time of a step, and the link of the step before it.
     links: Vec<(i64, Option<usize>)>,
 }
 
 impl Chains {
-    fn new(steps: usize) -> Self {
-        Self { levels: vec![None; steps], links: Vec::new() }
+    fn reset(&mut self, steps: usize) {
+        self.levels.clear();
+        self.levels.resize(steps, None);
+        self.links.clear();
     }
 
     fn start(&mut self, ts: i64) {

@@ -10,7 +10,7 @@ use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
 use super::events::{Event, Question};
-use super::funnel::{self, Funnel, coerce_funnel};
+use super::funnel::{self, Chains, Funnel, coerce_funnel};
 use crate::documents::{BEHAVIOUR, Entry};
 use crate::groups::list_offsets;
 
@@ -73,9 +73,9 @@ impl Question for FunnelStepTimes {
     }
 
     fn answers<'a>(&self, groups: impl Iterator<Item = &'a [Event]>) -> Result<ArrayRef> {
-        let (mut times, mut lengths) = (Vec::new(), Vec::new());
+        let (mut times, mut lengths, mut chains) = (Vec::new(), Vec::new(), Chains::default());
         for events in groups {
-            let taken = self.funnel.times(events);
+            let taken = self.funnel.times(events, &mut chains);
             lengths.push(taken.len());
             times.extend(taken);
         }

@@ -2,9 +2,7 @@
 //!
 //! Source: the documentation of ClickHouse's sequenceMatch and sequenceCount, and what ClickHouse 26.9 answers.
 
-use std::collections::HashSet;
-
-use datafusion_common::{Result, exec_err};
+use datafusion_common::{HashSet, Result, exec_err};
 
 use super::events::Event;
 
@@ -45,6 +43,8 @@ const COMPARISONS: [(&str, Comparison); 5] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
     actions: Vec<Action>,
+    /// Of each action: whether more than one way may lead to the same state. The star at the beginning alone makes none.
+    is_entered_again: Vec<bool>,
 }
 
 impl Pattern {
@@ -75,14 +75,28 @@ impl Pattern {
         if actions.len() == 1 {
             return exec_err!("{function}: pattern must not be empty");
         }
-        Ok(Self { actions })
+        let mut is_branched = false;
+        let is_entered_again = actions
+            .iter()
+            .enumerate()
+            .map(|(place, action)| {
+                let branches = place > 0 && matches!(action, Action::Star | Action::Time(..));
+                let was_branched = is_branched;
+                is_branched |= branches;
+                was_branched
+            })
+            .collect();
+        Ok(Self { actions, is_entered_again })
     }
 
     /// How often the pattern occurs, at most `most` times; occurrences do not overlap.
-    pub fn count(&self, function: &str, events: &[Event], most: u64) -> Result<u64> {
-        let (mut from, mut count, mut steps) = (0, 0, 0);
+    /// `walk` is room to walk in, of any use before.
+    pub fn count(&self, function: &str, events: &[Event], most: u64, walk: &mut Walk) -> Result<u64> {
+        let (mut from, mut count) = (0, 0);
+        walk.steps = 0;
         while from < events.len() && count < most {
-            match self.end_of_match(function, events, from, &mut steps)? {
+            walk.reset();
+            match self.end_of_match(function, events, from, walk)? {
                 Some(end) => (from, count) = (end, count + 1),
                 None => break,
             }
@@ -90,17 +104,11 @@ impl Pattern {
         Ok(count)
     }
 
-    /// True where more than one way may lead to the same state: the star at the beginning alone makes none.
-    fn is_entered_again(&self, action: usize) -> bool {
-        self.actions[..action].iter().skip(1).any(|action| matches!(action, Action::Star | Action::Time(..)))
-    }
-
     /// Where the first match in events from `from` on ends. Depth first; a state that was left without a match is not entered again, so the
     /// cost is bounded by actions times events, times events again where times are asked for.
-    fn end_of_match(&self, function: &str, events: &[Event], from: usize, steps: &mut u64) -> Result<Option<usize>> {
+    fn end_of_match(&self, function: &str, events: &[Event], from: usize, walk: &mut Walk) -> Result<Option<usize>> {
         let mut state = State { action: 0, event: from, base: from };
-        let mut open: Vec<State> = Vec::new();
-        let mut entered: HashSet<State> = HashSet::new();
+        let Walk { steps, open, entered } = walk;
         while state.action < self.actions.len() && state.event < events.len() {
             *steps += 1;
             if *steps > STEPS_MAX {
@@ -124,7 +132,7 @@ impl Pattern {
                 }
                 Action::Star => {
                     // What a star looks back to does not matter.
-                    let is_new = !self.is_entered_again(state.action) || entered.insert(State { base: 0, ..state });
+                    let is_new = !self.is_entered_again[state.action] || entered.insert(State { base: 0, ..state });
                     if is_new {
                         open.push(state);
                         state = state.without_event();
@@ -141,7 +149,7 @@ impl Pattern {
                         Comparison::Equal => (event.ts == limit, true),
                     };
                     if holds {
-                        let is_new = !self.is_entered_again(state.action) || entered.insert(state);
+                        let is_new = !self.is_entered_again[state.action] || entered.insert(state);
                         if is_new {
                             open.push(state);
                             state = state.without_event();
@@ -162,6 +170,30 @@ impl Pattern {
         }
         let is_matched = self.actions[state.action..].iter().all(|action| *action == Action::Star);
         Ok(is_matched.then_some(state.event))
+    }
+}
+
+/// Room that is kept from one group to the next.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    /// Steps taken on this group.
+    steps: u64,
+    /// States to come back to.
+    open: Vec<State>,
+    entered: HashSet<State>,
+}
+
+/// A larger room is given back: to clear it for each group would cost more than to make it anew for a few.
+const ENTERED_KEPT_MAX: usize = 1_024;
+
+impl Walk {
+    fn reset(&mut self) {
+        self.open.clear();
+        if self.entered.capacity() > ENTERED_KEPT_MAX {
+            self.entered = HashSet::new();
+        } else {
+            self.entered.clear();
+        }
     }
 }
 

@@ -87,8 +87,10 @@ impl GroupStates for Met {
     fn update(&mut self, columns: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
         let conditions = Conditions::of(columns, rows.groups.len());
         for (row, &group) in rows.groups.iter().enumerate() {
-            if rows.passes(row) && conditions.is_valid(row) {
-                self.groups[group] |= conditions.met[row];
+            // Most rows may meet nothing: to go to their groups for that costs more than to ask.
+            let met = conditions.met[row];
+            if met != 0 && rows.passes(row) && conditions.is_valid(row) {
+                self.groups[group] |= met;
             }
         }
         Ok(())
@@ -98,7 +100,7 @@ impl GroupStates for Met {
         let [met] = take_function_args(NAME, partials)?;
         let met = met.as_primitive::<Int32Type>();
         for (row, &group) in rows.groups.iter().enumerate() {
-            if met.is_valid(row) {
+            if met.is_valid(row) && met.value(row) != 0 {
                 self.groups[group] |= met.value(row) as u32;
             }
         }
@@ -112,6 +114,13 @@ impl GroupStates for Met {
 
     fn partials(&mut self) -> Result<Vec<ArrayRef>> {
         Ok(vec![Arc::new(Int32Array::from_iter_values(self.groups.iter().map(|met| *met as i32)))])
+    }
+
+    fn partials_of_rows(&self, columns: &[ArrayRef], rows: Rows<'_>) -> Result<Vec<ArrayRef>> {
+        let conditions = Conditions::of(columns, rows.groups.len());
+        let counted = |row: usize| rows.passes(row) && conditions.is_valid(row);
+        let met = conditions.met.iter().enumerate().map(|(row, met)| if counted(row) { *met as i32 } else { 0 });
+        Ok(vec![Arc::new(Int32Array::from_iter_values(met))])
     }
 
     fn values(&mut self) -> Result<ArrayRef> {

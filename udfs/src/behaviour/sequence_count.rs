@@ -9,7 +9,7 @@ use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
 use super::events::{Event, Question};
-use super::pattern::Pattern;
+use super::pattern::{Pattern, Walk};
 use super::sequence;
 use crate::documents::{BEHAVIOUR, Entry};
 
@@ -66,7 +66,9 @@ impl Question for SequenceCount {
     }
 
     fn answers<'a>(&self, groups: impl Iterator<Item = &'a [Event]>) -> Result<ArrayRef> {
-        let counts: Result<Vec<i64>> = groups.map(|events| Ok(self.0.count(NAME, events, u64::MAX)? as i64)).collect();
+        let mut walk = Walk::default();
+        let counts: Result<Vec<i64>> =
+            groups.map(|events| Ok(self.0.count(NAME, events, u64::MAX, &mut walk)? as i64)).collect();
         Ok(Arc::new(Int64Array::from(counts?)))
     }
 }

@@ -9,7 +9,7 @@ use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
 use super::events::{Event, Question};
-use super::pattern::Pattern;
+use super::pattern::{Pattern, Walk};
 use super::sequence;
 use crate::documents::{BEHAVIOUR, Entry};
 
@@ -66,7 +66,8 @@ impl Question for SequenceMatch {
     }
 
     fn answers<'a>(&self, groups: impl Iterator<Item = &'a [Event]>) -> Result<ArrayRef> {
-        let found: Result<Vec<bool>> = groups.map(|events| Ok(self.0.count(NAME, events, 1)? > 0)).collect();
+        let mut walk = Walk::default();
+        let found: Result<Vec<bool>> = groups.map(|events| Ok(self.0.count(NAME, events, 1, &mut walk)? > 0)).collect();
         Ok(Arc::new(BooleanArray::from(found?)))
     }
 }

@@ -9,7 +9,7 @@ use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
 use super::events::{Event, Question};
-use super::funnel::{self, Funnel, coerce_funnel};
+use super::funnel::{self, Chains, Funnel, coerce_funnel};
 use crate::documents::{BEHAVIOUR, Entry};
 
 const NAME: &str = "window_funnel";
@@ -67,6 +67,7 @@ impl Question for WindowFunnel {
     }
 
     fn answers<'a>(&self, groups: impl Iterator<Item = &'a [Event]>) -> Result<ArrayRef> {
-        Ok(Arc::new(Int32Array::from_iter_values(groups.map(|events| self.0.level(events) as i32))))
+        let mut chains = Chains::default();
+        Ok(Arc::new(Int32Array::from_iter_values(groups.map(|events| self.0.level(events, &mut chains) as i32))))
     }
 }

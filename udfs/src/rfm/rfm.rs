@@ -137,26 +137,90 @@ impl Columns {
     }
 }
 
+/// What changes with nearly every row, near together: groups come in any order, and each is a place far off in memory.
 #[derive(Debug, Clone, Copy)]
 struct State<A> {
     last: i64,
-    as_of: i64,
     orders: i64,
     total: A,
-    has_amount: bool,
 }
 
 impl<A: Amount> State<A> {
     fn empty() -> Self {
-        Self { last: i64::MIN, as_of: i64::MIN, orders: 0, total: A::default(), has_amount: false }
+        Self { last: i64::MIN, orders: 0, total: A::default() }
     }
 
     #[inline]
-    fn add_amount(&mut self, amount: A) -> Result<()> {
-        self.total =
-            self.total.plus(amount).ok_or_else(|| exec_datafusion_err!("{NAME}: the sum of amount is out of range"))?;
-        self.has_amount = true;
+    fn add(&mut self, last: i64, orders: i64, amount: Option<A>) -> Result<()> {
+        self.last = self.last.max(last);
+        self.orders += orders;
+        if let Some(amount) = amount {
+            self.total = self
+                .total
+                .plus(amount)
+                .ok_or_else(|| exec_datafusion_err!("{NAME}: the sum of amount is out of range"))?;
+        }
         Ok(())
+    }
+}
+
+/// The latest as_of of each group.
+#[derive(Debug, Clone)]
+enum AsOf {
+    /// One for all, as reports have it: None before the first row.
+    One(Option<i64>),
+    Each(Vec<i64>),
+}
+
+impl AsOf {
+    /// Makes room for this many groups at least.
+    fn grow(&mut self, groups: usize) {
+        if let Self::Each(each) = self
+            && groups > each.len()
+        {
+            each.resize(groups, i64::MIN);
+        }
+    }
+
+    /// Adds that of a row which `groups` do not hold yet.
+    #[inline]
+    fn add<A: Amount>(&mut self, group: usize, as_of: i64, groups: &[State<A>]) {
+        match self {
+            Self::One(None) => *self = Self::One(Some(as_of)),
+            Self::One(Some(one)) if *one == as_of => {}
+            Self::One(Some(one)) => {
+                let mut each: Vec<i64> =
+                    groups.iter().map(|state| if state.orders > 0 { *one } else { i64::MIN }).collect();
+                each[group] = each[group].max(as_of);
+                *self = Self::Each(each);
+            }
+            Self::Each(each) => each[group] = each[group].max(as_of),
+        }
+    }
+
+    fn get(&self, group: usize) -> i64 {
+        match self {
+            Self::One(one) => one.unwrap_or(i64::MIN),
+            Self::Each(each) => each[group],
+        }
+    }
+
+    /// Those of the first `groups` groups; the rest moves down.
+    fn take(&mut self, groups: usize) -> Self {
+        match self {
+            Self::One(one) => Self::One(*one),
+            Self::Each(each) => {
+                let rest = each.split_off(groups);
+                Self::Each(std::mem::replace(each, rest))
+            }
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::One(_) => 0,
+            Self::Each(each) => each.capacity() * size_of::<i64>(),
+        }
     }
 }
 
@@ -164,11 +228,21 @@ impl<A: Amount> State<A> {
 struct States<A> {
     columns: Columns,
     groups: Vec<State<A>>,
+    as_of: AsOf,
+    /// Whether an order of the group had an amount.
+    has_amount: Vec<bool>,
 }
 
 impl<A: Amount> States<A> {
     fn new(columns: Columns) -> Self {
-        Self { columns, groups: Vec::new() }
+        Self { columns, groups: Vec::new(), as_of: AsOf::One(None), has_amount: Vec::new() }
+    }
+
+    #[inline]
+    fn add(&mut self, group: usize, last: i64, as_of: i64, orders: i64, amount: Option<A>) -> Result<()> {
+        self.as_of.add(group, as_of, &self.groups);
+        self.has_amount[group] |= amount.is_some();
+        self.groups[group].add(last, orders, amount)
     }
 }
 
@@ -180,6 +254,8 @@ impl<A: Amount> GroupStates for States<A> {
     fn grow(&mut self, groups: usize) {
         if groups > self.groups.len() {
             self.groups.resize(groups, State::empty());
+            self.has_amount.resize(groups, false);
+            self.as_of.grow(groups);
         }
     }
 
@@ -204,13 +280,8 @@ impl<A: Amount> GroupStates for States<A> {
             if instant >= end {
                 continue;
             }
-            let state = &mut self.groups[group];
-            state.last = state.last.max(instant);
-            state.as_of = state.as_of.max(day);
-            state.orders += 1;
-            if amounts.is_valid(row) && amounts.value(row).is_usable() {
-                state.add_amount(amounts.value(row))?;
-            }
+            let amount = amounts.is_valid(row).then(|| amounts.value(row)).filter(|amount| amount.is_usable());
+            self.add(group, instant, day, 1, amount)?;
         }
         Ok(())
     }
@@ -223,27 +294,33 @@ impl<A: Amount> GroupStates for States<A> {
             if last.is_null(row) {
                 continue;
             }
-            let state = &mut self.groups[group];
-            state.last = state.last.max(last.value(row));
-            state.as_of = state.as_of.max(as_of.value(row));
-            state.orders += orders.value(row);
-            if total.is_valid(row) {
-                state.add_amount(total.value(row))?;
-            }
+            let total = total.is_valid(row).then(|| total.value(row));
+            self.add(group, last.value(row), as_of.value(row), orders.value(row), total)?;
         }
         Ok(())
     }
 
     fn take(&mut self, groups: usize) -> Result<Self> {
-        let rest = self.groups.split_off(groups);
-        Ok(Self { columns: self.columns.clone(), groups: std::mem::replace(&mut self.groups, rest) })
+        let (rest, has_amount) = (self.groups.split_off(groups), self.has_amount.split_off(groups));
+        Ok(Self {
+            columns: self.columns.clone(),
+            groups: std::mem::replace(&mut self.groups, rest),
+            as_of: self.as_of.take(groups),
+            has_amount: std::mem::replace(&mut self.has_amount, has_amount),
+        })
     }
 
     fn partials(&mut self) -> Result<Vec<ArrayRef>> {
         let seen = |state: &State<A>| state.orders > 0;
         Ok(vec![
             Arc::new(self.groups.iter().map(|state| seen(state).then_some(state.last)).collect::<Int64Array>()),
-            Arc::new(self.groups.iter().map(|state| seen(state).then_some(state.as_of)).collect::<Int64Array>()),
+            Arc::new(
+                self.groups
+                    .iter()
+                    .enumerate()
+                    .map(|(group, state)| seen(state).then(|| self.as_of.get(group)))
+                    .collect::<Int64Array>(),
+            ),
             Arc::new(Int64Array::from_iter_values(self.groups.iter().map(|state| state.orders))),
             self.totals(),
         ])
@@ -254,7 +331,11 @@ impl<A: Amount> GroupStates for States<A> {
         let fields = fields(amount);
         // The fields of a NULL struct are NULL too: s['field'] does not look at the struct's own validity.
         let seen: NullBuffer = self.groups.iter().map(|state| state.orders > 0).collect();
-        let days = self.groups.iter().map(|state| i64::from(as_of.day(state.as_of)) - i64::from(ts.day(state.last)));
+        let days = self
+            .groups
+            .iter()
+            .enumerate()
+            .map(|(group, state)| i64::from(as_of.day(self.as_of.get(group))) - i64::from(ts.day(state.last)));
         let recency = Int64Array::new(days.collect(), Some(seen.clone()));
         let orders = Int64Array::new(self.groups.iter().map(|state| state.orders).collect(), Some(seen.clone()));
         Ok(Arc::new(StructArray::try_new(
@@ -265,14 +346,14 @@ impl<A: Amount> GroupStates for States<A> {
     }
 
     fn bytes(&self) -> usize {
-        self.groups.capacity() * size_of::<State<A>>()
+        self.groups.capacity() * size_of::<State<A>>() + self.has_amount.capacity() + self.as_of.bytes()
     }
 }
 
 impl<A: Amount> States<A> {
     fn totals(&self) -> ArrayRef {
         amount_array(
-            self.groups.iter().map(|state| state.has_amount.then_some(state.total)),
+            self.groups.iter().zip(&self.has_amount).map(|(state, has_amount)| has_amount.then_some(state.total)),
             &sum_type(&self.columns.amount),
         )
     }

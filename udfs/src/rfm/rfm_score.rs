@@ -3,9 +3,11 @@
 use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch, make_comparator};
-use arrow::compute::SortOptions;
-use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, Schema};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, Int32Array, PrimitiveArray, RecordBatch, make_comparator,
+};
+use arrow::compute::{SortOptions, cast};
+use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float32Type, Float64Type, Int64Type, Schema};
 use datafusion_common::utils::take_function_args;
 use datafusion_common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
@@ -134,8 +136,7 @@ impl PartitionEvaluator for Scorer {
             return exec_err!("{NAME}: value is missing");
         };
         let compare = make_comparator(values, values, self.order)?;
-        let mut worst_first: Vec<usize> = (0..num_rows).filter(|row| has_rank(values, *row)).collect();
-        worst_first.sort_by(|one, two| compare(*one, *two));
+        let worst_first = self.worst_first(values, num_rows)?;
         let rows = worst_first.len() as u64;
         let mut scored: Vec<Option<i32>> = vec![None; num_rows];
         let mut worse = 0;
@@ -152,6 +153,45 @@ impl PartitionEvaluator for Scorer {
             scored[*row] = i32::try_from(score).ok();
         }
         Ok(Arc::new(Int32Array::from(scored)))
+    }
+}
+
+impl Scorer {
+    /// The rows that have a rank; of equal ones the first comes first.
+    fn worst_first(&self, values: &ArrayRef, num_rows: usize) -> Result<Vec<usize>> {
+        let ranked = (0..num_rows).filter(|row| has_rank(values, *row));
+        match values.data_type() {
+            DataType::Decimal128(_, _) => Ok(self.sorted(values.as_primitive::<Decimal128Type>(), ranked)),
+            // What fits into 64 bits with a sign.
+            DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => self.sorted_as_int(values, ranked),
+            DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => self.sorted_as_int(values, ranked),
+            DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, _) => self.sorted_as_int(values, ranked),
+            _ => {
+                let compare = make_comparator(values, values, self.order)?;
+                let mut rows: Vec<usize> = ranked.collect();
+                rows.sort_by(|one, two| compare(*one, *two));
+                Ok(rows)
+            }
+        }
+    }
+
+    fn sorted_as_int(&self, values: &ArrayRef, rows: impl Iterator<Item = usize>) -> Result<Vec<usize>> {
+        let ints = cast(values, &DataType::Int64)?;
+        Ok(self.sorted(ints.as_primitive::<Int64Type>(), rows))
+    }
+
+    /// Sorts keys beside their rows: a comparison that goes to the column for each of both misses the cache.
+    fn sorted<T: ArrowPrimitiveType>(&self, values: &PrimitiveArray<T>, rows: impl Iterator<Item = usize>) -> Vec<usize>
+    where
+        T::Native: Ord,
+    {
+        let mut keyed: Vec<(T::Native, usize)> = rows.map(|row| (values.value(row), row)).collect();
+        if self.order.descending {
+            keyed.sort_unstable_by(|(one, first), (two, second)| two.cmp(one).then(first.cmp(second)));
+        } else {
+            keyed.sort_unstable();
+        }
+        keyed.into_iter().map(|(_, row)| row).collect()
     }
 }
 

@@ -28,7 +28,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             time from the first to the last purchase (t_x) and from the first purchase to as_of (T), both in units; \
             mean amount of a repeat day, NULL without one. Times are whole days, divided by 7 for 'week'. \
             Rows on a later local day than as_of are left out, as are rows where ts or as_of is NULL; a NULL amount makes its day a purchase without money. \
-            NULL for a customer without a purchase. The state grows by at most 48 bytes a distinct purchase day. \
+            NULL for a customer without a purchase. The state grows by at most 48 bytes a distinct purchase day, by up to four times that between two foldings. \
             Source: P. Fader, B. Hardie, K. Lee, Counting Your Customers the Easy Way, Marketing Science 24(2), 2005.",
         syntax: "rfm_summary(ts timestamptz, amount numeric, as_of date, unit text) -> json",
         arguments: &[

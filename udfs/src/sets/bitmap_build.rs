@@ -50,15 +50,15 @@ impl Gathering for BitmapBuild {
 
     fn add(column: &ArrayRef, rows: Rows<'_>, groups: &mut [Option<RoaringTreemap>]) -> Result<()> {
         let ids = column.as_primitive::<Int64Type>();
-        for (row, &group) in rows.groups.iter().enumerate() {
-            if rows.passes(row) && ids.is_valid(row) {
+        rows.each(|row, group| {
+            if ids.is_valid(row) {
                 let id = ids.value(row);
                 let Ok(id) = u64::try_from(id) else {
                     return exec_err!("{}: id must be 0 or more, got \"{id}\"", Self::NAME);
                 };
                 groups[group].get_or_insert_default().insert(id);
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }

@@ -39,6 +39,15 @@ async fn rfm_takes_text_and_zoned_times_for_as_of() {
 }
 
 #[tokio::test]
+async fn rfm_takes_the_latest_as_of_of_each_customer() {
+    // Customers 1 and 3 are asked for a later day than 2, whose rows come between; customer 3 has no row before.
+    let sql = "SELECT id, rfm(ts, 1, as_of)['recency_days'] FROM (VALUES (1, DATE '2024-06-01', DATE '2024-06-11'), (1, DATE '2024-06-02', DATE '2024-06-12'),
+        (2, DATE '2024-06-01', DATE '2024-06-04'), (2, DATE '2024-06-01', DATE '2024-06-03'), (3, DATE '2024-06-01', DATE '2024-06-21')) AS t(id, ts, as_of)
+        GROUP BY id ORDER BY id";
+    assert_eq!(rows(&session(), sql).await, [["1", "10"], ["2", "3"], ["3", "20"]]);
+}
+
+#[tokio::test]
 async fn rfm_of_no_rows_is_null_and_a_filter_leaves_rows_out() {
     let session = session();
     rows(&session, ORDERS).await;
