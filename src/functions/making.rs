@@ -113,7 +113,10 @@ impl ScalarUDFImpl for Make {
                 let mut builder = TimestampMicrosecondBuilder::with_capacity(rows);
                 for row in 0..rows {
                     builder.append_option(parts.at(row, || {
-                        let local = parts.day(row)? * MICROS_A_DAY + parts.time(row, 3)?;
+                        let local = parts.day(row)?.checked_mul(MICROS_A_DAY);
+                        let local = local.zip(Some(parts.time(row, 3)?)).and_then(|(day, time)| day.checked_add(time));
+                        let local = local.filter(|local| local.unsigned_abs() < i64::MAX as u64 - MICROS_A_DAY as u64);
+                        let local = local.ok_or_else(|| out_of_range("timestamp out of range".to_owned()))?;
                         if self.kind == Kind::Timestamp {
                             return Ok(local);
                         }

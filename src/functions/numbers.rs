@@ -322,7 +322,9 @@ fn exact_bucket(value: i128, low: i128, high: i128, count: i64) -> Result<i64, E
     if low == high {
         return Err(bucket_error("lower bound cannot equal upper bound"));
     }
-    let (from, width) = if low < high { (value - low, high - low) } else { (low - value, low - high) };
+    let less = |a: i128, b: i128| a.checked_sub(b).ok_or_else(overflow);
+    let (from, width) =
+        if low < high { (less(value, low)?, less(high, low)?) } else { (less(low, value)?, less(low, high)?) };
     if from < 0 {
         return Ok(0);
     }
@@ -441,6 +443,7 @@ mod tests {
             assert_eq!(exact_bucket(value, low, high, count).unwrap(), expected);
             assert_eq!(float_bucket(value as f64, low as f64, high as f64, count).unwrap(), expected);
         }
+        assert_eq!(exact_bucket(i128::MAX, i128::MIN, 0, 5).unwrap_err().reason(), Reason::OutOfRange);
         assert_eq!(exact_bucket(1, 1, 1, 5).unwrap_err().reason(), Reason::InvalidBuckets);
         assert_eq!(exact_bucket(1, 0, 1, 0).unwrap_err().reason(), Reason::InvalidBuckets);
     }

@@ -206,7 +206,7 @@ impl Unit {
         let civil = Civil::of_days(days);
         let first = |year: i64, month: u32| Civil { year, month, day: 1 }.days();
         let midnight = match self {
-            Self::Micros(unit) => return micros - micros.rem_euclid(unit),
+            Self::Micros(unit) => return micros.saturating_sub(micros.rem_euclid(unit)),
             Self::Day => days,
             Self::Week => days - (days + 3).rem_euclid(7),
             Self::Month => first(civil.year, civil.month),
