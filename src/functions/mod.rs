@@ -1,5 +1,6 @@
 //! PostgreSQL's operators, casts and functions where the engine has none, or another one.
 
+mod alike;
 pub mod arguments;
 mod arithmetic;
 mod arrays;
@@ -11,8 +12,6 @@ mod counts;
 mod days;
 mod domains;
 mod fields;
-mod floats;
-mod inherited;
 mod intervals;
 mod json;
 mod lengths;
@@ -75,13 +74,8 @@ pub fn type_planner() -> Arc<dyn TypePlanner> {
 }
 
 /// The rules that must come before types are coerced.
-pub fn preparing_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 4] {
-    [
-        Arc::new(preparation::Preparation),
-        Arc::new(floats::FloatsBesideNumerics),
-        Arc::new(lengths::IntervalWindows),
-        Arc::new(inherited::InheritedOrder),
-    ]
+pub fn preparing_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 3] {
+    [Arc::new(preparation::Preparation), Arc::new(alike::AlikeParts), Arc::new(lengths::IntervalWindows)]
 }
 
 /// The rules that follow once they are.

@@ -1,6 +1,9 @@
-//! Where a double precision stands beside a numeric, both are double precision, as in PostgreSQL: in comparisons and sums, lists, CASE,
-//! COALESCE, UNION. The engine would make decimals of both, which have no place for 1e30. A real is taken for a double precision
-//! beside anything but another real.
+//! Parts of an expression that are compared, added up or chosen among, made alike as PostgreSQL makes them.
+//!
+//! A double precision beside a numeric makes double precisions of both, in comparisons and sums, lists, CASE, COALESCE, UNION; the
+//! engine would make decimals of both, which have no place for 1e30. A real is taken for a double precision beside anything but
+//! another real. A day or a timestamp beside an instant is one, by the clocks of the session; the engine would turn the instants into
+//! timestamps, and of a column that is turned no file can be left out.
 
 use std::sync::Arc;
 
@@ -19,12 +22,12 @@ use super::rewriting::change_expressions;
 
 /// The rule, which must come before types are coerced.
 #[derive(Debug)]
-pub struct FloatsBesideNumerics;
+pub struct AlikeParts;
 
 /// Functions that give one of their arguments.
 const CHOOSING: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
 
-impl AnalyzerRule for FloatsBesideNumerics {
+impl AnalyzerRule for AlikeParts {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let plan = plan.transform_up_with_subqueries(|node| match node {
             LogicalPlan::Union(union) => united(union),
@@ -34,7 +37,7 @@ impl AnalyzerRule for FloatsBesideNumerics {
     }
 
     fn name(&self) -> &str {
-        "floats_beside_numerics"
+        "alike_parts"
     }
 }
 
@@ -61,18 +64,24 @@ fn is_of_numbers(op: Operator) -> bool {
     op.is_numerical_operators() || matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }
 
-/// Makes double precisions of numbers among which one is a float and one is no float of its width.
+/// Makes double precisions of numbers among which one is a float and one is no float of its width, and instants of moments
+/// among which one is an instant.
 fn level(parts: Vec<&mut Expr>, schema: &dyn ExprSchema) -> bool {
     let Ok(types) = parts.iter().map(|part| part.get_type(schema)).collect::<Result<Vec<_>>>() else { return false };
-    if !is_mixed(&types) {
-        return false;
-    }
+    let instant = types.iter().find(|data_type| matches!(data_type, DataType::Timestamp(_, Some(_)))).cloned();
+    let (common, is_other): (DataType, fn(&DataType) -> bool) = match instant {
+        Some(instant) => (instant, |other| matches!(other, DataType::Date32 | DataType::Timestamp(_, None))),
+        None if is_mixed(&types) => (DataType::Float64, |other| other.is_numeric() && *other != DataType::Float64),
+        None => return false,
+    };
+    let mut is_changed = false;
     for (part, data_type) in parts.into_iter().zip(types) {
-        if data_type.is_numeric() && data_type != DataType::Float64 {
-            *part = double(std::mem::take(part));
+        if is_other(&data_type) {
+            *part = Expr::Cast(Cast::new(Box::new(std::mem::take(part)), common.clone()));
+            is_changed = true;
         }
     }
-    true
+    is_changed
 }
 
 fn is_mixed(types: &[DataType]) -> bool {
