@@ -49,7 +49,7 @@ fn symmetric(expr: &Expr) -> Option<Expr> {
         high: Box::new(high.clone()),
     };
     let op = if *negated { BinaryOperator::And } else { BinaryOperator::Or };
-    let is_alone = has_own && ![value.as_ref(), low, high.as_ref()].into_iter().any(|part| has_mark(part));
+    let is_alone = has_own && ![value.as_ref(), low, high.as_ref()].into_iter().any(has_mark);
     is_alone.then(|| nested(joined(between(low, high), op, between(high, low))))
 }
 

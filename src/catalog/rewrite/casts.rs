@@ -171,7 +171,7 @@ fn digits_of(text: &str) -> Option<ExactNumberInfo> {
     let is_plain = [whole, fraction].iter().all(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
     let (digits, scale) = (whole.len() + fraction.len(), i64::try_from(fraction.len()).ok()?);
     let fits = is_plain && (1..=DIGITS_MAX).contains(&digits);
-    fits.then(|| ExactNumberInfo::PrecisionAndScale(digits as u64, scale))
+    fits.then_some(ExactNumberInfo::PrecisionAndScale(digits as u64, scale))
 }
 
 /// `'now'::timestamptz`, `'today'::date`: words for moments that are other ones each time.
