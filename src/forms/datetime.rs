@@ -55,8 +55,7 @@ pub fn put_date(days: i32, out: &mut BytesMut) {
 /// `08:30:00.25`, of microseconds since midnight.
 pub fn put_time(micros: i64, out: &mut BytesMut) {
     let (seconds, fraction) = (micros.div_euclid(MICROS_A_SECOND), micros.rem_euclid(MICROS_A_SECOND));
-    let (hour, minute, second) = (two(seconds / 3600), two(seconds / 60 % 60), two(seconds % 60));
-    out.put_slice(&[hour[0], hour[1], b':', minute[0], minute[1], b':', second[0], second[1]]);
+    out.extend_from_slice(&clock_text(seconds));
     put_fraction(fraction, out);
 }
 
@@ -79,23 +78,43 @@ pub fn put_timestamp_at(micros: i64, offset: i32, out: &mut BytesMut) {
 
 fn put_moment(micros: i64, out: &mut BytesMut) -> Civil {
     let civil = Civil::of_days(micros.div_euclid(MICROS_A_DAY));
-    put_civil(civil, out);
-    out.put_u8(b' ');
-    put_time(micros.rem_euclid(MICROS_A_DAY), out);
+    let micros = micros.rem_euclid(MICROS_A_DAY);
+    if !(1..=9999).contains(&civil.year) {
+        put_civil(civil, out);
+        out.extend_from_slice(b" ");
+        put_time(micros, out);
+        return civil;
+    }
+    let [c1, c2, y1, y2, _, m1, m2, _, d1, d2] = day_text(civil.year, civil);
+    let [h1, h2, _, n1, n2, _, s1, s2] = clock_text(micros / MICROS_A_SECOND);
+    out.extend_from_slice(&[c1, c2, y1, y2, b'-', m1, m2, b'-', d1, d2, b' ', h1, h2, b':', n1, n2, b':', s1, s2]);
+    put_fraction(micros % MICROS_A_SECOND, out);
     civil
 }
 
 fn put_civil(civil: Civil, out: &mut BytesMut) {
     // There is no year 0: it is printed as 1 BC.
     let year = if civil.year > 0 { civil.year } else { 1 - civil.year };
+    let text = day_text(year, civil);
     if year > 9999 {
         put_integer(year, out);
+        out.extend_from_slice(&text[4..]);
     } else {
-        out.put_slice(&two(year / 100));
-        out.put_slice(&two(year % 100));
+        out.extend_from_slice(&text);
     }
-    let (month, day) = (two(i64::from(civil.month)), two(i64::from(civil.day)));
-    out.put_slice(&[b'-', month[0], month[1], b'-', day[0], day[1]]);
+}
+
+/// `2024-01-31`; of a longer year the last four digits.
+fn day_text(year: i64, civil: Civil) -> [u8; 10] {
+    let ([c1, c2], [y1, y2]) = (two(year / 100), two(year));
+    let ([m1, m2], [d1, d2]) = (two(i64::from(civil.month)), two(i64::from(civil.day)));
+    [c1, c2, y1, y2, b'-', m1, m2, b'-', d1, d2]
+}
+
+/// `08:30:00`
+fn clock_text(seconds: i64) -> [u8; 8] {
+    let ([h1, h2], [m1, m2], [s1, s2]) = (two(seconds / 3600), two(seconds / 60 % 60), two(seconds % 60));
+    [h1, h2, b':', m1, m2, b':', s1, s2]
 }
 
 /// Two digits of a number below a hundred.
@@ -106,14 +125,14 @@ fn two(number: i64) -> [u8; 2] {
 
 fn put_era(civil: Civil, out: &mut BytesMut) {
     if civil.year <= 0 {
-        out.put_slice(b" BC");
+        out.extend_from_slice(b" BC");
     }
 }
 
 /// Up to six digits, without zeros at the end.
 pub fn put_fraction(micros: i64, out: &mut BytesMut) {
     if micros != 0 {
-        out.put_u8(b'.');
+        out.extend_from_slice(b".");
         put_padded(micros.unsigned_abs(), 6, out);
         while out.last() == Some(&b'0') {
             out.truncate(out.len() - 1);
@@ -124,23 +143,23 @@ pub fn put_fraction(micros: i64, out: &mut BytesMut) {
 /// `+08`, `-03:30`, `+08:05:43`.
 pub fn put_offset(seconds: i32, out: &mut BytesMut) {
     let size = i64::from(seconds.unsigned_abs());
-    out.put_u8(if seconds < 0 { b'-' } else { b'+' });
-    out.put_slice(&two(size / 3600));
+    let [h1, h2] = two(size / 3600);
+    out.extend_from_slice(&[if seconds < 0 { b'-' } else { b'+' }, h1, h2]);
     if size % 3600 != 0 {
-        out.put_u8(b':');
-        out.put_slice(&two(size / 60 % 60));
+        out.extend_from_slice(b":");
+        out.extend_from_slice(&two(size / 60 % 60));
     }
     if size % 60 != 0 {
-        out.put_u8(b':');
-        out.put_slice(&two(size % 60));
+        out.extend_from_slice(b":");
+        out.extend_from_slice(&two(size % 60));
     }
 }
 
 fn put_infinity(positive: bool, negative: bool, out: &mut BytesMut) -> bool {
     if positive {
-        out.put_slice(b"infinity");
+        out.extend_from_slice(b"infinity");
     } else if negative {
-        out.put_slice(b"-infinity");
+        out.extend_from_slice(b"-infinity");
     }
     positive || negative
 }

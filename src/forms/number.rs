@@ -8,24 +8,11 @@ use bytes::{BufMut, BytesMut};
 const INTEGER_BYTES: usize = 20;
 
 pub fn put_integer(value: i64, out: &mut BytesMut) {
-    if value < 0 {
-        out.put_u8(b'-');
-    }
-    put_unsigned(value.unsigned_abs(), out);
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 pub fn put_unsigned(value: u64, out: &mut BytesMut) {
-    let mut digits = [0; INTEGER_BYTES];
-    let (mut at, mut rest) = (INTEGER_BYTES, value);
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.put_slice(&digits[at..]);
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// `007`: exactly `width` digits of a value that has no more.
@@ -37,7 +24,7 @@ pub fn put_padded(value: u64, width: usize, out: &mut BytesMut) {
         digits[at] = b'0' + (rest % 10) as u8;
         rest /= 10;
     }
-    out.put_slice(&digits[INTEGER_BYTES - width.min(INTEGER_BYTES)..]);
+    out.extend_from_slice(&digits[INTEGER_BYTES - width.min(INTEGER_BYTES)..]);
 }
 
 /// Decimal digits at which PostgreSQL changes to an exponent.
@@ -46,16 +33,25 @@ const FLOAT8_DIGITS: i32 = 15;
 
 /// The shortest text that reads back as the same number, laid out as PostgreSQL does.
 pub fn put_float8(value: f64, out: &mut BytesMut) {
-    if !put_special(value, out) {
+    if value == 0.0 || (1e-4..1e15).contains(&value.abs()) {
+        put_plain(zmij::Buffer::new().format_finite(value), out);
+    } else if !put_special(value, out) {
         put_shortest(&format!("{value:e}"), FLOAT8_DIGITS, out);
     }
 }
 
 /// As [`put_float8`], for the shorter type.
 pub fn put_float4(value: f32, out: &mut BytesMut) {
-    if !put_special(f64::from(value), out) {
+    if value == 0.0 || (1e-4..1e6).contains(&value.abs()) {
+        put_plain(zmij::Buffer::new().format_finite(value), out);
+    } else if !put_special(f64::from(value), out) {
         put_shortest(&format!("{value:e}"), FLOAT4_DIGITS, out);
     }
+}
+
+/// `1.5`, and `100` of `100.0`.
+fn put_plain(text: &str, out: &mut BytesMut) {
+    out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
 }
 
 fn put_special(value: f64, out: &mut BytesMut) -> bool {

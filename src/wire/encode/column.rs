@@ -1,6 +1,6 @@
 //! One column: its Arrow array and its PostgreSQL type give the function that writes a value.
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
+use arrow::array::{Array, ArrayAccessor, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use arrow::compute::cast;
 use arrow::datatypes::*;
 use bytes::{BufMut, BytesMut};
@@ -54,34 +54,13 @@ pub fn put(array: &dyn Array, kind: &Type, format: Format, style: &Style) -> Res
             let (values, scale) = (array.as_primitive::<Decimal256Type>().clone(), *scale);
             digits(move |row| Digits::of_i256(values.value(row), scale), format)
         }
-        Utf8 => {
-            let values = array.as_string::<i32>().clone();
-            text(move |row, put| put(values.value(row)), kind, format)
-        }
-        LargeUtf8 => {
-            let values = array.as_string::<i64>().clone();
-            text(move |row, put| put(values.value(row)), kind, format)
-        }
-        Utf8View => {
-            let values = array.as_string_view().clone();
-            text(move |row, put| put(values.value(row)), kind, format)
-        }
-        Binary => {
-            let values = array.as_binary::<i32>().clone();
-            bytes(move |row, put| put(values.value(row)), format)
-        }
-        LargeBinary => {
-            let values = array.as_binary::<i64>().clone();
-            bytes(move |row, put| put(values.value(row)), format)
-        }
-        BinaryView => {
-            let values = array.as_binary_view().clone();
-            bytes(move |row, put| put(values.value(row)), format)
-        }
-        FixedSizeBinary(_) => {
-            let values = array.as_fixed_size_binary().clone();
-            bytes(move |row, put| put(values.value(row)), format)
-        }
+        Utf8 => text(array.as_string::<i32>().clone(), kind, format),
+        LargeUtf8 => text(array.as_string::<i64>().clone(), kind, format),
+        Utf8View => text(array.as_string_view().clone(), kind, format),
+        Binary => bytes(array.as_binary::<i32>().clone(), format),
+        LargeBinary => bytes(array.as_binary::<i64>().clone(), format),
+        BinaryView => bytes(array.as_binary_view().clone(), format),
+        FixedSizeBinary(_) => bytes(array.as_fixed_size_binary().clone(), format),
         Date32 => date(array.as_primitive::<Date32Type>(), format),
         Date64 => return put(&*widened(array, &Date32)?, kind, format, style),
         Time32(_) => return put(&*widened(array, &Time64(TimeUnit::Microsecond))?, kind, format, style),
@@ -95,7 +74,19 @@ pub fn put(array: &dyn Array, kind: &Type, format: Format, style: &Style) -> Res
         }
         Timestamp(unit, zone) => {
             let zone = zone.as_ref().map(|name| style.zone.or_else(|| Zone::parse(name)).unwrap_or(Zone::UTC));
-            timestamp(array, *unit, zone, format)
+            // What does not fit is at the end of time.
+            match unit {
+                TimeUnit::Second => {
+                    timestamp::<TimestampSecondType>(array, |s| s.saturating_mul(1_000_000), zone, format)
+                }
+                TimeUnit::Millisecond => {
+                    timestamp::<TimestampMillisecondType>(array, |ms| ms.saturating_mul(1000), zone, format)
+                }
+                TimeUnit::Microsecond => timestamp::<TimestampMicrosecondType>(array, |micros| micros, zone, format),
+                TimeUnit::Nanosecond => {
+                    timestamp::<TimestampNanosecondType>(array, |nanos| nanos.div_euclid(1000), zone, format)
+                }
+            }
         }
         Interval(IntervalUnit::YearMonth) => {
             let values = array.as_primitive::<IntervalYearMonthType>().clone();
@@ -235,33 +226,32 @@ fn is_text(kind: &Type) -> bool {
     matches!(*kind, Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::JSON | Type::UNKNOWN | Type::CSTRING)
 }
 
-type WithText<'a> = &'a mut dyn FnMut(&str) -> Result<()>;
-
-fn text<F>(value: F, kind: &Type, format: Format) -> Put
+fn text<A>(values: A, kind: &Type, format: Format) -> Put
 where
-    F: Fn(usize, WithText<'_>) -> Result<()> + Send + Sync + 'static,
+    A: Send + Sync + 'static,
+    for<'a> &'a A: ArrayAccessor<Item = &'a str>,
 {
     match (format, kind) {
         (Format::Binary, &Type::JSONB) => Box::new(move |row, out| {
-            out.put_u8(JSONB_VERSION);
-            value(row, &mut |text| put_str(text, out))
+            out.extend_from_slice(&[JSONB_VERSION]);
+            put_str((&values).value(row), out)
         }),
-        (Format::Binary, &Type::UUID) => Box::new(move |row, out| value(row, &mut |text| put_uuid(text, out))),
+        (Format::Binary, &Type::UUID) => Box::new(move |row, out| put_uuid((&values).value(row), out)),
         (Format::Binary, kind) if is_object_id(kind) => {
-            Box::new(move |row, out| value(row, &mut |text| put_object_id(text, out)))
+            Box::new(move |row, out| put_object_id((&values).value(row), out))
         }
-        (_, _) => Box::new(move |row, out| value(row, &mut |text| put_str(text, out))),
+        (_, _) => Box::new(move |row, out| put_str((&values).value(row), out)),
     }
 }
 
 fn put_str(text: &str, out: &mut BytesMut) -> Result<()> {
-    out.put_slice(text.as_bytes());
+    out.extend_from_slice(text.as_bytes());
     Ok(())
 }
 
 fn put_uuid(text: &str, out: &mut BytesMut) -> Result<()> {
     let refused = |_| Error::new(Reason::InvalidText, format!("invalid input syntax for type uuid: \"{text}\""));
-    out.put_slice(uuid::Uuid::parse_str(text).map_err(refused)?.as_bytes());
+    out.extend_from_slice(uuid::Uuid::parse_str(text).map_err(refused)?.as_bytes());
     Ok(())
 }
 
@@ -278,22 +268,24 @@ fn put_object_id(text: &str, out: &mut BytesMut) -> Result<()> {
     Ok(())
 }
 
-fn bytes<F>(value: F, format: Format) -> Put
+fn bytes<A>(values: A, format: Format) -> Put
 where
-    F: Fn(usize, &mut dyn FnMut(&[u8])) + Send + Sync + 'static,
+    A: Send + Sync + 'static,
+    for<'a> &'a A: ArrayAccessor<Item = &'a [u8]>,
 {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     Box::new(move |row, out| {
-        value(row, &mut |bytes| match format {
+        let bytes = (&values).value(row);
+        match format {
             Format::Text => {
                 out.reserve(2 + 2 * bytes.len());
-                out.put_slice(b"\\x");
+                out.extend_from_slice(b"\\x");
                 for byte in bytes {
-                    out.put_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+                    out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
                 }
             }
-            Format::Binary => out.put_slice(bytes),
-        });
+            Format::Binary => out.extend_from_slice(bytes),
+        }
         Ok(())
     })
 }
@@ -319,46 +311,33 @@ fn time(micros: impl Fn(usize) -> i64 + Send + Sync + 'static, format: Format) -
     })
 }
 
-fn timestamp(array: &dyn Array, unit: TimeUnit, zone: Option<Zone>, format: Format) -> Put {
-    let micros = micros(array, unit);
-    let offsets = match (format, zone) {
-        (Format::Binary, _) | (Format::Text, None) => Vec::new(),
-        (Format::Text, Some(zone)) => {
-            let seconds = |row| if array.is_valid(row) { micros(row).div_euclid(MICROS_A_SECOND) } else { 0 };
-            zone.offsets_seconds((0..array.len()).map(seconds))
+/// `micros` turns a value of the unit into microseconds.
+fn timestamp<T>(array: &dyn Array, micros: fn(i64) -> i64, zone: Option<Zone>, format: Format) -> Put
+where
+    T: ArrowPrimitiveType<Native = i64>,
+{
+    let values = array.as_primitive::<T>().clone();
+    let zone = match (format, zone) {
+        (Format::Binary, _) => {
+            return Box::new(move |row, out| {
+                datetime::put_timestamp_binary(micros(values.value(row)), out);
+                Ok(())
+            });
         }
+        (Format::Text, None) => {
+            return Box::new(move |row, out| {
+                datetime::put_timestamp(micros(values.value(row)), out);
+                Ok(())
+            });
+        }
+        (Format::Text, Some(zone)) => zone,
     };
+    let second = |row| if values.is_valid(row) { micros(values.value(row)).div_euclid(MICROS_A_SECOND) } else { 0 };
+    let offsets = zone.offsets_seconds((0..values.len()).map(second));
     Box::new(move |row, out| {
-        let micros = micros(row);
-        match (format, offsets.get(row)) {
-            (Format::Binary, _) => datetime::put_timestamp_binary(micros, out),
-            (Format::Text, None) => datetime::put_timestamp(micros, out),
-            (Format::Text, Some(offset)) => datetime::put_timestamp_at(micros, *offset, out),
-        }
+        datetime::put_timestamp_at(micros(values.value(row)), offsets[row], out);
         Ok(())
     })
-}
-
-/// Microseconds since 1970; what does not fit is at the end of time.
-fn micros(array: &dyn Array, unit: TimeUnit) -> Box<dyn Fn(usize) -> i64 + Send + Sync> {
-    match unit {
-        TimeUnit::Second => {
-            let values = array.as_primitive::<TimestampSecondType>().clone();
-            Box::new(move |row| values.value(row).saturating_mul(1_000_000))
-        }
-        TimeUnit::Millisecond => {
-            let values = array.as_primitive::<TimestampMillisecondType>().clone();
-            Box::new(move |row| values.value(row).saturating_mul(1000))
-        }
-        TimeUnit::Microsecond => {
-            let values = array.as_primitive::<TimestampMicrosecondType>().clone();
-            Box::new(move |row| values.value(row))
-        }
-        TimeUnit::Nanosecond => {
-            let values = array.as_primitive::<TimestampNanosecondType>().clone();
-            Box::new(move |row| values.value(row).div_euclid(1000))
-        }
-    }
 }
 
 fn interval(span: impl Fn(usize) -> Span + Send + Sync + 'static, format: Format) -> Put {

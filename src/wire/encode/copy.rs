@@ -76,7 +76,8 @@ pub fn put_row(form: &CopyForm, names: &[String], cells: &[Cells], row: usize, o
 }
 
 fn put_text(value: &[u8], delimiter: u8, out: &mut BytesMut) {
-    for byte in value {
+    let mut plain = 0;
+    for (at, byte) in value.iter().enumerate() {
         let letter = match byte {
             0x08 => b'b',
             0x0c => b'f',
@@ -86,13 +87,13 @@ fn put_text(value: &[u8], delimiter: u8, out: &mut BytesMut) {
             0x0b => b'v',
             b'\\' => b'\\',
             other if *other == delimiter => delimiter,
-            other => {
-                out.put_u8(*other);
-                continue;
-            }
+            _ => continue,
         };
-        out.put_slice(&[b'\\', letter]);
+        out.extend_from_slice(&value[plain..at]);
+        out.extend_from_slice(&[b'\\', letter]);
+        plain = at + 1;
     }
+    out.extend_from_slice(&value[plain..]);
 }
 
 /// Quoted where it would not read back as itself: `alone` is a column without neighbours, whose `\.` would end the data.

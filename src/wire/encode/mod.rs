@@ -9,7 +9,7 @@ mod record;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::buffer::NullBuffer;
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 
 use self::column::Put;
 use super::protocol::message::Format;
@@ -17,6 +17,10 @@ use super::types::WireType;
 use crate::error::{Error, Reason, Result};
 use crate::forms::zone::Zone;
 use crate::query::CopyForm;
+
+/// Takes the place of a length until what it counts is written.
+const LENGTH_TO_COME: [u8; 4] = [0; 4];
+const NULL_LENGTH: [u8; 4] = (-1_i32).to_be_bytes();
 
 /// How values look in text: what the session's settings say of it.
 #[derive(Debug, Clone, Default)]
@@ -83,11 +87,11 @@ impl Cells {
     /// The length of the value and the value; -1 for NULL.
     pub fn put_sized(&self, row: usize, out: &mut BytesMut) -> Result<()> {
         if self.is_null(row) {
-            out.put_i32(-1);
+            out.extend_from_slice(&NULL_LENGTH);
             return Ok(());
         }
         let start = out.len();
-        out.put_i32(0);
+        out.extend_from_slice(&LENGTH_TO_COME);
         self.put(row, out)?;
         patch_length(out, start, out.len() - start - 4)
     }
@@ -131,19 +135,20 @@ impl Encoder {
     }
 
     fn put_row(&self, envelope: &mut Envelope, out: &mut BytesMut) -> Result<()> {
-        out.put_u8(match envelope {
+        let letter = match envelope {
             Envelope::DataRow => b'D',
             Envelope::Copy { .. } => b'd',
-        });
+        };
+        out.extend_from_slice(&[letter]);
         let start = out.len();
-        out.put_i32(0);
+        out.extend_from_slice(&LENGTH_TO_COME);
         match envelope {
             Envelope::DataRow => {
-                out.put_i16(self.cells.len() as i16);
+                out.extend_from_slice(&(self.cells.len() as i16).to_be_bytes());
                 self.cells.iter().try_for_each(|cells| cells.put_sized(self.next, out))?;
             }
             Envelope::Copy { form, names, lead } => {
-                out.put_slice(std::mem::take(lead));
+                out.extend_from_slice(std::mem::take(lead));
                 copy::put_row(form, names, &self.cells, self.next, out)?;
             }
         }

@@ -3,8 +3,6 @@
 use arrow::datatypes::i256;
 use bytes::{BufMut, BytesMut};
 
-use crate::forms::number::{put_padded, put_unsigned};
-
 /// Ten thousands are the digits of the binary form.
 const BASE_DIGITS: usize = 4;
 
@@ -26,16 +24,25 @@ fn short(value: i128, scale: i8) -> Option<(u64, u32)> {
 /// `-12.50`: all digits of the scale.
 pub fn put_text(value: i128, scale: i8, out: &mut BytesMut) {
     let Some((size, scale)) = short(value, scale) else { return Digits::of_i128(value, scale).put_text(out) };
-    if value < 0 {
-        out.put_u8(b'-');
-    }
     let one = 10_u64.pow(scale);
-    let (whole, fraction) = (size / one, size % one);
-    put_unsigned(whole, out);
+    let mut whole = itoa::Buffer::new();
+    let whole = whole.format(size / one).as_bytes();
+    // A sign, twenty digits, a point, eighteen digits.
+    let mut text = [b'-'; 40];
+    let start = usize::from(value < 0);
+    let point = start + whole.len();
+    text[start..point].copy_from_slice(whole);
+    let mut end = point;
     if scale > 0 {
-        out.put_u8(b'.');
-        put_padded(fraction, scale as usize, out);
+        text[point] = b'.';
+        end += 1 + scale as usize;
+        let mut fraction = size % one;
+        for digit in text[point + 1..end].iter_mut().rev() {
+            *digit = b'0' + (fraction % 10) as u8;
+            fraction /= 10;
+        }
     }
+    out.extend_from_slice(&text[..end]);
 }
 
 /// Number of groups, weight of the first, sign, scale, then the groups: digits of base ten thousand.
