@@ -4,10 +4,12 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::arrow::csv::WriterBuilder;
 use datafusion::error::Result;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 
 const RUNS: usize = 3;
@@ -20,7 +22,11 @@ async fn main() -> Result<()> {
     let config = SessionConfig::new()
         .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
         .set_bool("datafusion.execution.parquet.pushdown_filters", false);
-    let mut session = SessionContext::new_with_config(config);
+    let state = SessionStateBuilder::new_with_default_features()
+        .with_config(config)
+        .with_physical_optimizer_rule(Arc::new(henna_udfs::DenseGroups))
+        .build();
+    let mut session = SessionContext::new_with_state(state);
     henna_udfs::register_all(&mut session)?;
     for entry in std::fs::read_dir(&folder)? {
         let file = entry?.path();

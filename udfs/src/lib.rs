@@ -1,7 +1,7 @@
 //! SQL functions for retail analytics on DataFusion: RFM, churn, lifetime models, attribution, channel returns.
 //!
 //! [`register_all`] adds them to a session; [`scalar_functions`], [`aggregate_functions`] and [`window_functions`] list them with their
-//! documentation. All are pure and immutable: no clock, no I/O.
+//! documentation. All are pure and immutable: no clock, no I/O. [`DenseGroups`] is a rule for plans that group by customer.
 
 mod amounts;
 pub mod attribution;
@@ -11,6 +11,7 @@ pub mod churn;
 mod constants;
 mod day_log;
 mod definition;
+mod dense_groups;
 mod documents;
 mod doubles;
 mod experiments;
@@ -37,6 +38,8 @@ use std::sync::Arc;
 use datafusion_common::Result;
 use datafusion_expr::registry::FunctionRegistry;
 use datafusion_expr::{AggregateUDF, ScalarUDF, WindowUDF};
+
+pub use dense_groups::DenseGroups;
 
 /// Adds every function to a session (a `SessionContext` or `SessionState`), replacing functions of the same name.
 pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {

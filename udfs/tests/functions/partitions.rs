@@ -15,7 +15,7 @@ use datafusion::prelude::{SessionConfig, SessionContext, col};
 use proptest::prelude::{ProptestConfig, proptest};
 
 use super::aggregates::{AGGREGATES, ESTIMATED, ROUNDED};
-use super::support::{rows, session_with};
+use super::support::{dense_session, rows, session_with};
 
 /// Rows of a small linear congruential generator, each with the sets of its x.
 async fn batches(seed: u64, rows: usize, customers: u64) -> Vec<RecordBatch> {
@@ -95,6 +95,11 @@ async fn answer(session: &SessionContext, aggregate: &str) -> Vec<Vec<String>> {
         .await
 }
 
+async fn plan(session: &SessionContext) -> String {
+    let plan = rows(session, "EXPLAIN SELECT id, count(*) FROM t GROUP BY id").await;
+    plan.concat().concat()
+}
+
 fn config(partitions: usize) -> SessionConfig {
     SessionConfig::new().with_target_partitions(partitions).with_batch_size(64)
 }
@@ -110,12 +115,17 @@ async fn all_ways_agree(seed: u64) {
     let wide = session_with(config(8));
     wide.register_table("t", Arc::new(MemTable::try_new(schema.clone(), spread.clone()).unwrap())).unwrap();
     // Partial aggregation is given up at once: every row becomes a state of its own.
-    let skipping = session_with(
-        config(4)
-            .set_u64("datafusion.execution.skip_partial_aggregation_probe_rows_threshold", 1)
-            .set_str("datafusion.execution.skip_partial_aggregation_probe_ratio_threshold", "0.0"),
-    );
+    let skips = config(4)
+        .set_u64("datafusion.execution.skip_partial_aggregation_probe_rows_threshold", 1)
+        .set_str("datafusion.execution.skip_partial_aggregation_probe_ratio_threshold", "0.0");
+    let skipping = session_with(skips.clone());
     skipping.register_table("t", Arc::new(MemTable::try_new(schema.clone(), spread.clone()).unwrap())).unwrap();
+    // Groups are found by an array, for as long as that pays, and given up after ten rows.
+    let dense = dense_session(config(2), Arc::default());
+    dense.register_table("t", Arc::new(MemTable::try_new(schema.clone(), spread.clone()).unwrap())).unwrap();
+    assert!(plan(&dense).await.contains("DenseGroups"));
+    let dense_skipping = dense_session(skips, Arc::default());
+    dense_skipping.register_table("t", Arc::new(MemTable::try_new(schema.clone(), spread.clone()).unwrap())).unwrap();
     // Sorted by group, groups are emitted as soon as they are complete.
     let sorted = session_with(config(1));
     let table = MemTable::try_new(schema, spread).unwrap().with_sort_order(vec![vec![col("id").sort(true, false)]; 4]);
@@ -130,17 +140,19 @@ async fn all_ways_agree(seed: u64) {
             "{aggregate} without partial aggregation, seed {seed}"
         );
         assert_eq!(expected, answer(&sorted, aggregate).await, "{aggregate} of sorted rows, seed {seed}");
+        assert_eq!(expected, answer(&dense, aggregate).await, "{aggregate} of dense groups, seed {seed}");
+        assert_eq!(expected, answer(&dense_skipping, aggregate).await, "{aggregate} of rows apart, seed {seed}");
     }
     for estimate in ESTIMATED {
         let sql = format!("SELECT x, {estimate} FROM t GROUP BY x ORDER BY x");
         let expected = rows(&single, &sql).await;
-        for session in [&parallel, &wide, &skipping, &sorted] {
+        for session in [&parallel, &wide, &skipping, &sorted, &dense, &dense_skipping] {
             assert_eq!(expected, rows(session, &sql).await, "{estimate}, seed {seed}");
         }
     }
     for (aggregate, field) in ROUNDED {
         let expected = rounded(&single, aggregate, field).await;
-        for session in [&parallel, &wide, &skipping, &sorted] {
+        for session in [&parallel, &wide, &skipping, &sorted, &dense, &dense_skipping] {
             assert_eq!(expected, rounded(session, aggregate, field).await, "{aggregate}, seed {seed}");
         }
     }
@@ -207,19 +219,55 @@ async fn every_aggregate_spills_or_says_that_memory_is_out() {
             let pool = Arc::new(FairSpillPool::new(kilobytes * 1_024));
             let runtime = Arc::new(RuntimeEnvBuilder::new().with_memory_pool(pool).build().unwrap());
             let small = config(2).with_batch_size(1_024).with_sort_spill_reservation_bytes(65_536);
-            let mut session = SessionContext::new_with_config_rt(small, runtime);
+            let mut session = SessionContext::new_with_config_rt(small.clone(), Arc::clone(&runtime));
             henna_udfs::register_all(&mut session).unwrap();
             session.register_table("t", table(2)).unwrap();
-            match pressed(&session, &sql).await {
-                Ok((answer, spills)) => {
-                    assert_eq!(expected, answer, "{aggregate} in {kilobytes} kB");
-                    spilled += spills;
-                }
-                Err(refused) => {
-                    assert!(refused.contains("Resources exhausted"), "{aggregate} in {kilobytes} kB: {refused}")
+            let dense = dense_session(small, runtime);
+            dense.register_table("t", table(2)).unwrap();
+            for session in [&session, &dense] {
+                match pressed(session, &sql).await {
+                    Ok((answer, spills)) => {
+                        assert_eq!(expected, answer, "{aggregate} in {kilobytes} kB");
+                        spilled += spills;
+                    }
+                    Err(refused) => {
+                        assert!(refused.contains("Resources exhausted"), "{aggregate} in {kilobytes} kB: {refused}")
+                    }
                 }
             }
         }
         assert!(spilled > 0, "{aggregate} never went to disk");
+    }
+}
+
+/// Keys of every kind that counts as an integer, far and near, with NULL among them.
+#[tokio::test]
+async fn dense_groups_know_every_key() {
+    let numbers =
+        "SELECT CAST(column1 AS BIGINT) AS n FROM (VALUES (0), (1), (1), (NULL), (127), (-128), (NULL), (5), (0))";
+    let keys = [
+        "CAST(n AS SMALLINT)",
+        "CAST(n AS INT)",
+        "n",
+        "arrow_cast(n, 'Int8')",
+        "arrow_cast(abs(n), 'UInt8')",
+        "arrow_cast(abs(n), 'UInt16')",
+        "arrow_cast(abs(n), 'UInt32')",
+        "n * 40000000000000000",
+        "n * 4097",
+    ];
+    for key in keys {
+        let sql = format!(
+            "SELECT k, arrow_typeof(k), count(*), sum(n) FILTER (WHERE n > 0) FROM (SELECT {key} AS k, n FROM t) GROUP BY k ORDER BY k"
+        );
+        let mut answers = Vec::new();
+        for session in [session_with(config(3)), dense_session(config(3), Arc::default())] {
+            let table = session.sql(numbers).await.unwrap().collect().await.unwrap();
+            let spread = MemTable::try_new(table[0].schema(), vec![table.clone(), table.clone(), table]).unwrap();
+            session.register_table("t", Arc::new(spread)).unwrap();
+            answers.push(rows(&session, &sql).await);
+        }
+        assert_eq!(answers[0], answers[1], "{key}");
+        assert_eq!(answers[0].len(), 6, "{key}");
     }
 }

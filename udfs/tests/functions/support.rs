@@ -1,9 +1,12 @@
 //! A session with the functions, and readers of its answers and of the test data.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 pub fn session() -> SessionContext {
@@ -12,6 +15,18 @@ pub fn session() -> SessionContext {
 
 pub fn session_with(config: SessionConfig) -> SessionContext {
     let mut session = SessionContext::new_with_config(config);
+    henna_udfs::register_all(&mut session).unwrap();
+    session
+}
+
+/// A session with the functions and the rule that groups by an array.
+pub fn dense_session(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionContext {
+    let state = SessionStateBuilder::new_with_default_features()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_physical_optimizer_rule(Arc::new(henna_udfs::DenseGroups))
+        .build();
+    let mut session = SessionContext::new_with_state(state);
     henna_udfs::register_all(&mut session).unwrap();
     session
 }
