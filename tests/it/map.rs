@@ -34,7 +34,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("rustyline", &["cli"]),
     ("indicatif", &["cli"]),
-    ("henna_udfs", &["query"]),
+    ("henna_udfs", &["query", "plans"]),
 ];
 
 /// Files under src/ by room; `main.rs` and `lib.rs` are the roof and belong to none.

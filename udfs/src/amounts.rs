@@ -13,7 +13,10 @@ const DECIMAL_LIMIT: u128 = 100_000_000_000_000_000_000_000_000_000_000_000_000;
 /// A number that can be summed: `i128` holds the digits of a decimal, `f64` is a double.
 pub(crate) trait Amount: Copy + Default + Debug + PartialEq + PartialOrd + Send + Sync + 'static {
     type Arrow: ArrowPrimitiveType<Native = Self>;
+    /// No amount: what no sum can be.
+    const ABSENT: Self;
 
+    fn is_absent(self) -> bool;
     /// False for NaN and infinities, which count as no amount.
     fn is_usable(self) -> bool;
     /// None when the sum has more digits than the type holds.
@@ -26,6 +29,12 @@ pub(crate) trait Amount: Copy + Default + Debug + PartialEq + PartialOrd + Send 
 
 impl Amount for i128 {
     type Arrow = Decimal128Type;
+    const ABSENT: Self = Self::MIN;
+
+    #[inline]
+    fn is_absent(self) -> bool {
+        self == Self::ABSENT
+    }
 
     fn is_usable(self) -> bool {
         true
@@ -47,6 +56,12 @@ impl Amount for i128 {
 
 impl Amount for f64 {
     type Arrow = Float64Type;
+    const ABSENT: Self = Self::NAN;
+
+    #[inline]
+    fn is_absent(self) -> bool {
+        self.is_nan()
+    }
 
     #[inline]
     fn is_usable(self) -> bool {

@@ -1,6 +1,7 @@
 //! `rfm_score`: a score from 1 to n by rank within the partition.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
@@ -157,7 +158,7 @@ impl PartitionEvaluator for Scorer {
 }
 
 impl Scorer {
-    /// The rows that have a rank; of equal ones the first comes first.
+    /// The rows that have a rank, worst first, of equal ones the first; those of one n-tile in any order.
     fn worst_first(&self, values: &ArrayRef, num_rows: usize) -> Result<Vec<usize>> {
         let ranked = (0..num_rows).filter(|row| has_rank(values, *row));
         match values.data_type() {
@@ -169,9 +170,20 @@ impl Scorer {
             _ => {
                 let compare = make_comparator(values, values, self.order)?;
                 let mut rows: Vec<usize> = ranked.collect();
-                rows.sort_by(|one, two| compare(*one, *two));
+                self.arrange(&mut rows, &|one, two| compare(*one, *two).then(one.cmp(two)));
                 Ok(rows)
             }
+        }
+    }
+
+    fn arrange<T>(&self, rows: &mut [T], compare: &impl Fn(&T, &T) -> Ordering) {
+        let count = rows.len() as u64;
+        match self.method {
+            Method::Ntile if count > self.scores => {
+                let tiles = Tiles { size: count / self.scores, larger: count % self.scores };
+                tiles.cut(rows, 0..self.scores, compare);
+            }
+            Method::Ntile | Method::Percentile => rows.sort_unstable_by(compare),
         }
     }
 
@@ -187,11 +199,37 @@ impl Scorer {
     {
         let mut keyed: Vec<(T::Native, usize)> = rows.map(|row| (values.value(row), row)).collect();
         if self.order.descending {
-            keyed.sort_unstable_by(|(one, first), (two, second)| two.cmp(one).then(first.cmp(second)));
+            self.arrange(&mut keyed, &|(one, first), (two, second)| two.cmp(one).then(first.cmp(second)));
         } else {
-            keyed.sort_unstable();
+            self.arrange(&mut keyed, &|one, two| one.cmp(two));
         }
         keyed.into_iter().map(|(_, row)| row).collect()
+    }
+}
+
+/// Rows cut into parts as even as can be, the larger ones first; there are no more parts than rows.
+#[derive(Debug, Clone, Copy)]
+struct Tiles {
+    size: u64,
+    larger: u64,
+}
+
+impl Tiles {
+    fn start(self, part: u64) -> u64 {
+        part * self.size + part.min(self.larger)
+    }
+
+    /// Brings each row into its part. `rows` are those of `parts`; what order they have within one is left open.
+    fn cut<T>(self, rows: &mut [T], parts: Range<u64>, compare: &impl Fn(&T, &T) -> Ordering) {
+        if parts.end - parts.start < 2 {
+            return;
+        }
+        let middle = parts.start.midpoint(parts.end);
+        let before = (self.start(middle) - self.start(parts.start)) as usize;
+        rows.select_nth_unstable_by(before, compare);
+        let (lower, upper) = rows.split_at_mut(before);
+        self.cut(lower, parts.start..middle, compare);
+        self.cut(upper, middle..parts.end, compare);
     }
 }
 

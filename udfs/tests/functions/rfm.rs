@@ -145,6 +145,21 @@ async fn rfm_score_ntile_equals_sql_ntile() {
     assert_eq!(value(&session(), sql).await, "0");
 }
 
+/// More parts than rows, as many, and fewer, of every kind of value.
+#[tokio::test]
+async fn rfm_score_ntile_cuts_any_number_of_rows_as_sql_does() {
+    let session = session();
+    for (rows, parts) in (1..=9).flat_map(|rows| (1..=7).map(move |parts| (rows, parts))) {
+        for kind in ["BIGINT", "DOUBLE", "VARCHAR", "NUMERIC(9, 2)"] {
+            let sql = format!(
+                "SELECT count(*) FROM (SELECT rfm_score(v, {parts}, false, 'ntile') OVER (ORDER BY id) AS ours, ntile({parts}) OVER (ORDER BY v DESC, id) AS theirs
+                FROM (SELECT value AS id, CAST(value * 5 % 4 AS {kind}) AS v FROM generate_series(1, {rows}))) WHERE ours <> theirs"
+            );
+            assert_eq!(value(&session, &sql).await, "0", "{rows} rows of {kind} in {parts} parts");
+        }
+    }
+}
+
 #[tokio::test]
 async fn rfm_score_percentile_gives_equal_values_one_score() {
     let sql = "SELECT rfm_score(v, 5, true, 'percentile') OVER (ORDER BY id) FROM (VALUES (1, 1), (2, 1), (3, 1), (4, 2), (5, 3)) AS t(id, v) ORDER BY id";
