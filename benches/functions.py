@@ -112,12 +112,12 @@ QUESTIONS = {
         "lifetimes": "lifetimes_fit",
     },
     "markov_attribution": {
-        "henna": "SELECT c['channel'], c['conversions'] FROM (SELECT unnest(markov_attribution(string_to_array(path, ' > '), conversions, value, nulls, 1)) AS c FROM paths) ORDER BY 1",
+        "henna": "SELECT c['channel'], c['conversions'] FROM (SELECT unnest(markov_attribution(path, conversions, value, nulls, 1)) AS c FROM paths) ORDER BY 1",
         "channelattribution": "channel_markov",
         "tolerance": 0.02,
     },
     "shapley_attribution": {
-        "henna": "SELECT c['channel'], round(c['conversions'], 3) FROM (SELECT unnest(shapley_attribution(string_to_array(path, ' > '), conversions, value)) AS c FROM paths) ORDER BY 1",
+        "henna": "SELECT c['channel'], round(c['conversions'], 3) FROM (SELECT unnest(shapley_attribution(path, conversions, value)) AS c FROM paths) ORDER BY 1",
         "duckdb": """WITH p AS (SELECT list_distinct(string_split(path, ' > ')) AS channels, conversions FROM paths),
             c AS (SELECT unnest(channels) AS channel, conversions / len(channels) AS share FROM p) SELECT channel, round(sum(share), 3) FROM c GROUP BY 1 ORDER BY 1""",
         "clickhouse": """SELECT channel, round(sum(conversions / length(channels)), 3) FROM (SELECT arrayDistinct(splitByString(' > ', path)) AS channels, conversions FROM paths) ARRAY JOIN channels AS channel GROUP BY channel ORDER BY channel""",

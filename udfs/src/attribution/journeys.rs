@@ -14,13 +14,13 @@ use datafusion_common::{HashMap, Result, exec_datafusion_err, exec_err, plan_err
 use datafusion_expr::Documentation;
 use datafusion_expr::function::AccumulatorArgs;
 
+use super::path_column::{PathColumn, coerce_path};
 use crate::amounts::{coerce_amount, sum_type};
 use crate::definition::AggregateDefinition;
 use crate::doubles::coerce_double;
 use crate::groups::{GroupStates, Rows, list_offsets};
 use crate::names::Names;
 use crate::sums::{Sum, amount_at, sum_array};
-use crate::texts::{Texts, coerce_texts};
 
 /// What came of all customers with one path.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -115,9 +115,11 @@ pub(super) fn coerce_journeys(function: &str, types: &[DataType]) -> Result<Vec<
     let [path, conversions, value, nulls @ ..] = types else {
         return plan_err!("{function}: path, conversions and value are needed, got {} arguments", types.len());
     };
-    let path = coerce_texts(function, "path must be a list of channels", "a channel of path", path)?;
-    let mut coerced =
-        vec![path, coerce_double(function, "conversions", conversions)?, coerce_amount(function, "value", value)?];
+    let mut coerced = vec![
+        coerce_path(function, path)?,
+        coerce_double(function, "conversions", conversions)?,
+        coerce_amount(function, "value", value)?,
+    ];
     for nulls in nulls {
         coerced.push(coerce_double(function, "nulls", nulls)?);
     }
@@ -239,13 +241,12 @@ impl<M: Model> GroupStates for States<M> {
         let [path, conversions, value, ..] = columns else {
             return exec_err!("{}: path, conversions and value are needed", M::NAME);
         };
-        let lists = path.as_list::<i32>();
-        let names = Texts::of(lists.values());
+        let paths = PathColumn::of(path);
         let counts = |column: Option<&ArrayRef>| column.map(|column| column.as_primitive::<Float64Type>().clone());
         let (conversions, nulls) = (counts(Some(conversions)), counts(M::NULLS.and_then(|index| columns.get(index))));
         let mut channels = Vec::new();
         for (row, &group) in rows.groups.iter().enumerate() {
-            if !(rows.passes(row) && lists.is_valid(row)) {
+            if !rows.passes(row) {
                 continue;
             }
             let (Some(conversions), Some(nulls)) = (count_at(conversions.as_ref(), row), count_at(nulls.as_ref(), row))
@@ -253,11 +254,7 @@ impl<M: Model> GroupStates for States<M> {
                 continue;
             };
             channels.clear();
-            for index in lists.value_offsets()[row] as usize..lists.value_offsets()[row + 1] as usize {
-                if let Some(name) = names.get(index) {
-                    channels.push(self.names.number(name));
-                }
-            }
+            paths.each(row, |name| channels.push(self.names.number(name)));
             if channels.is_empty() {
                 continue;
             }

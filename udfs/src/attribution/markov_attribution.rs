@@ -31,7 +31,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             Source: E. Anderl, I. Becker, F. von Wangenheim, J. Schumann, Mapping the Customer Journey, IJRM 33(3), 2016; compared with the R package ChannelAttribution.",
         syntax: "markov_attribution(path json, conversions double precision, value numeric, nulls double precision, order integer) -> json",
         arguments: &[
-            ("path", "List of the channels that customers touched, in order of time."),
+            ("path", "The channels that customers touched: a list, or a text with ' > ' between two of them, in order of time."),
             ("conversions", "How many customers with this path converted."),
             ("value", "Value of these conversions in money."),
             ("nulls", "How many customers with this path did not convert."),

@@ -7,6 +7,7 @@ mod journeys;
 pub(crate) mod largest_remainder;
 mod markov_attribution;
 mod model;
+mod path_column;
 mod paths;
 mod shapley_attribution;
 mod touch_path;

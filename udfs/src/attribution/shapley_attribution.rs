@@ -25,7 +25,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             Source: the closed form of K. Zhao, S. H. Mahboobi, S. R. Bagheri, Shapley Value Methods for Attribution Modeling in Online Advertising, 2018, equation 8.",
         syntax: "shapley_attribution(path json, conversions double precision, value numeric) -> json",
         arguments: &[
-            ("path", "List of the channels that customers touched, in any order."),
+            ("path", "The channels that customers touched: a list, or a text with ' > ' between two of them, in any order."),
             ("conversions", "How many customers with this path converted."),
             ("value", "Value of these conversions in money."),
         ],

@@ -218,6 +218,26 @@ async fn higher_orders_share_the_same_whole() {
     }
 }
 
+/// The form of ChannelAttribution's samples, in every type of text.
+#[tokio::test]
+async fn a_path_may_be_a_text() {
+    let paths = "(VALUES ('ads > mail > ads', 3, 60.00, 10), ('mail', 1, 15.00, 20), ('ads', 1, 10.00, 9), ('a>b', 2, 4.00, 1),
+        ('', 9, 9.00, 9), (CAST(NULL AS VARCHAR), 9, 9.00, 9), ('ads > ', 1, 1.00, 0)) AS t(path, conversions, value, nulls)";
+    let session = session();
+    for model in ["markov_attribution(_, conversions, value, nulls, 2)", "shapley_attribution(_, conversions, value)"] {
+        let of = |path: &str| format!("SELECT unnest({}) FROM {paths}", model.replace("(_", &format!("({path}")));
+        let expected = rows(&session, &of("string_to_array(path, ' > ')")).await;
+        assert_eq!(expected.len(), 4);
+        for kind in ["Utf8", "LargeUtf8", "Utf8View", "Dictionary(Int32, Utf8)"] {
+            assert_eq!(
+                rows(&session, &of(&format!("arrow_cast(path, '{kind}')"))).await,
+                expected,
+                "{model} of {kind}"
+            );
+        }
+    }
+}
+
 /// In the description of the sample: alpha has 7627.94 conversions.
 #[tokio::test]
 async fn the_shapley_values_of_the_path_sample_are_found() {
@@ -349,7 +369,10 @@ async fn paths_that_tell_nothing_are_left_out() {
         ("markov_attribution(['a'], 1, 1, 1, 0)", "markov_attribution: order must be 1 to 20, got \"0\""),
         ("markov_attribution(['a'], 1, 1, 1, NULL)", "markov_attribution: order must be 1 to 20, got NULL"),
         ("markov_attribution(['a'], 1, 1, 1, 1.5)", "markov_attribution: order must be a whole number, got"),
-        ("markov_attribution('a', 1, 1, 1, 1)", "markov_attribution: path must be a list of channels, got Utf8"),
+        (
+            "markov_attribution(1, 1, 1, 1, 1)",
+            "markov_attribution: path must be a list of channels, or a text with ' > ' between them, got Int64",
+        ),
         ("shapley_attribution([1], 1, 1)", "shapley_attribution: a channel of path must be text, got Int64"),
         ("shapley_attribution(['a'], 1)", "shapley_attribution: 3 arguments are needed, got 2"),
     ] {
