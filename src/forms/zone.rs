@@ -6,6 +6,8 @@ use std::str::FromStr;
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{OffsetName, Tz};
 
+use crate::error::{Error, Reason, Result};
+
 /// Where the clocks stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Zone {
@@ -31,6 +33,12 @@ impl Zone {
                 Tz::from_str(name).ok().or_else(any_case).map(Self::Named)
             }
         }
+    }
+
+    /// As [`Zone::parse`], in words where there is no such zone.
+    pub fn named(name: &str) -> Result<Self> {
+        let unknown = || Error::new(Reason::InvalidParameter, format!("time zone \"{name}\" not recognized"));
+        Self::parse(name).ok_or_else(unknown)
     }
 
     /// Seconds east of Greenwich at an instant, in seconds since 1970.

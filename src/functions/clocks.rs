@@ -5,13 +5,11 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArray};
-use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Date32Type, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType};
-use arrow::util::display::FormatOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
-use super::texts::{answer, outward};
+use super::texts::{answer, outward, strict_cast};
 use crate::error::{Error, Reason};
 use crate::forms::datetime::{MICROS_A_DAY, MICROS_A_SECOND};
 use crate::forms::zone::Zone;
@@ -60,14 +58,14 @@ impl ScalarUDFImpl for Clocks {
             (_, DataType::Timestamp(_, Some(zone))) => instants(moments, zone)?,
             _ => readings(moments, &self.to)?,
         };
-        answer(&args.args, strictly(&read, &self.to)?)
+        answer(&args.args, strict_cast(&read, &self.to)?)
     }
 }
 
 /// What the clocks of its own zone show at each moment.
 fn readings(moments: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     let DataType::Timestamp(_, zone) = moments.data_type() else { return Ok(Arc::clone(moments)) };
-    let moments = strictly(moments, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))?;
+    let moments = strict_cast(moments, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))?;
     let moments = moments.as_primitive::<TimestampMicrosecondType>();
     let shown: TimestampMicrosecondArray = match zone.as_deref().map_or(Ok(Zone::UTC), known)? {
         Zone::UTC => moments.clone().with_timezone_opt(None::<Arc<str>>),
@@ -94,7 +92,7 @@ fn readings(moments: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
 /// The instants at which the clocks of a zone show these readings.
 pub fn instants(readings: &ArrayRef, zone: &Arc<str>) -> Result<ArrayRef> {
     let clock = known(zone)?;
-    let readings = strictly(readings, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
+    let readings = strict_cast(readings, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
     let instant = |micros: i64| {
         if matches!(micros, i64::MAX | i64::MIN) {
             return Ok(micros);
@@ -114,11 +112,5 @@ fn micros_of(offset_seconds: i32) -> i64 {
 }
 
 fn known(zone: &str) -> Result<Zone> {
-    let unknown = || Error::new(Reason::InvalidParameter, format!("time zone \"{zone}\" not recognized"));
-    Zone::parse(zone).ok_or_else(|| outward(unknown()))
-}
-
-fn strictly(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
-    let strict = CastOptions { safe: false, format_options: FormatOptions::default() };
-    Ok(cast_with_options(array, to, &strict)?)
+    Zone::named(zone).map_err(outward)
 }

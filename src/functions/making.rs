@@ -214,9 +214,7 @@ impl Parts {
 
     fn zone(&self, row: usize) -> Result<Option<Zone>, Error> {
         let Some(zones) = &self.zones else { return Ok(None) };
-        let name = zones.value(row);
-        let unknown = || Error::new(Reason::InvalidParameter, format!("time zone \"{name}\" not recognized"));
-        Zone::parse(name).map(Some).ok_or_else(unknown)
+        Zone::named(zones.value(row)).map(Some)
     }
 
     fn interval(&self, row: usize) -> Result<IntervalMonthDayNano, Error> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, Decimal128Builder, Float64Array, Int32Builder, Int64Builder,
 };
-use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float64Type, Int64Type};
 use datafusion::common::{ScalarValue, plan_err};
 use datafusion::error::Result;
@@ -13,7 +13,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 
-use super::texts::{answer, outward};
+use super::texts::{answer, outward, strict_cast};
 use crate::error::{Error, Reason};
 
 /// The digits of the widest numeric.
@@ -175,8 +175,7 @@ fn exact_type(data_type: &DataType) -> Option<(u8, i8)> {
 /// Numbers as whole ones of 10^-scale.
 fn exact(column: &ArrayRef) -> Result<(Decimal128Array, i8)> {
     let (digits, scale) = exact_type(column.data_type()).unwrap_or((DIGITS, 10));
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
-    let numbers = cast_with_options(column, &DataType::Decimal128(digits, scale), &strict)?;
+    let numbers = strict_cast(column, &DataType::Decimal128(digits, scale))?;
     Ok((numbers.as_primitive::<Decimal128Type>().clone(), scale))
 }
 
@@ -407,8 +406,7 @@ fn divisors(left: &ArrayRef, right: &ArrayRef, to: &DataType, of: fn(i128, i128)
         for value in values {
             builder.append_option(value.map(|value| i64::try_from(value).map_err(|_| refused())).transpose()?);
         }
-        let strict = CastOptions { safe: false, ..CastOptions::default() };
-        return cast_with_options(&builder.finish(), to, &strict).map_err(|_| refused());
+        return strict_cast(&builder.finish(), to).map_err(|_| refused());
     }
     Ok(Arc::new(values.into_iter().collect::<Decimal128Array>().with_precision_and_scale(DIGITS, scale)?))
 }

@@ -318,7 +318,8 @@ pub fn values(texts: &StringArray, data_type: &DataType, session: Zone) -> Resul
 }
 
 /// A text that is no value is an error, not a NULL.
-fn strict_cast(texts: &StringArray, data_type: &DataType) -> Result<ArrayRef> {
+/// A cast that refuses what does not fit.
+pub(super) fn strict_cast(array: &dyn Array, to: &DataType) -> Result<ArrayRef> {
     let options = arrow::compute::CastOptions { safe: false, ..Default::default() };
-    Ok(arrow::compute::cast_with_options(texts, data_type, &options)?)
+    Ok(arrow::compute::cast_with_options(array, to, &options)?)
 }

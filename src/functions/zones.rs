@@ -13,7 +13,6 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use super::casts::is_text;
 use super::clocks;
 use super::texts::{answer, outward};
-use crate::error::{Error, Reason};
 use crate::forms::datetime::MICROS_A_SECOND;
 use crate::forms::zone::Zone;
 
@@ -79,7 +78,7 @@ impl ScalarUDFImpl for AtZone {
             let zone = match &last {
                 Some((known, zone)) if known == name => *zone,
                 _ => {
-                    let zone = Zone::parse(name).ok_or_else(|| outward(unknown(name)))?;
+                    let zone = Zone::named(name).map_err(outward)?;
                     last = Some((name.to_owned(), zone));
                     zone
                 }
@@ -95,8 +94,4 @@ impl ScalarUDFImpl for AtZone {
         let named = is_reading.then(|| Arc::clone(&self.zone));
         answer(&args.args, Arc::new(builder.finish().with_timezone_opt(named)))
     }
-}
-
-fn unknown(name: &str) -> Error {
-    Error::new(Reason::InvalidParameter, format!("time zone \"{name}\" not recognized"))
 }
