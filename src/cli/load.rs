@@ -16,10 +16,10 @@ use crate::query::Lake;
 pub struct LoadArgs {
     /// Table that takes the rows
     table: String,
-    /// CSV, TSV, NDJSON or Parquet, also .gz and .zst; - is standard input
+    /// CSV, TSV, NDJSON, XLSX or Parquet, also .gz and .zst; folders and patterns; - is standard input
     #[arg(required = true)]
     files: Vec<String>,
-    /// Map the files by this source of the dataset
+    /// Take the files for those of this source of the dataset, whatever their headers say
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
     /// Keep refused rows in henna.rejects and go on, or stop at the first
@@ -97,7 +97,8 @@ fn sink(bar: ProgressBar) -> ProgressSink {
 
 /// The report for the eye.
 fn told(report: &LoadReport) -> String {
-    let mut lines = vec![format!("loaded into {}", report.table)];
+    let source = report.source.as_ref().map(|source| format!(" from {source}")).unwrap_or_default();
+    let mut lines = vec![format!("loaded into {}{source}", report.table)];
     let mut line = |label: &str, count: u64| lines.push(format!("  {label:<20} {count:>12}"));
     line("rows read", report.rows_read);
     line("rows added", report.rows_added);
@@ -110,6 +111,10 @@ fn told(report: &LoadReport) -> String {
         "  version {}, {} files, {} bytes, {:.2} s",
         report.version, report.files, report.bytes, report.seconds
     ));
+    lines.extend(super::sources::told_changes(&report.header));
+    if !report.ignored_columns.is_empty() {
+        lines.push(format!("  columns kept nowhere: {}", report.ignored_columns.join(", ")));
+    }
     if report.rows_rejected > 0 {
         lines.push("  see SELECT file, line, column_name, reason, raw FROM henna.rejects".to_owned());
     }

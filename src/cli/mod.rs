@@ -8,6 +8,7 @@ mod init;
 mod load;
 mod output;
 pub mod serve;
+mod sources;
 mod sql;
 
 use std::error::Error as _;
@@ -62,6 +63,8 @@ enum Verb {
     Sql(sql::SqlArgs),
     /// Verify commit logs, files, checksums, row counts, the security log and the audit log
     Check,
+    /// List the sources of the dataset, or test which one a file is of
+    Sources(sources::SourcesArgs),
     /// Show the SQL functions
     Functions(functions::FunctionsArgs),
     /// Show the effective settings and where each comes from
@@ -109,6 +112,7 @@ async fn dispatch(verb: Verb, config: &Config) -> Result<ExitCode> {
         Verb::Serve(_) => serve::run(config).await,
         Verb::Sql(args) => sql::run(args, config).await,
         Verb::Check => check::run(config).await,
+        Verb::Sources(args) => sources::run(args, config).await,
         Verb::Functions(args) => functions::run(args),
         Verb::Config => Ok(ExitCode::SUCCESS),
     }

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use super::contract::{Contract, ForeignKey};
-use super::error::DatasetError;
+use super::error::{DatasetError, LayoutFault};
 use super::folder::Dataset;
 use super::settings::{self, AsOf, is_calendar};
+use super::source::{Feed, Source};
 
 /// `table.column` texts as pairs; each must be a date or time column of the dataset.
 pub fn as_of_columns(dataset: &Dataset, texts: &[String]) -> Result<Vec<(String, String)>, DatasetError> {
@@ -49,6 +50,21 @@ pub fn fits(dataset: &Dataset) -> Result<(), DatasetError> {
     for (path, table) in sampled.chain(mapped) {
         if dataset.contract(table).is_none() {
             return Err(DatasetError::TableUnknown { path, table: table.to_owned() });
+        }
+    }
+    dataset.sources.iter().try_for_each(|source| columns_meet(dataset, source))
+}
+
+/// A column that a source gives a table as it stands is one of the table's, or an identifier.
+fn columns_meet(dataset: &Dataset, source: &Source) -> Result<(), DatasetError> {
+    let fed = source.tables.iter().filter(|(_, feed)| **feed == Feed::Columns);
+    for contract in fed.filter_map(|(table, _)| dataset.contract(table)) {
+        let known = |name: &str| contract.column(name).is_some() || contract.column("extras").is_some();
+        let stray = source.layout.columns.iter().find(|column| !known(&column.name) && !column.name.starts_with("id_"));
+        if let Some(column) = stray {
+            let (table, column) = (contract.name.clone(), column.name.clone());
+            let path = format!("sources/{}.toml", source.name);
+            return Err(DatasetError::Layout { path, fault: LayoutFault::ColumnUnknown { table, column } });
         }
     }
     Ok(())

@@ -51,16 +51,41 @@ pub enum DatasetError {
     ForeignKeyWidth { table: String, key: String, columns: usize, other: String, key_columns: usize },
     #[error("relation '{schema}.{name}' is defined twice")]
     Twice { schema: String, name: String },
-    #[error("{path}: encoding '{encoding}' is not known; only 'utf-8' is")]
-    Encoding { path: String, encoding: String },
-    #[error("{path}: delimiter is one ASCII character, not '{text}'")]
-    Delimiter { path: String, text: String },
+    #[error("{path}: {fault}")]
+    Layout {
+        path: String,
+        #[source]
+        fault: LayoutFault,
+    },
     #[error("{path}: the first line says '-- table: NAME' or '-- view: NAME'")]
     SampleTarget { path: String },
     #[error("{path}: {source}")]
     Sample { path: String, source: DataFusionError },
     #[error("sample file '{}': {source}", path.display())]
     SampleFile { path: PathBuf, source: io::Error },
+}
+
+/// What is wrong with the description of a source.
+#[derive(Debug, ThisError)]
+pub enum LayoutFault {
+    #[error("encoding '{label}' is not known; write a name such as 'gb18030', 'utf-8' or 'utf-16le'")]
+    Encoding { label: String },
+    #[error("delimiter is one ASCII character, not '{text}'")]
+    Delimiter { text: String },
+    #[error(
+        "rows count from 1 and the data follow the header, not header_row = {header_row} and data_row = {data_row}"
+    )]
+    Rows { header_row: u32, data_row: u32 },
+    #[error("column '{column}' needs either from (a header, or a list of them) or value")]
+    Origin { column: String },
+    #[error("type '{text}' of column '{column}' is none that a table can have")]
+    Type { column: String, text: String },
+    #[error("source '{source_name}' is described twice: in sources/{source_name}.toml and in its folder")]
+    Twice { source_name: String },
+    #[error("table '{table}' is fed twice: list it under tables or give it a SELECT")]
+    FedTwice { table: String },
+    #[error("table '{table}' has neither a column '{column}' nor extras")]
+    ColumnUnknown { table: String, column: String },
 }
 
 /// What is wrong with a statement of a `.sql` file.

@@ -98,6 +98,11 @@ impl Dataset {
             ["access.sql"] => self.access_sql = Some(file.text()?.to_owned()),
             ["demo.sql"] => self.demo_sql = Some(file.text()?.to_owned()),
             ["sources", source, "source.toml"] => self.source_named(source).describe(file)?,
+            ["sources", name] => {
+                if let Some(source) = name.strip_suffix(".toml") {
+                    self.source_named(source).describe(file)?;
+                }
+            }
             ["sources", source, name] => {
                 if let Some(table) = name.strip_suffix(".sql") {
                     self.source_named(source).map_table(table, file)?;
@@ -152,6 +157,8 @@ impl Dataset {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::super::contract::Partition;
+    use super::super::layout::{Origin, Step};
+    use super::super::source::Feed;
     use super::*;
 
     const ORDERS: (&str, &str) = (
@@ -243,10 +250,42 @@ mod tests {
         .unwrap();
         let source = shop.source("uci").unwrap();
         assert_eq!(source.time_zone.as_deref(), Some("Europe/London"));
-        assert_eq!(source.delimiter, Some(b';'));
-        assert_eq!(source.tables["orders"], "SELECT \"InvoiceNo\" AS id FROM source");
+        assert_eq!(source.layout.delimiter, Some(b';'));
+        assert_eq!(source.tables["orders"], Feed::Select("SELECT \"InvoiceNo\" AS id FROM source".to_owned()));
         let stray = dataset(&[ORDERS, CUSTOMERS, ("sources/uci/lines.sql", "SELECT 1")]).unwrap_err().to_string();
         assert_eq!(stray, "sources/uci: there is no table 'lines'");
+    }
+
+    #[test]
+    fn a_source_of_one_file_names_its_columns() {
+        let toml = "tables = ['orders']\nencoding = 'gb18030'\nheader_row = 2\nrecognise = ['Nr', 'Zeit']\n\
+            [columns]\nid = { from = ['Nr', 'Nummer'], clean = ['formula'] }\nat = 'Zeit'\nteam = { value = 'web' }\n";
+        let shop = dataset(&[ORDERS, CUSTOMERS, ("sources/kasse.toml", toml)]).unwrap();
+        let source = shop.source("kasse").unwrap();
+        assert_eq!(source.tables["orders"], Feed::Columns);
+        assert_eq!((source.layout.header_row, source.layout.data_row), (2, 3));
+        let named: Vec<&str> = source.layout.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(named, ["at", "id", "team"]);
+        let id = &source.layout.columns[1];
+        assert_eq!(id.origin, Origin::Header(vec!["Nr".to_owned(), "Nummer".to_owned()]));
+        assert_eq!(id.clean, [Step::Formula]);
+    }
+
+    #[test]
+    fn a_source_that_does_not_fit_is_refused_by_name() {
+        for (toml, part) in [
+            ("encoding = 'klingon'", "sources/kasse.toml: encoding 'klingon' is not known"),
+            ("delimiter = ';;'", "delimiter is one ASCII character, not ';;'"),
+            ("header_row = 3\ndata_row = 3", "not header_row = 3 and data_row = 3"),
+            ("[columns]\nid = { clean = ['number'] }", "column 'id' needs either from"),
+            ("[columns]\nid = { from = 'Nr', clean = ['wash'] }", "sources/kasse.toml:2: "),
+            ("[columns]\nid = { from = 'Nr', type = 'money' }", "type 'money' of column 'id'"),
+            ("tables = ['lines']", "there is no table 'lines'"),
+            ("tables = ['orders']\n[columns]\nnr = 'Nr'", "table 'orders' has neither a column 'nr' nor extras"),
+        ] {
+            let message = dataset(&[ORDERS, CUSTOMERS, ("sources/kasse.toml", toml)]).unwrap_err().to_string();
+            assert!(message.contains(part), "{toml}: {message}");
+        }
     }
 
     #[test]

@@ -1,13 +1,17 @@
-//! `sources/NAME/`: how the files of one platform become rows of tables, one SELECT a table over the relation `source`.
+//! `sources/`: how the exports of one platform become rows of tables.
+//!
+//! `sources/NAME.toml` says how the file lies and what its columns become. Where that is not enough, the source is a folder: the
+//! same text as `sources/NAME/source.toml`, and beside it one SELECT a table over the relation `source`, which has those columns.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::Statement;
-use serde::Deserialize;
 
 use super::ddl::{Located, at, parse};
-use super::error::{DatasetError, SqlFault};
+use super::error::{DatasetError, LayoutFault, SqlFault};
 use super::files::DatasetFile;
+use super::layout::{Layout, LayoutSettings};
 use super::settings::read_toml;
 
 /// A platform whose files differ from the canonical form.
@@ -19,21 +23,18 @@ pub struct Source {
     pub time_zone: Option<String>,
     pub licence: Option<String>,
     pub attribution: Option<String>,
-    /// Between the cells of a text file; `None` goes by the file's ending.
-    pub delimiter: Option<u8>,
-    /// By table, the SELECT that gives its rows from the relation `source`.
-    pub tables: BTreeMap<String, String>,
+    pub layout: Arc<Layout>,
+    pub tables: BTreeMap<String, Feed>,
+    described: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SourceSettings {
-    title: Option<String>,
-    time_zone: Option<String>,
-    licence: Option<String>,
-    attribution: Option<String>,
-    delimiter: Option<String>,
-    encoding: Option<String>,
+/// How a source feeds a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Feed {
+    /// The layout's columns are the table's.
+    Columns,
+    /// A SELECT over the relation `source`.
+    Select(String),
 }
 
 impl Source {
@@ -44,24 +45,29 @@ impl Source {
             time_zone: None,
             licence: None,
             attribution: None,
-            delimiter: None,
+            layout: Arc::default(),
             tables: BTreeMap::new(),
+            described: false,
         }
     }
 
     pub(super) fn describe(&mut self, file: &DatasetFile) -> Result<(), DatasetError> {
-        let settings: SourceSettings = read_toml(&file.path, file.text()?)?;
+        let fault = |fault| DatasetError::Layout { path: file.path.clone(), fault };
+        if std::mem::replace(&mut self.described, true) {
+            return Err(fault(LayoutFault::Twice { source_name: self.name.clone() }));
+        }
+        let mut settings: LayoutSettings = read_toml(&file.path, file.text()?)?;
         if let Some(zone) = settings.time_zone.as_ref().filter(|zone| zone.parse::<chrono_tz::Tz>().is_err()) {
             return Err(DatasetError::TimeZone { path: file.path.clone(), zone: zone.clone() });
         }
-        if let Some(encoding) = settings.encoding.filter(|name| !name.eq_ignore_ascii_case("utf-8")) {
-            return Err(DatasetError::Encoding { path: file.path.clone(), encoding });
+        self.title = settings.title.take();
+        self.time_zone = settings.time_zone.take();
+        self.licence = settings.licence.take();
+        self.attribution = settings.attribution.take();
+        for table in std::mem::take(&mut settings.tables) {
+            self.feed(table, Feed::Columns, &file.path)?;
         }
-        self.title = settings.title;
-        self.time_zone = settings.time_zone;
-        self.licence = settings.licence;
-        self.attribution = settings.attribution;
-        self.delimiter = settings.delimiter.map(|text| delimiter(&file.path, &text)).transpose()?;
+        self.layout = Arc::new(Layout::of(&file.path, settings)?);
         Ok(())
     }
 
@@ -69,8 +75,7 @@ impl Source {
         let text = file.text()?;
         match parse(&file.path, text)?.as_slice() {
             [Located { statement: Statement::Query(query), .. }] => {
-                self.tables.insert(table.to_owned(), query.to_string());
-                Ok(())
+                self.feed(table.to_owned(), Feed::Select(query.to_string()), &file.path)
             }
             [] => Err(at(&file.path, 1)(SqlFault::Nothing { wanted: "SELECT" })),
             [Located { line, statement }, rest @ ..] => {
@@ -80,11 +85,11 @@ impl Source {
             }
         }
     }
-}
 
-fn delimiter(path: &str, text: &str) -> Result<u8, DatasetError> {
-    match text.as_bytes() {
-        [byte] if byte.is_ascii() => Ok(*byte),
-        _ => Err(DatasetError::Delimiter { path: path.to_owned(), text: text.to_owned() }),
+    fn feed(&mut self, table: String, feed: Feed, path: &str) -> Result<(), DatasetError> {
+        match self.tables.insert(table.clone(), feed) {
+            None => Ok(()),
+            Some(_) => Err(DatasetError::Layout { path: path.to_owned(), fault: LayoutFault::FedTwice { table } }),
+        }
     }
 }

@@ -23,9 +23,31 @@ pub enum IngestError {
     #[error("'{file}' cannot be read: {source}")]
     FileUnreadable { file: String, source: io::Error },
     #[error(
-        "'{file}' is of no known format: .csv, .tsv, .ndjson, .jsonl, .parquet, and the text ones also .gz and .zst"
+        "'{file}' is of no known format: .csv, .tsv, .txt, .ndjson, .jsonl, .parquet, .xlsx, and the text ones also .gz and .zst"
     )]
     FormatUnknown { file: String },
+    #[error(
+        "'{file}' lies elsewhere, and only files of this machine are read: copy it, or pipe it into henna load TABLE -"
+    )]
+    FileElsewhere { file: String },
+    #[error("'{name}' names no file")]
+    FilesAbsent { name: String },
+    #[error("pattern '{pattern}': {reason}")]
+    Pattern { pattern: String, reason: String },
+    #[error("{file} is not a workbook that can be read: {reason}")]
+    NotWorkbook { file: String, reason: String },
+    #[error("{file} has {found} columns; at most {max} are read")]
+    TooManyColumns { file: String, found: usize, max: usize },
+    #[error("{file} ends before its header in row {row}")]
+    HeaderBeyond { file: String, row: u32 },
+    #[error("{file} may be of {candidates}: name one with --source")]
+    SourceAmbiguous { file: String, candidates: String },
+    #[error("the files are of different sources ({found}): load them one source at a time, or name one with --source")]
+    SourcesDiffer { found: String },
+    #[error("{file} is of source '{source_name}', which does not feed table '{table}'; it feeds: {known}")]
+    SourceElsewhere { file: String, source_name: String, table: String, known: String },
+    #[error("{file} has no sheet '{sheet}'; it has: {known}")]
+    SheetAbsent { file: String, sheet: String, known: String },
     #[error("{file} is not a Parquet file: {source}")]
     NotParquet { file: String, source: ParquetError },
     #[error("{file} cannot be decompressed: {source}")]
@@ -89,12 +111,19 @@ impl From<IngestError> for Error {
         use IngestError::*;
         let reason = match &error {
             TableUnknown { .. } => Reason::UndefinedTable,
-            SourceUnknown { .. } | SourceTable { .. } => Reason::UndefinedObject,
-            FileAbsent { .. } => Reason::FileMissing,
+            SourceUnknown { .. } | SourceTable { .. } | SourceElsewhere { .. } => Reason::UndefinedObject,
+            FileAbsent { .. } | FilesAbsent { .. } => Reason::FileMissing,
+            FileElsewhere { .. } | Pattern { .. } => Reason::Unsupported,
             FileUnreadable { .. } | SpoolFile { .. } => Reason::Io,
             FormatUnknown { .. }
             | NotParquet { .. }
             | Decompression { .. }
+            | NotWorkbook { .. }
+            | TooManyColumns { .. }
+            | HeaderBeyond { .. }
+            | SourceAmbiguous { .. }
+            | SourcesDiffer { .. }
+            | SheetAbsent { .. }
             | HeaderAbsent { .. }
             | HeaderNotText { .. }
             | RowTooLong { .. } => Reason::FileInvalid,
@@ -107,6 +136,9 @@ impl From<IngestError> for Error {
         };
         let error = Error::of(reason, error);
         match reason {
+            Reason::UndefinedColumn => {
+                error.with_hint("henna sources test FILE tells which source recognises a file, if any")
+            }
             Reason::InvalidRow => error.with_hint("SELECT file, line, column_name, reason FROM henna.rejects"),
             _ => error,
         }

@@ -1,7 +1,7 @@
 //! A load: files become rows of a table in one commit, or nothing does.
 //!
 //! 1. The load gets its id, a hash of table, source and content; one that the table holds already is left undone.
-//! 2. A source's mapping makes one canonical file of foreign ones.
+//! 2. A source, named or recognised by the files' headers, gives foreign files the table's columns.
 //! 3. The identifiers of all files are resolved to persons.
 //! 4. Rows are read again, checked and streamed into the lake, which writes files that nobody sees yet.
 //! 5. When the last row is through: rejects, then identities become durable, each in a commit of its own that may be
@@ -27,7 +27,8 @@ use super::check::Checker;
 use super::error::IngestError;
 use super::pass::Pass;
 use super::persons::Identities;
-use super::reader::Input;
+use super::reader::{HeaderChanges, Input};
+use super::recognise::{Arrivals, arrivals};
 use super::record::{LoadRow, Status};
 use super::reject::RejectSpool;
 use super::request::{LoadReport, LoadRequest};
@@ -60,6 +61,7 @@ pub struct Load {
     pub table: TableName,
     pub contract: Arc<Contract>,
     pub source: Option<Source>,
+    pub changes: HeaderChanges,
     pub file_names: String,
     pub started: Instant,
     pub now_us: i64,
@@ -107,9 +109,9 @@ impl Loader {
         let inputs = match &load.source {
             None => inputs,
             Some(source) => {
-                let mapped = mapped(source, &load.table.table, inputs, &zone).await?;
-                rejects.add(mapped.rejects)?;
-                vec![mapped.input]
+                let (inputs, faulty) = mapped(source, &load.table.table, inputs, &zone).await?;
+                rejects.add(faulty)?;
+                inputs
             }
         };
         let (identities, resolved) = self.resolve(&load, &inputs, request.progress.as_ref()).await?;
@@ -130,33 +132,26 @@ impl Loader {
         let table = request.table.strip_prefix("public.").unwrap_or(&request.table).to_owned();
         let contract = self.dataset.contract(&table).cloned();
         let contract = contract.ok_or_else(|| IngestError::TableUnknown { table: table.clone() })?;
-        let source = request.source.as_ref().map(|name| self.source(name)).transpose()?;
-        let delimiter = source.as_ref().and_then(|source| source.delimiter);
-        let paths = request.files.clone();
-        let (source_name, named) = (request.source.clone(), table.clone());
-        let prepared = spawn_blocking(move || -> Result<(String, Vec<Input>), IngestError> {
-            let inputs: Vec<Input> = paths.iter().map(|path| Input::find(path, delimiter)).collect::<Result<_, _>>()?;
-            Ok((load_id(&named, source_name.as_deref(), &inputs)?, inputs))
+        let reject_share_max = request.reject_share_max;
+        let (dataset, named, request) = (Arc::clone(&self.dataset), table.clone(), request.clone());
+        let prepared = spawn_blocking(move || -> Result<(String, Arrivals), IngestError> {
+            let arrivals = arrivals(&dataset, &named, request.source.as_deref(), &request.files)?;
+            let source = arrivals.source.as_ref().map(|source| source.name.as_str());
+            Ok((load_id(&named, source, &arrivals.inputs)?, arrivals))
         });
-        let (id, inputs) = prepared.await.map_err(|_| IngestError::ThreadEnded)??;
+        let (id, Arrivals { source, inputs, changes }) = prepared.await.map_err(|_| IngestError::ThreadEnded)??;
         let load = Load {
             id,
             table: TableName::new(PUBLIC, table),
             contract: Arc::new(contract),
             source,
+            changes,
             file_names: inputs.iter().map(|input| input.name.as_ref()).collect::<Vec<_>>().join(", "),
             started: Instant::now(),
             now_us: chrono::Utc::now().timestamp_micros(),
-            reject_share_max: request.reject_share_max,
+            reject_share_max,
         };
         Ok((load, inputs))
-    }
-
-    fn source(&self, name: &str) -> Result<Source, IngestError> {
-        self.dataset.source(name).cloned().ok_or_else(|| IngestError::SourceUnknown {
-            source_name: name.to_owned(),
-            known: self.dataset.sources.iter().map(|source| source.name.as_str()).collect::<Vec<_>>().join(", "),
-        })
     }
 
     /// Of the files' times that name none.
@@ -208,6 +203,7 @@ impl Loader {
             seconds: load.started.elapsed().as_secs_f64(),
             repeated: commit.repeated,
             load_id: load.id.clone(),
+            header: load.changes.clone(),
             ..found
         }
     }

@@ -1,6 +1,7 @@
 //! Files become rows: read, mapped, checked, resolved to persons, committed once.
 //!
-//! `load` tells the walk. `reader` opens files of every format; `source` maps foreign ones; `check` holds rows against the
+//! `load` tells the walk. `recognise` finds the source of the files; `reader` opens files of every format, and gives foreign ones
+//! their source's columns; `source` maps those by SQL where that is not enough; `trial` does as much and loads nothing; `check` holds rows against the
 //! table's contract by means of `cell`, which reads values; `persons` finds the person of each row by means of `identity`;
 //! `pass` drives the rows through and `settle` ends them; `reject` and `record` keep what a load refused and did, in the
 //! tables of `system`.
@@ -13,6 +14,7 @@ mod load;
 mod pass;
 mod persons;
 mod reader;
+mod recognise;
 mod record;
 mod reject;
 mod request;
@@ -23,9 +25,12 @@ pub mod system;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
+mod trial;
 
 pub use error::IngestError;
 pub use load::{Loader, PUBLIC};
+pub use reader::HeaderChanges;
 pub use request::{LoadReport, LoadRequest, OnReject, Phase, Progress, ProgressSink, REJECT_SHARE_MAX};
 pub use row_check::{RowCheck, literal};
 pub use system::table_spec;
+pub use trial::{TableTrial, Trial, trial};

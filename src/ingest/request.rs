@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::reader::HeaderChanges;
+
 /// What a load does with a row that the contract refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnReject {
@@ -40,9 +42,9 @@ pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
 #[derive(Clone)]
 pub struct LoadRequest {
     pub table: String,
-    /// Paths; `-` is standard input.
+    /// Paths of files or folders, or patterns; `-` is standard input.
     pub files: Vec<String>,
-    /// The dataset's source whose mapping the files need; `None` where they are in canonical form.
+    /// The dataset's source that the files are of. `None` goes by their headers; what no source recognises is in canonical form.
     pub source: Option<String>,
     pub on_reject: OnReject,
     /// 0 to 1.
@@ -86,6 +88,9 @@ pub struct LoadReport {
     /// Columns of the files that are kept nowhere.
     #[serde(skip)]
     pub ignored_columns: Vec<String>,
+    /// How the files' headers differ from what their source knows.
+    #[serde(skip)]
+    pub header: HeaderChanges,
     #[serde(skip)]
     pub load_id: String,
 }

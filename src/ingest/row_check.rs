@@ -29,7 +29,7 @@ impl RowCheck {
         let names: Arc<[String]> = contract.columns.iter().map(|column| column.name.clone()).collect();
         let columns = (0..names.len()).map(Some).collect();
         let mapping = Mapping { columns, ..Mapping::default() };
-        let checker = Checker::new(contract, zone.parse().unwrap_or(chrono_tz::UTC), zone)?;
+        let checker = Checker::new(contract, zone.parse().unwrap_or(chrono_tz::UTC), zone)?.of_any_year();
         Ok(Self { checker, mapping, names, file: "INSERT".into() })
     }
 

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, new_null_array};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use chrono_tz::Tz;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::DataFusionError;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::streaming::PartitionStream;
@@ -17,45 +19,71 @@ use futures::TryStreamExt;
 use parquet::arrow::ArrowWriter;
 use tempfile::NamedTempFile;
 
-use super::cell::{Cells, TextCells};
+use super::cell::zone::ZoneClock;
+use super::cell::{Cells, FaultMap, Faults, TextCells, column, typed};
+use super::check::{FILE, LINE, objects, raw_row};
 use super::error::IngestError;
-use super::reader::{Chunk, Input, Reader, Rows};
+use super::reader::{Chunk, Input, Reader, Rows, unique};
 use super::reject::Reject;
-use crate::dataset::Source;
+use crate::dataset::{Feed, Layout, Source, SourceColumn, SqlType};
 
-/// The relation's column that holds the line of the row, or its number in a Parquet file.
-const LINE: &str = "_line";
+/// The relation's column that holds what the source has no column for.
+const EXTRAS: &str = "extras";
 const BATCHES_IN_FLIGHT: usize = 4;
-
-/// Files through a mapping.
-pub struct Mapped {
-    /// The rows that the mapping's SELECT gave, in typed columns.
-    pub input: Input,
-    /// Rows that could not be split into cells; the SELECT did not see them.
-    pub rejects: Vec<Reject>,
-}
+/// What a SELECT may hold before it spills to disk.
+const MEMORY_MAX_BYTES: usize = 1 << 30;
 
 type FaultyRows = Arc<Mutex<BTreeMap<(Arc<str>, u64), Reject>>>;
 
-/// Runs the mapping of `source` for `table` over the files, once, into a spool file. `zone` is that of its SQL's local
-/// times.
-pub async fn mapped(source: &Source, table: &str, inputs: Vec<Input>, zone: &str) -> Result<Mapped, IngestError> {
-    let fault =
-        |cause| IngestError::Mapping { source_name: source.name.clone(), table: table.to_owned(), source: cause };
-    let Some(sql) = source.tables.get(table) else {
-        return Err(IngestError::SourceTable {
+/// The files as rows of `table`. Where the source's columns feed it as they stand that is what their readers give; a SELECT is
+/// run over them, once, into a spool file. `zone` is that of its SQL's local times.
+pub async fn mapped(
+    source: &Source,
+    table: &str,
+    inputs: Vec<Input>,
+    zone: &str,
+) -> Result<(Vec<Input>, Vec<Reject>), IngestError> {
+    match source.tables.get(table) {
+        Some(Feed::Columns) => Ok((inputs, Vec::new())),
+        Some(Feed::Select(sql)) => {
+            let mapped = selected(source, table, sql, inputs, zone).await?;
+            Ok((vec![mapped.input], mapped.rejects))
+        }
+        None => Err(IngestError::SourceTable {
             source_name: source.name.clone(),
             table: table.to_owned(),
             known: source.tables.keys().cloned().collect::<Vec<_>>().join(", "),
-        });
-    };
+        }),
+    }
+}
+
+/// Files through a SELECT.
+struct Mapped {
+    /// The rows that it gave, in typed columns.
+    input: Input,
+    /// Rows that could not be split into cells; it did not see them.
+    rejects: Vec<Reject>,
+}
+
+async fn selected(
+    source: &Source,
+    table: &str,
+    sql: &str,
+    inputs: Vec<Input>,
+    zone: &str,
+) -> Result<Mapped, IngestError> {
+    let fault =
+        |cause| IngestError::Mapping { source_name: source.name.clone(), table: table.to_owned(), source: cause };
     let name = inputs.iter().map(|input| input.name.as_ref()).collect::<Vec<_>>().join(", ");
     let faulty = FaultyRows::default();
-    let relation = Relation { schema: relation_schema(&inputs)?, inputs, faulty: Arc::clone(&faulty) };
+    let (schema, layout) = (relation_schema(&source.layout, &inputs)?, Arc::clone(&source.layout));
+    let zone_of_times = zone.parse().unwrap_or(Tz::UTC);
+    let relation = Relation { schema, inputs, layout, zone: zone_of_times, faulty: Arc::clone(&faulty) };
     let mut config = SessionConfig::new();
     config.options_mut().execution.time_zone = Some(zone.to_owned());
     config.options_mut().sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
-    let context = SessionContext::new_with_config(config);
+    let runtime = RuntimeEnvBuilder::new().with_memory_limit(MEMORY_MAX_BYTES, 1.0).build_arc().map_err(fault)?;
+    let context = SessionContext::new_with_config_rt(config, runtime);
     let provider = StreamingTable::try_new(Arc::clone(&relation.schema), vec![Arc::new(relation)]).map_err(fault)?;
     context.register_table("source", Arc::new(provider)).map_err(fault)?;
     let mut stream = context.sql(sql).await.map_err(fault)?.execute_stream().await.map_err(fault)?;
@@ -70,49 +98,46 @@ pub async fn mapped(source: &Source, table: &str, inputs: Vec<Input>, zone: &str
     Ok(Mapped { input: Input::spooled(&name, spool, None)?, rejects: rejects.into_values().collect() })
 }
 
-/// The columns of all files by name; a name that stands twice gets a number. Of text files every column is a text.
-fn relation_schema(inputs: &[Input]) -> Result<SchemaRef, IngestError> {
-    let mut fields: Vec<Field> = Vec::new();
-    for input in inputs {
-        let mut reader = Reader::open(input, None, &Arc::default())?;
-        let header: Vec<Field> = match (reader.schema().cloned(), reader.header().cloned()) {
-            (Some(schema), _) => {
-                schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect()
-            }
-            (None, Some(names)) => unique(&names).into_iter().map(text_field).collect(),
-            (None, None) => {
-                let mut names: Arc<[String]> = Arc::from([]);
-                while let Some(chunk) = reader.next()? {
-                    names = chunk.names;
+/// The columns that the source's layout gives, as texts, and `extras`; without a layout of columns those of all files by name,
+/// where one that stands twice gets a number, of text files as texts.
+fn relation_schema(layout: &Layout, inputs: &[Input]) -> Result<SchemaRef, IngestError> {
+    let kind = |column: &SourceColumn| column.sql_type.as_ref().map_or(DataType::Utf8, SqlType::stored);
+    let mut fields: Vec<Field> =
+        layout.columns.iter().map(|column| Field::new(&column.name, kind(column), true)).collect();
+    if fields.is_empty() {
+        for input in inputs {
+            for field in file_fields(input)? {
+                if !fields.iter().any(|known| known.name() == field.name()) {
+                    fields.push(field);
                 }
-                names.iter().cloned().map(text_field).collect()
-            }
-        };
-        for field in header {
-            if !fields.iter().any(|known| known.name() == field.name()) {
-                fields.push(field);
             }
         }
+    } else {
+        fields.push(text_field(EXTRAS.to_owned()));
     }
-    fields.retain(|field| field.name() != LINE);
+    fields.retain(|field| field.name() != LINE && field.name() != FILE);
     fields.push(Field::new(LINE, DataType::Int64, false));
+    fields.push(Field::new(FILE, DataType::Utf8, false));
     Ok(Arc::new(Schema::new(fields)))
+}
+
+fn file_fields(input: &Input) -> Result<Vec<Field>, IngestError> {
+    let mut reader = Reader::open(input, None, &Arc::default())?;
+    Ok(match (reader.schema().cloned(), reader.header().cloned()) {
+        (Some(schema), _) => schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect(),
+        (None, Some(names)) => unique(&names).into_iter().map(text_field).collect(),
+        (None, None) => {
+            let mut names: Arc<[String]> = Arc::from([]);
+            while let Some(chunk) = reader.next()? {
+                names = chunk.names;
+            }
+            names.iter().cloned().map(text_field).collect()
+        }
+    })
 }
 
 fn text_field(name: String) -> Field {
     Field::new(name, DataType::Utf8, true)
-}
-
-/// `a, a, ''` -> `a, a_2, column_3`.
-fn unique(names: &[String]) -> Vec<String> {
-    let mut unique: Vec<String> = Vec::with_capacity(names.len());
-    for (nth, name) in names.iter().enumerate() {
-        let name = if name.is_empty() { format!("column_{}", nth + 1) } else { name.clone() };
-        let numbered = (2..).map(|number| format!("{name}_{number}"));
-        let free = std::iter::once(name.clone()).chain(numbered).find(|free| !unique.contains(free));
-        unique.push(free.unwrap_or(name));
-    }
-    unique
 }
 
 /// The rows of the files.
@@ -120,6 +145,10 @@ fn unique(names: &[String]) -> Vec<String> {
 struct Relation {
     schema: SchemaRef,
     inputs: Vec<Input>,
+    /// Without columns the file's own are taken.
+    layout: Arc<Layout>,
+    /// Of times that name none.
+    zone: Tz,
     /// By file and line: a mapping may read the relation more than once.
     faulty: FaultyRows,
 }
@@ -132,14 +161,16 @@ impl PartitionStream for Relation {
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let mut builder = RecordBatchReceiverStream::builder(Arc::clone(&self.schema), BATCHES_IN_FLIGHT);
         let (sender, schema, inputs) = (builder.tx(), Arc::clone(&self.schema), self.inputs.clone());
-        let faulty = Arc::clone(&self.faulty);
+        let (layout, faulty) = (Arc::clone(&self.layout), Arc::clone(&self.faulty));
+        let mut clock = ZoneClock::new(self.zone);
         builder.spawn_blocking(move || {
             let external = |error: IngestError| DataFusionError::External(Box::new(error));
             for input in &inputs {
                 let mut reader = Reader::open(input, None, &Arc::default()).map_err(external)?;
                 while let Some(chunk) = reader.next().map_err(external)? {
-                    let batch = relation_batch(&schema, &chunk).map_err(external)?;
-                    let batch = without_faulty(&input.name, &chunk.rows, batch, &faulty).map_err(external)?;
+                    let (batch, faults) =
+                        relation_batch(&schema, &layout, &input.name, &chunk, &mut clock).map_err(external)?;
+                    let batch = without_faulty(&input.name, &chunk, batch, faults, &faulty).map_err(external)?;
                     if sender.blocking_send(Ok(batch)).is_err() {
                         return Ok(());
                     }
@@ -151,47 +182,93 @@ impl PartitionStream for Relation {
     }
 }
 
-fn relation_batch(schema: &SchemaRef, chunk: &Chunk) -> Result<RecordBatch, IngestError> {
+fn relation_batch(
+    schema: &SchemaRef,
+    layout: &Layout,
+    file: &Arc<str>,
+    chunk: &Chunk,
+    clock: &mut ZoneClock,
+) -> Result<(RecordBatch, FaultMap), IngestError> {
     let names = unique(&chunk.names);
     let rows = chunk.rows.len();
+    let mut faults = FaultMap::new();
     let mut arrays: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
-    for field in schema.fields() {
+    for (nth, field) in schema.fields().iter().enumerate() {
         let position = names.iter().position(|name| name == field.name());
-        let array: ArrayRef = match (&chunk.rows, position) {
-            _ if field.name() == LINE => Arc::new(lines(&chunk.rows)),
+        let sql_type = layout.columns.get(nth).and_then(|column| column.sql_type.as_ref());
+        let array: ArrayRef = match (field.name().as_str(), position) {
+            (LINE, _) => Arc::new(lines(&chunk.rows)),
+            (FILE, _) => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(file.as_ref(), rows))),
+            (EXTRAS, _) if !layout.columns.is_empty() => Arc::new(extras(&names, layout, &chunk.rows)?),
             (_, None) => new_null_array(field.data_type(), rows),
-            (Rows::Text(text), Some(column)) => {
-                let cells = TextCells { rows: text, column };
-                Arc::new((0..rows).map(|row| cells.get(row)).collect::<StringArray>())
-            }
-            (Rows::Typed { batch, .. }, Some(column)) => cast(batch.column(column), field.data_type())?,
+            (_, Some(position)) => match (&chunk.rows, sql_type) {
+                (Rows::Text(_), None) => Arc::new(texts(&chunk.rows, position)?),
+                (_, Some(sql_type)) => {
+                    column(sql_type, clock, &texts(&chunk.rows, position)?, &mut Faults::new(&mut faults, nth))
+                }
+                (Rows::Typed { batch, .. }, None) => cast(batch.column(position), field.data_type())?,
+            },
         };
         arrays.push(array);
     }
-    Ok(RecordBatch::try_new(Arc::clone(schema), arrays)?)
+    Ok((RecordBatch::try_new(Arc::clone(schema), arrays)?, faults))
 }
 
+/// What the source has no column for.
+fn extras(names: &[String], layout: &Layout, rows: &Rows) -> Result<StringArray, IngestError> {
+    let known = |name: &String| layout.columns.iter().any(|column| column.name == *name);
+    let unknown = names.iter().enumerate().filter(|(_, name)| !known(name));
+    let members = unknown.map(|(position, name)| Ok((name.as_str(), texts(rows, position)?)));
+    let members = members.collect::<Result<Vec<_>, IngestError>>()?;
+    Ok(objects(rows.len(), None, &members))
+}
+
+fn texts(rows: &Rows, column: usize) -> Result<StringArray, IngestError> {
+    match rows {
+        Rows::Text(text) => {
+            let cells = TextCells { rows: text, column };
+            Ok((0..text.len()).map(|row| cells.get(row)).collect())
+        }
+        Rows::Typed { batch, .. } => Ok(typed::as_texts(batch.column(column))?),
+    }
+}
+
+/// The batch without the rows that cannot be split into cells or have a cell that is none of its column's type.
 fn without_faulty(
     file: &Arc<str>,
-    rows: &Rows,
+    chunk: &Chunk,
     batch: RecordBatch,
+    faults: FaultMap,
     faulty: &FaultyRows,
 ) -> Result<RecordBatch, IngestError> {
-    let Rows::Text(text) = rows else { return Ok(batch) };
-    let found = (0..text.len()).filter_map(|row| Some((row, text.row(row).fault.as_ref()?)));
-    let found: Vec<(u64, Reject)> = found
-        .map(|(row, fault)| {
-            let (line, raw) = (text.row(row).line, text.raw(row).to_owned());
-            (line, Reject { file: Arc::clone(file), line, column: None, reason: fault.to_string(), raw })
-        })
-        .collect();
+    let rows = batch.num_rows();
+    let mut found: BTreeMap<usize, Reject> = BTreeMap::new();
+    for (row, fault) in faults {
+        let column = fault.column.map(|nth| batch.schema_ref().field(nth).name().clone());
+        found.insert(row, reject(file, chunk, row, column, fault.reason.to_string()));
+    }
+    if let Rows::Text(text) = &chunk.rows {
+        for row in 0..rows {
+            if let Some(fault) = &text.row(row).fault {
+                found.insert(row, reject(file, chunk, row, None, fault.to_string()));
+            }
+        }
+    }
     if found.is_empty() {
         return Ok(batch);
     }
-    let keyed = found.into_iter().map(|(line, reject)| ((Arc::clone(file), line), reject));
+    let keep: BooleanArray = (0..rows).map(|row| Some(!found.contains_key(&row))).collect();
+    let keyed = found.into_values().map(|reject| ((Arc::clone(file), reject.line), reject));
     faulty.lock().unwrap_or_else(PoisonError::into_inner).extend(keyed);
-    let keep: BooleanArray = (0..text.len()).map(|row| Some(text.row(row).fault.is_none())).collect();
     Ok(filter_record_batch(&batch, &keep)?)
+}
+
+fn reject(file: &Arc<str>, chunk: &Chunk, row: usize, column: Option<String>, reason: String) -> Reject {
+    let (line, raw) = match &chunk.rows {
+        Rows::Text(text) => (text.row(row).line, text.raw(row).to_owned()),
+        Rows::Typed { batch, first } => (first + row as u64, raw_row(batch, row)),
+    };
+    Reject { file: Arc::clone(file), line, column, reason, raw }
 }
 
 fn lines(rows: &Rows) -> Int64Array {
@@ -201,17 +278,5 @@ fn lines(rows: &Rows) -> Int64Array {
             let first = first.cast_signed();
             Int64Array::from_iter_values(first..first + batch.num_rows() as i64)
         }
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_a_relation_are_unique() {
-        let names = ["分销员", "", "分销员", "分销员_2"].map(str::to_owned);
-        assert_eq!(unique(&names), ["分销员", "column_2", "分销员_2", "分销员_2_2"]);
     }
 }

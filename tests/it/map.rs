@@ -34,6 +34,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("rustyline", &["cli"]),
     ("indicatif", &["cli"]),
+    ("calamine", &["ingest"]),
+    ("zip", &["ingest"]),
     ("henna_udfs", &["query", "plans"]),
 ];
 

@@ -29,7 +29,8 @@ pub fn column(chunk: &Chunk, mapping: &Mapping, nth: usize) -> Result<ArrayRef, 
     Ok(Arc::new(array))
 }
 
-fn objects<C: Cells>(rows: usize, given: Option<&C>, members: &[(&str, C)]) -> StringArray {
+/// One JSON object a row: what stands in `given`, then the members that have a text. NULL where there is nothing.
+pub fn objects<C: Cells>(rows: usize, given: Option<&C>, members: &[(&str, C)]) -> StringArray {
     let keys: Vec<String> = members.iter().map(|(name, _)| serde_json::Value::from(*name).to_string()).collect();
     let mut values = StringBuilder::with_capacity(rows, rows * 32);
     let mut object = String::new();

@@ -11,8 +11,9 @@ pub const ID_PREFIX: &str = "id_";
 pub const ONE_ID: &str = "one_id";
 /// The table's column that takes what it has no column for.
 const EXTRAS: &str = "extras";
-/// A mapped source tells by it from which line a row came.
-const LINE: &str = "_line";
+/// A mapped source tells by these from which line of which file a row came.
+pub const LINE: &str = "_line";
+pub const FILE: &str = "_file";
 
 /// Where the values of a table's columns stand in a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Mapping {
     pub ignored: Vec<String>,
     /// The position of `_line`.
     pub line: Option<usize>,
+    /// The position of `_file`.
+    pub file: Option<usize>,
 }
 
 impl Mapping {
@@ -57,6 +60,8 @@ impl Mapping {
                 }
             } else if lower == LINE {
                 mapping.line = Some(position);
+            } else if lower == FILE {
+                mapping.file = Some(position);
             } else if extras.is_some() && !lower.is_empty() {
                 mapping.unknown.push((name.clone(), position));
             } else if !lower.is_empty() {

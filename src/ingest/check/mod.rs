@@ -9,11 +9,12 @@ mod rules;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, PrimitiveArray, RecordBatch, new_null_array};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Date32Type, SchemaRef, TimeUnit, TimestampMicrosecondType};
 
-pub use self::mapping::{ID_PREFIX, Mapping, ONE_ID};
+pub use self::extras::objects;
+pub use self::mapping::{FILE, ID_PREFIX, LINE, Mapping, ONE_ID};
 use self::rules::Rules;
 use super::cell::zone::ZoneClock;
 use super::cell::{CellFault, FaultMap, Faults, RowFaults, TextCells, column, typed};
@@ -28,7 +29,19 @@ pub struct Checker {
     schema: SchemaRef,
     clock: ZoneClock,
     rules: Rules,
+    years: Years,
 }
+
+/// Which years a row may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Years {
+    /// Those that every client can show: what lies beyond is a slip of whoever wrote the file.
+    FourDigits,
+    Any,
+}
+
+const DAY_LAST: i32 = 2_932_896;
+const INSTANT_LAST_US: i64 = 253_402_300_799_999_999;
 
 /// What became of a batch.
 pub struct Checked {
@@ -41,7 +54,18 @@ impl Checker {
     /// `zone` is that of times without one. Refuses rules that do not plan.
     pub fn new(contract: Arc<Contract>, zone: chrono_tz::Tz, session_zone: &str) -> Result<Self, IngestError> {
         let rules = Rules::plan(&contract, session_zone)?;
-        Ok(Self { schema: contract.stored_schema(), clock: ZoneClock::new(zone), rules, contract })
+        Ok(Self {
+            schema: contract.stored_schema(),
+            clock: ZoneClock::new(zone),
+            rules,
+            contract,
+            years: Years::FourDigits,
+        })
+    }
+
+    /// Takes any year, as SQL does.
+    pub fn of_any_year(self) -> Self {
+        Self { years: Years::Any, ..self }
     }
 
     pub fn contract(&self) -> &Arc<Contract> {
@@ -110,6 +134,9 @@ impl Checker {
             } else {
                 new_null_array(&wanted.sql_type.stored(), rows)
             };
+            if self.years == Years::FourDigits {
+                refuse_far_years(&array, &wanted.sql_type, &mut Faults::new(faults, nth));
+            }
             columns.push(array);
         }
         Ok(columns)
@@ -163,7 +190,31 @@ impl Checker {
             }
         };
         let column = found.column.map(|column| self.contract.columns[column].name.clone());
-        Reject { file: Arc::clone(file), line, column, reason: found.reason.to_string(), raw }
+        let file = match (&chunk.rows, mapping.file) {
+            (Rows::Typed { batch, .. }, Some(position)) => typed::shown(batch.column(position), row).into(),
+            _ => Arc::clone(file),
+        };
+        Reject { file, line, column, reason: found.reason.to_string(), raw }
+    }
+}
+
+/// A fault for each row whose date or time has a year of five digits.
+fn refuse_far_years(array: &ArrayRef, sql_type: &SqlType, faults: &mut Faults<'_>) {
+    let far: Vec<usize> = match array.data_type() {
+        DataType::Date32 => {
+            let days: &PrimitiveArray<Date32Type> = array.as_primitive();
+            (0..days.len()).filter(|row| days.is_valid(*row) && days.value(*row) > DAY_LAST).collect()
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            let instants: &PrimitiveArray<TimestampMicrosecondType> = array.as_primitive();
+            (0..instants.len())
+                .filter(|row| instants.is_valid(*row) && instants.value(*row) > INSTANT_LAST_US)
+                .collect()
+        }
+        _ => return,
+    };
+    for row in far {
+        faults.add(row, CellFault::range(sql_type.clone(), &typed::shown(array, row)));
     }
 }
 
@@ -175,7 +226,7 @@ fn row_faults(rows: &Rows) -> FaultMap {
 }
 
 /// The row of a typed batch as a JSON object of texts.
-fn raw_row(batch: &RecordBatch, row: usize) -> String {
+pub fn raw_row(batch: &RecordBatch, row: usize) -> String {
     let schema = batch.schema();
     let cells = schema.fields().iter().zip(batch.columns()).filter(|(_, array)| array.is_valid(row));
     let object: serde_json::Map<String, serde_json::Value> =

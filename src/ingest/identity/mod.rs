@@ -25,6 +25,11 @@ use crate::dataset::{Contract, SqlType};
 /// The table of identities.
 pub const IDENTITIES: &str = "identities";
 
+/// Whether an identifier, as it stands in a file, can be a person's.
+pub fn identifies(id_type: &str, text: &str) -> bool {
+    normal::normal(id_type, text).is_some()
+}
+
 /// Whether a table of this contract can keep identities.
 pub fn keeps_identities(contract: &Contract) -> bool {
     let is = |name: &str, sql_type: &SqlType| contract.column(name).is_some_and(|column| column.sql_type == *sql_type);

@@ -9,27 +9,63 @@ use super::text_rows::{Cell, RowFault, RowMark, TextRows};
 
 const QUOTE: u8 = b'"';
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// A header is looked up by name for every row that is kept.
+pub const COLUMNS_MAX: usize = 4096;
+
+/// How the rows of a text lie in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Grid {
+    pub delimiter: u8,
+    /// Rows of the file, from 1.
+    pub header_row: u32,
+    pub data_row: u32,
+    pub unit: LineUnit,
+}
+
+/// What is counted as a line of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineUnit {
+    Break,
+    /// Of a sheet, where cells may hold line breaks.
+    Row,
+}
 
 pub struct Delimited {
     file: Arc<str>,
     blocks: Blocks,
-    delimiter: u8,
+    grid: Grid,
     /// The line of the next row.
     line: u64,
     names: Arc<[String]>,
 }
 
 impl Delimited {
-    /// Reads the header.
-    pub fn open(file: Arc<str>, input: Box<dyn Read + Send>, delimiter: u8) -> Result<Self, IngestError> {
+    /// Reads the header, and goes on to the data.
+    pub fn open(file: Arc<str>, input: Box<dyn Read + Send>, grid: Grid) -> Result<Self, IngestError> {
         let (blocks, names) = (Blocks::new(input), Arc::from([]));
-        let mut reader = Self { file, blocks, delimiter, line: 1, names };
-        let header = reader.rows(true)?.ok_or_else(|| IngestError::HeaderAbsent { file: reader.file.to_string() })?;
-        if header.row(0).fault.is_some() {
-            return Err(IngestError::HeaderNotText { file: reader.file.to_string() });
+        let mut reader = Self { file, blocks, grid, line: 1, names };
+        let file = reader.file.to_string();
+        for _ in 1..grid.header_row {
+            let beyond = || IngestError::HeaderBeyond { file: file.clone(), row: grid.header_row };
+            reader.rows(true)?.ok_or_else(beyond)?;
+        }
+        let header = reader.rows(true)?.ok_or_else(|| IngestError::HeaderAbsent { file: file.clone() })?;
+        if header.row(0).fault.is_some() || header.raw(0).contains('\0') {
+            return Err(IngestError::HeaderNotText { file });
         }
         let names = (0..header.width()).map(|column| header.cell(0, column).unwrap_or_default());
-        reader.names = names.map(|name| name.trim().to_owned()).collect();
+        let mut names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
+        // A delimiter at the end of the header makes no column.
+        while names.len() > 1 && names.last().is_some_and(String::is_empty) {
+            names.pop();
+        }
+        if names.len() > COLUMNS_MAX {
+            return Err(IngestError::TooManyColumns { file, found: names.len(), max: COLUMNS_MAX });
+        }
+        reader.names = names.into();
+        for _ in grid.header_row + 1..grid.data_row {
+            reader.rows(true)?;
+        }
         Ok(reader)
     }
 
@@ -51,7 +87,7 @@ impl Delimited {
                 Block::End => return Ok(None),
             };
             let first_line = self.line;
-            let mut splitter = Splitter::new(bytes, self.delimiter, last, (!header).then_some(self.names.len()));
+            let mut splitter = Splitter::new(bytes, self.grid, last, (!header).then_some(self.names.len()));
             if header && splitter.bytes.starts_with(BYTE_ORDER_MARK) {
                 splitter.position = BYTE_ORDER_MARK.len();
             }
@@ -76,6 +112,7 @@ struct Splitter {
     length: usize,
     position: usize,
     delimiter: u8,
+    unit: LineUnit,
     last: bool,
     /// `None` reads a header of any width.
     width: Option<usize>,
@@ -92,9 +129,9 @@ enum Stop {
 }
 
 impl Splitter {
-    fn new(bytes: Vec<u8>, delimiter: u8, last: bool, width: Option<usize>) -> Self {
-        let length = bytes.len();
-        Self { bytes, length, position: 0, delimiter, last, width, cells: Vec::new(), rows: Vec::new() }
+    fn new(bytes: Vec<u8>, grid: Grid, last: bool, width: Option<usize>) -> Self {
+        let (length, delimiter, unit) = (bytes.len(), grid.delimiter, grid.unit);
+        Self { bytes, length, position: 0, delimiter, unit, last, width, cells: Vec::new(), rows: Vec::new() }
     }
 
     /// Splits the next row; `false` where the block holds no further whole one.
@@ -117,7 +154,7 @@ impl Splitter {
             }
         }
         let mark_line = *line;
-        *line += lines;
+        *line += if self.unit == LineUnit::Row { 1 } else { lines };
         let width = *self.width.get_or_insert(self.cells.len() - first_cell);
         let raw = Cell::new(start, self.trimmed_end(start));
         let found = self.cells.len() - first_cell;
@@ -126,7 +163,9 @@ impl Splitter {
             return true;
         }
         let surplus = self.cells[first_cell..].get(width..).unwrap_or_default();
-        if fault.is_none() && (found < width || surplus.iter().any(|cell| *cell != Cell::NULL)) {
+        // A sheet's row ends with its last cell that is not empty.
+        let short = found < width && self.unit == LineUnit::Break;
+        if fault.is_none() && (short || surplus.iter().any(|cell| *cell != Cell::NULL)) {
             fault = Some(RowFault::Width { found, wanted: width });
         }
         self.cells.resize(first_cell + width, Cell::NULL);
@@ -256,10 +295,15 @@ mod tests {
 
     use super::*;
 
+    fn plain(delimiter: u8) -> Grid {
+        Grid { delimiter, header_row: 1, data_row: 2, unit: LineUnit::Break }
+    }
+
     type Shown = (u64, Vec<Option<String>>, Option<RowFault>);
 
     fn read(text: &[u8], delimiter: u8) -> (Vec<String>, Vec<Shown>) {
-        let mut reader = Delimited::open("f.csv".into(), Box::new(Cursor::new(text.to_vec())), delimiter).unwrap();
+        let mut reader =
+            Delimited::open("f.csv".into(), Box::new(Cursor::new(text.to_vec())), plain(delimiter)).unwrap();
         let names = reader.names().to_vec();
         let mut shown = Vec::new();
         while let Some(rows) = reader.next().unwrap() {
@@ -333,7 +377,7 @@ mod tests {
 
     #[test]
     fn an_empty_file_has_no_header() {
-        let opened = Delimited::open("f.csv".into(), Box::new(Cursor::new(Vec::new())), b',');
+        let opened = Delimited::open("f.csv".into(), Box::new(Cursor::new(Vec::new())), plain(b','));
         assert_eq!(opened.err().unwrap().to_string(), "f.csv has no header");
     }
 }

@@ -1,4 +1,5 @@
-//! A file to be loaded: where it lies, what it is, how it is opened. Standard input is spooled first: a load reads twice.
+//! A file to be loaded: where it lies, what it is, how it is opened. Standard input and the sheets of workbooks are spooled
+//! first: a load reads twice.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -10,6 +11,9 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::super::error::IngestError;
+use super::decode;
+use super::workbook::{self, ZIP};
+use crate::dataset::Layout;
 
 /// What the bytes of a file mean, once decompressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,49 +30,78 @@ pub struct Input {
     pub name: Arc<str>,
     path: PathBuf,
     pub format: Format,
+    /// Of a workbook's sheet, its name; its rows are counted, and not lines.
+    pub sheet: Option<Arc<str>>,
+    /// How the rows become those of a source.
+    pub layout: Option<Arc<Layout>>,
     _spool: Option<Arc<NamedTempFile>>,
 }
 
 const COPY_BYTES: usize = 1 << 16;
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// A compressed file may grow to this without a question, and beyond it by this factor: rows of an export are far from as alike.
+const EXPANDED_BYTES_FREE: u64 = 256 << 20;
+const EXPANSION_MAX: u64 = 200;
 
 impl Input {
-    /// The file at `path`, or standard input where that is `-`. `delimiter` overrules what the ending of a text file says.
-    pub fn find(path: &str, delimiter: Option<u8>) -> Result<Self, IngestError> {
-        if path == "-" { Self::stdin(delimiter) } else { Self::at(Path::new(path), delimiter) }
-    }
-
-    /// The file at `path`.
-    pub fn at(path: &Path, delimiter: Option<u8>) -> Result<Self, IngestError> {
+    /// The file at `path`; of a workbook its sheets.
+    pub fn find(path: &Path) -> Result<Vec<Self>, IngestError> {
         let file = path.display().to_string();
         if !path.exists() {
             return Err(IngestError::FileAbsent { file });
         }
-        let format = format_of(&file).ok_or_else(|| IngestError::FormatUnknown { file: file.clone() })?;
-        let format = match (format, delimiter) {
-            (Format::Delimited(_), Some(given)) => Format::Delimited(given),
-            (format, _) => format,
-        };
         let name = path.file_name().map_or(file.clone(), |name| name.to_string_lossy().into_owned());
-        Ok(Self { name: name.into(), path: path.to_owned(), format, _spool: None })
+        if is_workbook(&file) {
+            return Self::sheets(&name, path);
+        }
+        let format = format_of(&file).ok_or(IngestError::FormatUnknown { file })?;
+        Ok(vec![Self::new(&name, path.to_owned(), format, None)])
     }
 
-    fn stdin(delimiter: Option<u8>) -> Result<Self, IngestError> {
+    pub fn stdin() -> Result<Vec<Self>, IngestError> {
         let fault = |source| IngestError::SpoolFile { source };
         let mut spool = NamedTempFile::new().map_err(fault)?;
         io::copy(&mut io::stdin().lock(), &mut spool).map_err(fault)?;
         spool.flush().map_err(fault)?;
-        Self::spooled("-", spool, delimiter)
+        let mut magic = Vec::new();
+        spool.reopen().map_err(fault)?.take(ZIP.len() as u64).read_to_end(&mut magic).map_err(fault)?;
+        if magic == ZIP {
+            return Self::sheets("-", spool.path());
+        }
+        Ok(vec![Self::spooled("-", spool, None)?])
+    }
+
+    fn sheets(name: &str, path: &Path) -> Result<Vec<Self>, IngestError> {
+        let sheets = workbook::sheets(name, path)?.into_iter();
+        Ok(sheets
+            .map(|sheet| {
+                let path = sheet.spool.path().to_owned();
+                let input = Self::new(name, path, Format::Delimited(b','), Some(sheet.spool));
+                Self { sheet: Some(sheet.name.into()), ..input }
+            })
+            .collect())
+    }
+
+    fn new(name: &str, path: PathBuf, format: Format, spool: Option<NamedTempFile>) -> Self {
+        Self { name: name.into(), path, format, sheet: None, layout: None, _spool: spool.map(Arc::new) }
+    }
+
+    /// The same file, its rows as the layout makes them.
+    pub fn shaped(&self, layout: &Arc<Layout>) -> Self {
+        let format = match (self.format, layout.delimiter) {
+            (Format::Delimited(_), Some(given)) if self.sheet.is_none() => Format::Delimited(given),
+            (format, _) => format,
+        };
+        Self { format, layout: Some(Arc::clone(layout)), ..self.clone() }
     }
 
     /// A spool file whose format its first bytes tell.
     pub fn spooled(name: &str, spool: NamedTempFile, delimiter: Option<u8>) -> Result<Self, IngestError> {
         let path = spool.path().to_owned();
-        let mut input =
-            Self { name: name.into(), path, format: Format::Delimited(b','), _spool: Some(Arc::new(spool)) };
+        let mut input = Self::new(name, path, Format::Delimited(b','), Some(spool));
         let mut start = [0; 512];
-        let mut opened = input.bytes(&Arc::default())?;
+        let mut opened = input.text(&Arc::default())?;
         let read = opened.read(&mut start).map_err(|source| IngestError::SpoolFile { source })?;
         input.format = sniffed(&start[..read], delimiter);
         Ok(input)
@@ -83,22 +116,29 @@ impl Input {
         File::open(&self.path).map_err(|source| IngestError::FileUnreadable { file: self.name.to_string(), source })
     }
 
-    /// The text of the file, decompressed. `counter` counts the bytes read from disk.
-    pub fn bytes(&self, counter: &Arc<AtomicU64>) -> Result<Box<dyn Read + Send>, IngestError> {
+    /// The text of the file, decompressed, in UTF-8. `counter` counts the bytes read from disk.
+    pub fn text(&self, counter: &Arc<AtomicU64>) -> Result<Box<dyn Read + Send>, IngestError> {
+        let label = self.layout.as_ref().and_then(|layout| layout.encoding.as_deref());
+        let unreadable = |source| IngestError::FileUnreadable { file: self.name.to_string(), source };
+        decode::utf8(self.bytes(counter)?, label.filter(|_| self.sheet.is_none())).map_err(unreadable)
+    }
+
+    fn bytes(&self, counter: &Arc<AtomicU64>) -> Result<Box<dyn Read + Send>, IngestError> {
         let mut file = self.file()?;
         let unreadable = |source| IngestError::FileUnreadable { file: self.name.to_string(), source };
         let mut magic = [0; 4];
         let read = file.read(&mut magic).map_err(unreadable)?;
         file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-        let counted = Counted { inner: file, counter: Arc::clone(counter) };
+        let taken = Arc::new(AtomicU64::new(0));
+        let counted = Counted { inner: file, counters: [Arc::clone(counter), Arc::clone(&taken)] };
         if magic[..read].starts_with(GZIP) {
             let inner = flate2::bufread::MultiGzDecoder::new(BufReader::new(counted));
-            return Ok(Box::new(Decompressed { inner }));
+            return Ok(Box::new(Decompressed { inner, taken, given: 0 }));
         }
         if magic[..read].starts_with(ZSTD) {
             let inner = zstd::stream::read::Decoder::new(counted)
                 .map_err(|source| IngestError::Decompression { file: self.name.to_string(), source })?;
-            return Ok(Box::new(Decompressed { inner }));
+            return Ok(Box::new(Decompressed { inner, taken, given: 0 }));
         }
         Ok(Box::new(counted))
     }
@@ -117,6 +157,17 @@ impl Input {
             hash.update(&buffer[..read]);
         }
     }
+}
+
+/// Whether a file's ending tells a format that can be loaded.
+pub fn is_known(path: &Path) -> bool {
+    let file = path.display().to_string();
+    is_workbook(&file) || format_of(&file).is_some()
+}
+
+fn is_workbook(file: &str) -> bool {
+    let file = file.to_ascii_lowercase();
+    file.ends_with(".xlsx") || file.ends_with(".xlsm")
 }
 
 fn format_of(file: &str) -> Option<Format> {
@@ -146,27 +197,42 @@ fn sniffed(start: &[u8], delimiter: Option<u8>) -> Format {
 
 struct Counted {
     inner: File,
-    counter: Arc<AtomicU64>,
+    counters: [Arc<AtomicU64>; 2],
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        self.counter.fetch_add(read as u64, Ordering::Relaxed);
+        for counter in &self.counters {
+            counter.fetch_add(read as u64, Ordering::Relaxed);
+        }
         Ok(read)
     }
 }
 
-/// A compressed stream, whose errors say that it is corrupt.
+/// A compressed stream, whose errors say that it is corrupt, and which ends where it grows beyond all measure.
 struct Decompressed<R> {
     inner: R,
+    /// Compressed bytes that went in.
+    taken: Arc<AtomicU64>,
+    given: u64,
 }
 
 impl<R: Read> Read for Decompressed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.inner
+        let read = self
+            .inner
             .read(buffer)
-            .map_err(|error| io::Error::new(error.kind(), format!("corrupt compressed data: {error}")))
+            .map_err(|error| io::Error::new(error.kind(), format!("corrupt compressed data: {error}")))?;
+        self.given += read as u64;
+        let taken = self.taken.load(Ordering::Relaxed);
+        if self.given > EXPANDED_BYTES_FREE && self.given / taken.max(1) > EXPANSION_MAX {
+            let text = format!(
+                "its compressed data grow to more than {EXPANSION_MAX} times their size; if that is right, decompress it first"
+            );
+            return Err(io::Error::other(text));
+        }
+        Ok(read)
     }
 }
 
@@ -206,8 +272,30 @@ mod tests {
         std::fs::write(&zst, zstd::encode_all(&text[..], 1).unwrap()).unwrap();
         for path in [gzip, zst] {
             let mut read = Vec::new();
-            Input::at(&path, None).unwrap().bytes(&Arc::default()).unwrap().read_to_end(&mut read).unwrap();
+            Input::find(&path).unwrap()[0].text(&Arc::default()).unwrap().read_to_end(&mut read).unwrap();
             assert_eq!(read, text, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_compressed_file_that_grows_beyond_measure_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let row = vec![b'x'; 1 << 20];
+        let gzip = folder.path().join("a.csv.gz");
+        let mut encoder = flate2::write::GzEncoder::new(File::create(&gzip).unwrap(), flate2::Compression::fast());
+        (0..300).for_each(|_| encoder.write_all(&row).unwrap());
+        encoder.finish().unwrap();
+        let zst = folder.path().join("a.csv.zst");
+        let mut encoder = zstd::stream::write::Encoder::new(File::create(&zst).unwrap(), 1).unwrap();
+        (0..300).for_each(|_| encoder.write_all(&row).unwrap());
+        encoder.finish().unwrap();
+        for path in [gzip, zst] {
+            let mut text = Input::find(&path).unwrap()[0].text(&Arc::default()).unwrap();
+            let error = io::copy(&mut text, &mut io::sink()).unwrap_err().to_string();
+            assert!(
+                error.starts_with("its compressed data grow to more than 200 times their size"),
+                "{path:?}: {error}"
+            );
         }
     }
 
@@ -215,8 +303,8 @@ mod tests {
     fn a_file_that_is_absent_or_of_no_known_format_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orders.doc");
-        assert!(matches!(Input::at(&path, None), Err(IngestError::FileAbsent { .. })));
+        assert!(matches!(Input::find(&path), Err(IngestError::FileAbsent { .. })));
         std::fs::write(&path, "x").unwrap();
-        assert!(matches!(Input::at(&path, None), Err(IngestError::FormatUnknown { .. })));
+        assert!(matches!(Input::find(&path), Err(IngestError::FormatUnknown { .. })));
     }
 }

@@ -35,7 +35,7 @@ pub struct RowMark {
 pub enum RowFault {
     #[error("the row has {found} cells, the header {wanted}")]
     Width { found: usize, wanted: usize },
-    #[error("the row is not UTF-8 text")]
+    #[error("the row holds bytes that are no text in the file's encoding")]
     NotText,
     #[error("text follows a closing quote")]
     TextAfterQuote,
@@ -43,6 +43,18 @@ pub enum RowFault {
     QuoteOpen,
     #[error("the line is not a JSON object: {0}")]
     NotObject(String),
+    #[error("\"{value}\" is no value that the source knows for column \"{column}\"")]
+    ValueUnknown { column: String, value: String },
+}
+
+impl RowFault {
+    /// The word that the source does not know.
+    pub fn value(&self) -> Option<&str> {
+        match self {
+            Self::ValueUnknown { value, .. } => Some(value),
+            _ => None,
+        }
+    }
 }
 
 /// A batch of rows, each of `width` cells.
@@ -76,6 +88,17 @@ impl TextRows {
         });
         cells.truncate(rows.len() * width);
         Self { text, cells, width, rows }
+    }
+
+    /// The same rows with other cells, which lie in the text and what is added to it.
+    pub fn with_cells(mut self, added: &str, cells: Vec<Cell>, width: usize, rows: Vec<RowMark>) -> Self {
+        self.text.push_str(added);
+        Self { text: self.text, cells, width, rows }
+    }
+
+    /// What the cells lie in.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     pub fn len(&self) -> usize {
