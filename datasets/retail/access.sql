@@ -14,6 +14,9 @@ GRANT USAGE ON SCHEMA public TO headquarters, wecom_team, tmall_team, douyin_tea
 GRANT USAGE ON SCHEMA mart TO headquarters, wecom_team, tmall_team, douyin_team, store_team, store_manager, guide;
 GRANT SELECT ON orders, order_items, interactions, customers, channel_costs
   TO headquarters, wecom_team, tmall_team, douyin_team, store_team, store_manager, guide;
+GRANT SELECT ON service_cases, settlements, fund_movements, live_sessions, live_orders
+  TO headquarters, wecom_team, tmall_team, douyin_team, store_team;
+GRANT SELECT ON guide_days TO headquarters, wecom_team, tmall_team, douyin_team, store_team, guide;
 GRANT SELECT ON identities TO headquarters;
 GRANT SELECT ON mart.rfm, mart.churn_risk, mart.channel_roi, mart.customer_360, mart.lifecycle, mart.cohort_retention, mart.funnel,
     mart.campaign_roi, mart.guide_performance, mart.community_performance, mart.coupon_performance, mart.channel_code_quality,
@@ -73,6 +76,49 @@ CREATE POLICY channel_costs_tmall ON channel_costs FOR SELECT TO tmall_team USIN
 CREATE POLICY channel_costs_douyin ON channel_costs FOR SELECT TO douyin_team USING (team = 'douyin');
 CREATE POLICY channel_costs_store ON channel_costs FOR SELECT TO store_team USING (team = 'store');
 CREATE POLICY channel_costs_single_store ON channel_costs FOR SELECT TO store_manager, guide USING (false);
+
+ALTER TABLE service_cases ENABLE ROW LEVEL SECURITY;
+CREATE POLICY service_cases_headquarters ON service_cases FOR SELECT TO headquarters USING (true);
+CREATE POLICY service_cases_wecom ON service_cases FOR SELECT TO wecom_team USING (team = 'wecom');
+CREATE POLICY service_cases_tmall ON service_cases FOR SELECT TO tmall_team USING (team = 'tmall');
+CREATE POLICY service_cases_douyin ON service_cases FOR SELECT TO douyin_team USING (team = 'douyin');
+CREATE POLICY service_cases_store ON service_cases FOR SELECT TO store_team USING (team = 'store');
+
+ALTER TABLE settlements ENABLE ROW LEVEL SECURITY;
+CREATE POLICY settlements_headquarters ON settlements FOR SELECT TO headquarters USING (true);
+CREATE POLICY settlements_wecom ON settlements FOR SELECT TO wecom_team USING (team = 'wecom');
+CREATE POLICY settlements_tmall ON settlements FOR SELECT TO tmall_team USING (team = 'tmall');
+CREATE POLICY settlements_douyin ON settlements FOR SELECT TO douyin_team USING (team = 'douyin');
+CREATE POLICY settlements_store ON settlements FOR SELECT TO store_team USING (team = 'store');
+
+ALTER TABLE fund_movements ENABLE ROW LEVEL SECURITY;
+CREATE POLICY fund_movements_headquarters ON fund_movements FOR SELECT TO headquarters USING (true);
+CREATE POLICY fund_movements_wecom ON fund_movements FOR SELECT TO wecom_team USING (team = 'wecom');
+CREATE POLICY fund_movements_tmall ON fund_movements FOR SELECT TO tmall_team USING (team = 'tmall');
+CREATE POLICY fund_movements_douyin ON fund_movements FOR SELECT TO douyin_team USING (team = 'douyin');
+CREATE POLICY fund_movements_store ON fund_movements FOR SELECT TO store_team USING (team = 'store');
+
+ALTER TABLE live_sessions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY live_sessions_headquarters ON live_sessions FOR SELECT TO headquarters USING (true);
+CREATE POLICY live_sessions_wecom ON live_sessions FOR SELECT TO wecom_team USING (team = 'wecom');
+CREATE POLICY live_sessions_tmall ON live_sessions FOR SELECT TO tmall_team USING (team = 'tmall');
+CREATE POLICY live_sessions_douyin ON live_sessions FOR SELECT TO douyin_team USING (team = 'douyin');
+CREATE POLICY live_sessions_store ON live_sessions FOR SELECT TO store_team USING (team = 'store');
+
+ALTER TABLE live_orders ENABLE ROW LEVEL SECURITY;
+CREATE POLICY live_orders_headquarters ON live_orders FOR SELECT TO headquarters USING (true);
+CREATE POLICY live_orders_wecom ON live_orders FOR SELECT TO wecom_team USING (team = 'wecom');
+CREATE POLICY live_orders_tmall ON live_orders FOR SELECT TO tmall_team USING (team = 'tmall');
+CREATE POLICY live_orders_douyin ON live_orders FOR SELECT TO douyin_team USING (team = 'douyin');
+CREATE POLICY live_orders_store ON live_orders FOR SELECT TO store_team USING (team = 'store');
+
+ALTER TABLE guide_days ENABLE ROW LEVEL SECURITY;
+CREATE POLICY guide_days_headquarters ON guide_days FOR SELECT TO headquarters USING (true);
+CREATE POLICY guide_days_wecom ON guide_days FOR SELECT TO wecom_team USING (team = 'wecom');
+CREATE POLICY guide_days_tmall ON guide_days FOR SELECT TO tmall_team USING (team = 'tmall');
+CREATE POLICY guide_days_douyin ON guide_days FOR SELECT TO douyin_team USING (team = 'douyin');
+CREATE POLICY guide_days_store ON guide_days FOR SELECT TO store_team USING (team = 'store');
+CREATE POLICY guide_days_guide ON guide_days FOR SELECT TO guide USING (guide_id = role_attribute('guide_id'));
 
 -- Personal columns: NULL except for headquarters and the customer's own guide.
 SECURITY LABEL FOR henna ON COLUMN customers.nickname IS
