@@ -63,8 +63,7 @@ pub async fn run(args: SourcesArgs, config: &Config) -> Result<ExitCode> {
 }
 
 fn told(trial: &Trial) -> String {
-    let sheet = trial.sheet.as_ref().map(|sheet| format!(" [{sheet}]")).unwrap_or_default();
-    let mut lines = vec![format!("{}{sheet}", trial.file)];
+    let mut lines = vec![trial.file.clone()];
     match &trial.source {
         None => {
             lines.push(
@@ -103,7 +102,7 @@ pub fn told_changes(changes: &HeaderChanges) -> Vec<String> {
     let parts = [
         ("columns by another name", &renamed),
         ("columns that are missing", &changes.missing),
-        ("columns that are new, kept in extras", &changes.new),
+        ("columns that are new", &changes.new),
     ];
     parts
         .iter()

@@ -73,6 +73,8 @@ pub enum Step {
     Formula,
     /// `'0123` becomes `0123`.
     Apostrophe,
+    /// A number that names something: `6.92673E+17`, where a spreadsheet has lost its last digits, refuses its row.
+    Id,
     /// `￥1,234.50元（含运费）` becomes `1234.50`.
     Number,
     /// `3.5%` becomes `0.035`.

@@ -1,5 +1,6 @@
 //! Which source a file is of: the one whose recognised headers the file has.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::error::IngestError;
@@ -57,7 +58,8 @@ pub fn sheets_of(source: &Source, sheets: &[Input]) -> Result<Vec<Input>, Ingest
         let named: Vec<Input> = all().filter(|input| input.sheet.as_deref() == Some(wanted)).collect();
         return if named.is_empty() { Err(sheet_absent(wanted, sheets)) } else { Ok(named) };
     }
-    let known: Vec<Input> = all().filter(|input| matches(&source.layout, input).is_some()).collect();
+    let known: Vec<Input> =
+        all().filter(|input| matches(&source.layout, input, &mut KnownHeaders::default()).is_some()).collect();
     Ok(if known.is_empty() { all().take(1).collect() } else { known })
 }
 
@@ -79,8 +81,9 @@ pub fn recognised<'a>(
     let feeds = |source: &Source| table.is_none_or(|table| source.tables.contains_key(table));
     let (mut found, mut elsewhere) = (Vec::new(), None);
     for sheet in sheets {
-        let mut known: Vec<(usize, &Source)> =
-            dataset.sources.iter().filter_map(|source| Some((matches(&source.layout, sheet)?, source))).collect();
+        let mut headers = KnownHeaders::default();
+        let matching = |source: &'a Source| Some((matches(&source.layout, sheet, &mut headers)?, source));
+        let mut known: Vec<(usize, &Source)> = dataset.sources.iter().filter_map(matching).collect();
         elsewhere = elsewhere.or_else(|| known.first().map(|(_, source)| *source));
         known.retain(|(_, source)| feeds(source));
         let most = known.iter().map(|(headers, _)| *headers).max();
@@ -107,26 +110,43 @@ pub fn recognised<'a>(
     }
 }
 
-/// How many of the layout's headers the file has; `None` where it lacks one by which the source is recognised.
-fn matches(layout: &Arc<Layout>, input: &Input) -> Option<usize> {
-    if layout.recognise.is_empty()
-        || (input.sheet.is_some() && layout.sheet.is_some() && input.sheet.as_deref() != layout.sheet.as_deref())
-    {
+/// The headers of one sheet, read once for each way in which layouts read it.
+#[derive(Default)]
+struct KnownHeaders {
+    by_way: HashMap<(Option<String>, Option<u8>, u32), Option<HashSet<String>>>,
+}
+
+impl KnownHeaders {
+    /// `None` where the sheet cannot be read in this way; whether it can be read at all the load will say.
+    fn of(&mut self, layout: &Arc<Layout>, sheet: &Input) -> Option<&HashSet<String>> {
+        let way = (layout.encoding.clone(), layout.delimiter, layout.header_row);
+        let read = || {
+            let plain = Layout { columns: Vec::new(), ..layout.as_ref().clone() };
+            let mut reader = Reader::open(&sheet.shaped(&Arc::new(plain)), None, &Arc::default()).ok()?;
+            if reader.header().is_none() {
+                reader.next().ok()?;
+            }
+            Some(reader.file_header().iter().map(|name| key(name)).collect())
+        };
+        self.by_way.entry(way).or_insert_with(read).as_ref()
+    }
+}
+
+/// How many of the layout's headers the sheet has; `None` where it lacks one by which the source is recognised.
+fn matches(layout: &Arc<Layout>, sheet: &Input, known: &mut KnownHeaders) -> Option<usize> {
+    let another_sheet =
+        sheet.sheet.is_some() && layout.sheet.is_some() && sheet.sheet.as_deref() != layout.sheet.as_deref();
+    if layout.recognise.is_empty() || another_sheet {
         return None;
     }
-    // A file that cannot be read in the layout's way is not of its source; whether it can be read at all the load will say.
-    let mut reader = Reader::open(&input.shaped(layout), None, &Arc::default()).ok()?;
-    if reader.header().is_none() {
-        reader.next().ok()?;
-    }
-    let header: std::collections::HashSet<String> = reader.file_header().iter().map(|name| key(name)).collect();
+    let header = known.of(layout, sheet)?;
     let has = |name: &String| header.contains(&key(name));
     let of_columns = layout.columns.iter().filter_map(|column| match &column.origin {
         Origin::Header(aliases) => Some(aliases.iter()),
         Origin::Prefix(_) | Origin::Constant(_) => None,
     });
-    let known = of_columns.flatten().chain(&layout.others).chain(&layout.may_have).chain(&layout.left_out);
-    layout.recognise.iter().all(has).then(|| known.filter(|name| has(name)).count())
+    let headers = of_columns.flatten().chain(&layout.others).chain(&layout.may_have).chain(&layout.left_out);
+    layout.recognise.iter().all(has).then(|| headers.filter(|name| has(name)).count())
 }
 
 /// What the headers of the files together have changed.

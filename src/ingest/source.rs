@@ -33,7 +33,8 @@ const BATCHES_IN_FLIGHT: usize = 4;
 /// What a SELECT may hold before it spills to disk.
 const MEMORY_MAX_BYTES: usize = 1 << 30;
 
-type FaultyRows = Arc<Mutex<BTreeMap<(Arc<str>, u64), Reject>>>;
+/// By file and line: a SELECT may read the relation more than once, and files may share a name.
+type FaultyRows = Arc<Mutex<BTreeMap<(usize, u64), Reject>>>;
 
 /// The files as rows of `table`. Where the source's columns feed it as they stand that is what their readers give; a SELECT is
 /// run over them, once, into a spool file. `zone` is that of its SQL's local times.
@@ -149,7 +150,6 @@ struct Relation {
     layout: Arc<Layout>,
     /// Of times that name none.
     zone: Tz,
-    /// By file and line: a mapping may read the relation more than once.
     faulty: FaultyRows,
 }
 
@@ -165,12 +165,15 @@ impl PartitionStream for Relation {
         let mut clock = ZoneClock::new(self.zone);
         builder.spawn_blocking(move || {
             let external = |error: IngestError| DataFusionError::External(Box::new(error));
-            for input in &inputs {
+            for (nth, input) in inputs.iter().enumerate() {
                 let mut reader = Reader::open(input, None, &Arc::default()).map_err(external)?;
                 while let Some(chunk) = reader.next().map_err(external)? {
                     let (batch, faults) =
                         relation_batch(&schema, &layout, &input.name, &chunk, &mut clock).map_err(external)?;
-                    let batch = without_faulty(&input.name, &chunk, batch, faults, &faulty).map_err(external)?;
+                    let found = faulty_rows(&input.name, &chunk, &batch, faults);
+                    let batch = without(&found, batch).map_err(external)?;
+                    let found = found.into_values().map(|reject| ((nth, reject.line), reject));
+                    faulty.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
                     if sender.blocking_send(Ok(batch)).is_err() {
                         return Ok(());
                     }
@@ -233,33 +236,28 @@ fn texts(rows: &Rows, column: usize) -> Result<StringArray, IngestError> {
     }
 }
 
-/// The batch without the rows that cannot be split into cells or have a cell that is none of its column's type.
-fn without_faulty(
-    file: &Arc<str>,
-    chunk: &Chunk,
-    batch: RecordBatch,
-    faults: FaultMap,
-    faulty: &FaultyRows,
-) -> Result<RecordBatch, IngestError> {
-    let rows = batch.num_rows();
+/// The rows of a batch that cannot be split into cells or have a cell that is none of its column's type.
+fn faulty_rows(file: &Arc<str>, chunk: &Chunk, batch: &RecordBatch, faults: FaultMap) -> BTreeMap<usize, Reject> {
     let mut found: BTreeMap<usize, Reject> = BTreeMap::new();
     for (row, fault) in faults {
         let column = fault.column.map(|nth| batch.schema_ref().field(nth).name().clone());
         found.insert(row, reject(file, chunk, row, column, fault.reason.to_string()));
     }
     if let Rows::Text(text) = &chunk.rows {
-        for row in 0..rows {
+        for row in 0..text.len() {
             if let Some(fault) = &text.row(row).fault {
                 found.insert(row, reject(file, chunk, row, None, fault.to_string()));
             }
         }
     }
-    if found.is_empty() {
+    found
+}
+
+fn without(faulty: &BTreeMap<usize, Reject>, batch: RecordBatch) -> Result<RecordBatch, IngestError> {
+    if faulty.is_empty() {
         return Ok(batch);
     }
-    let keep: BooleanArray = (0..rows).map(|row| Some(!found.contains_key(&row))).collect();
-    let keyed = found.into_values().map(|reject| ((Arc::clone(file), reject.line), reject));
-    faulty.lock().unwrap_or_else(PoisonError::into_inner).extend(keyed);
+    let keep: BooleanArray = (0..batch.num_rows()).map(|row| Some(!faulty.contains_key(&row))).collect();
     Ok(filter_record_batch(&batch, &keep)?)
 }
 

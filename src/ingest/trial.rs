@@ -22,7 +22,6 @@ const ROWS_SHOWN: usize = 3;
 /// What would become of a file.
 pub struct Trial {
     pub file: String,
-    pub sheet: Option<String>,
     /// `None` where no source recognises it.
     pub source: Option<Source>,
     /// As they stand in the file.
@@ -80,7 +79,6 @@ async fn of_file(dataset: &Arc<Dataset>, source: Option<Source>, input: Input) -
     }
     let mut trial = Trial {
         file: input.name.to_string(),
-        sheet: input.sheet.as_deref().map(str::to_owned),
         header: reader.file_header().to_vec(),
         changes: reader.shape().map(|shape| shape.changes()).unwrap_or_default(),
         source: None,

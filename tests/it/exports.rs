@@ -123,9 +123,35 @@ fn folders_patterns_and_compressed_files_load_like_the_file() {
             load(&house, LoadRequest::new("orders", vec![work.path().join("june").to_string_lossy().into()])).await;
         let both = both.unwrap();
         assert_eq!((both.source.as_deref(), both.rows_added, both.rows_rejected), (Some("douyin_orders"), 96, 0));
+        // Files of one name are told apart: each refuses its line.
+        let tmall = export("ExportOrderList202606181000.csv");
+        std::fs::create_dir_all(work.path().join("twice/more")).unwrap();
+        std::fs::copy(&tmall, work.path().join("twice/a.csv")).unwrap();
+        std::fs::copy(&tmall, work.path().join("twice/more/a.csv")).unwrap();
+        let twice =
+            load(&house, LoadRequest::new("orders", vec![work.path().join("twice").to_string_lossy().into()])).await;
+        let twice = twice.unwrap();
+        assert_eq!((twice.rows_read, twice.rows_added, twice.rows_duplicate, twice.rows_rejected), (160, 78, 78, 4));
+
         let pattern = work.path().join("june/**/*.zst").to_string_lossy().into_owned();
         let again = load(&house, LoadRequest::new("orders", vec![pattern])).await.unwrap();
         assert_eq!((again.rows_read, again.rows_duplicate), (48, 48));
+    });
+}
+
+#[test]
+fn a_number_that_a_spreadsheet_shortened_is_refused() {
+    run(async {
+        let house = empty().await;
+        let work = folder();
+        let text = std::fs::read_to_string(exports().join("douyin_orders_73.csv")).unwrap();
+        let path = work.path().join("saved_again.csv");
+        std::fs::write(&path, text.replacen("692673000000000003", "6.92673E+17", 1)).unwrap();
+        let report = load(&house, LoadRequest::new("orders", vec![path.to_string_lossy().into()])).await.unwrap();
+        assert_eq!((report.rows_read, report.rows_added, report.rows_rejected), (49, 48, 1));
+        let reason = rows(&house, "SELECT line, reason FROM henna.rejects").await;
+        let told = "\"6.92673E+17\" in column \"order_id\" is a number whose last digits a spreadsheet cut off: export it again";
+        assert_eq!(reason, [["6", told]]);
     });
 }
 

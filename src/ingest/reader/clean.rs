@@ -15,6 +15,7 @@ pub fn step(step: Step, text: Cow<'_, str>) -> Cow<'_, str> {
     match step {
         Step::Formula => within(text, |text| text.strip_prefix("=\"")?.strip_suffix('"')),
         Step::Apostrophe => within(text, |text| text.strip_prefix('\'')),
+        Step::Id => text,
         Step::Number => match number(&text) {
             Some(digits) if digits != text => Cow::Owned(digits),
             _ => text,
@@ -26,6 +27,14 @@ pub fn step(step: Step, text: Cow<'_, str>) -> Cow<'_, str> {
         Step::MaskPhone => Cow::Owned(masked(&text)),
         Step::List => Cow::Owned(list(&text)),
     }
+}
+
+/// Whether a spreadsheet wrote the text for a long number, of which it keeps fifteen digits: `6.92673E+17`.
+pub fn is_shortened(text: &str) -> bool {
+    let Some((number, power)) = text.split_once(['E', 'e']) else { return false };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    power.strip_prefix('+').is_some_and(digits) && digits(whole) && digits(fraction)
 }
 
 fn within<'a>(text: Cow<'a, str>, part: impl Fn(&str) -> Option<&str>) -> Cow<'a, str> {
@@ -106,6 +115,16 @@ mod tests {
     fn what_spreadsheets_put_around_ids_goes() {
         all(Step::Formula, &[("=\"0012\"", "0012"), ("=\"\"", ""), ("0012", "0012"), ("=1+1", "=1+1")]);
         all(Step::Apostrophe, &[("'138", "138"), ("O'Brien", "O'Brien")]);
+    }
+
+    #[test]
+    fn a_number_that_lost_digits_is_known_by_its_form() {
+        for text in ["6.92673E+17", "6E+17", "6.9e+17"] {
+            assert!(is_shortened(text), "{text}");
+        }
+        for text in ["692673000000000003", "E2026060000000000000001", "S1E+17", "6.9E17x", "6.E+1", "SKU-E+1"] {
+            assert!(!is_shortened(text), "{text}");
+        }
     }
 
     #[test]

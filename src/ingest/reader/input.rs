@@ -73,11 +73,14 @@ impl Input {
     }
 
     fn sheets(name: &str, path: &Path) -> Result<Vec<Self>, IngestError> {
-        let sheets = workbook::sheets(name, path)?.into_iter();
+        let sheets = workbook::sheets(name, path)?;
+        let several = sheets.len() > 1;
         Ok(sheets
+            .into_iter()
             .map(|sheet| {
                 let path = sheet.spool.path().to_owned();
-                let input = Self::new(name, path, Format::Delimited(b','), Some(sheet.spool));
+                let name = if several { format!("{name} [{}]", sheet.name) } else { name.to_owned() };
+                let input = Self::new(&name, path, Format::Delimited(b','), Some(sheet.spool));
                 Self { sheet: Some(sheet.name.into()), ..input }
             })
             .collect())
@@ -282,7 +285,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let row = vec![b'x'; 1 << 20];
         let gzip = folder.path().join("a.csv.gz");
-        let mut encoder = flate2::write::GzEncoder::new(File::create(&gzip).unwrap(), flate2::Compression::fast());
+        let mut encoder = flate2::write::GzEncoder::new(File::create(&gzip).unwrap(), flate2::Compression::default());
         (0..300).for_each(|_| encoder.write_all(&row).unwrap());
         encoder.finish().unwrap();
         let zst = folder.path().join("a.csv.zst");

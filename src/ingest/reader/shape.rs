@@ -10,10 +10,10 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::super::cell::typed;
 use super::super::error::IngestError;
-use super::clean::{step, trimmed};
+use super::clean::{is_shortened, step, trimmed};
 use super::text_rows::{Cell, RowFault, RowMark, TextRows};
 use super::{Rows, unique};
-use crate::dataset::{Layout, Origin, SourceColumn};
+use crate::dataset::{Layout, Origin, SourceColumn, Step};
 
 /// The longest part of a cell that a reason quotes.
 const QUOTED_CHARS_MAX: usize = 80;
@@ -94,14 +94,17 @@ impl Shape {
 
     pub fn changes(&self) -> HeaderChanges {
         let mut changes = HeaderChanges::default();
-        let has = |name: &str| self.header.iter().any(|known| key(known) == key(name));
+        let found = |name: &str| self.header.iter().find(|known| key(known) == key(name));
+        let has = |name: &str| found(name).is_some();
         for column in &self.layout.columns {
             if let Origin::Header(aliases) = &column.origin {
                 match aliases.iter().position(|alias| has(alias)) {
                     None if column.optional => {}
                     None => changes.missing.push(aliases[0].clone()),
                     Some(0) => {}
-                    Some(nth) => changes.renamed.push((aliases[nth].clone(), aliases[0].clone())),
+                    Some(nth) => {
+                        changes.renamed.extend(found(&aliases[nth]).map(|name| (name.clone(), aliases[0].clone())));
+                    }
                 }
             }
         }
@@ -209,6 +212,9 @@ impl Shape {
         let text = column.clean.iter().fold(text, |text, with| step(*with, text));
         if text.is_empty() {
             return Ok(absent());
+        }
+        if column.clean.contains(&Step::Id) && is_shortened(&text) {
+            return Err(RowFault::DigitsLost { column: column.name.clone(), value: text.into_owned() });
         }
         if column.values.is_empty() {
             return Ok(Some(text));

@@ -45,13 +45,15 @@ pub enum RowFault {
     NotObject(String),
     #[error("\"{value}\" is no value that the source knows for column \"{column}\"")]
     ValueUnknown { column: String, value: String },
+    #[error("\"{value}\" in column \"{column}\" is a number whose last digits a spreadsheet cut off: export it again")]
+    DigitsLost { column: String, value: String },
 }
 
 impl RowFault {
-    /// The word that the source does not know.
+    /// The text of a cell that is at fault.
     pub fn value(&self) -> Option<&str> {
         match self {
-            Self::ValueUnknown { value, .. } => Some(value),
+            Self::ValueUnknown { value, .. } | Self::DigitsLost { value, .. } => Some(value),
             _ => None,
         }
     }

@@ -19,6 +19,8 @@ const PARTS_MAX: usize = 4096;
 const TEXT_BYTES_MAX: usize = 1 << 20;
 const SPOOL_BYTES_MAX: u64 = 2 << 30;
 const SHEETS_MAX: usize = 64;
+/// Numbers have fifteen digits: of a longer one the last are not what was typed, which its form must tell.
+const EXACT_MAX: f64 = 1e15;
 
 /// A sheet that is shown and not empty.
 pub struct Sheet {
@@ -119,7 +121,11 @@ fn shown_text(value: &DataRef<'_>) -> Option<String> {
         DataRef::Empty => return None,
         DataRef::String(text) => text.clone(),
         DataRef::SharedString(text) => (*text).to_owned(),
+        DataRef::Int(number) if number.unsigned_abs() >= EXACT_MAX as u64 => {
+            format!("{:E}", *number as f64).replace('E', "E+")
+        }
         DataRef::Int(number) => number.to_string(),
+        DataRef::Float(number) if number.abs() >= EXACT_MAX => format!("{number:E}").replace('E', "E+"),
         DataRef::Float(number) => number.to_string(),
         DataRef::Bool(truth) => truth.to_string(),
         DataRef::DateTime(time) => time_text(time),
