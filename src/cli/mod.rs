@@ -1,14 +1,19 @@
 //! The command line: one file a verb.
 
+mod backup;
 mod check;
+mod compact;
 mod config;
 mod demo;
+mod forget;
 mod functions;
 mod init;
 mod load;
 mod output;
 pub mod serve;
 mod sql;
+mod vacuum;
+mod watch;
 
 use std::error::Error as _;
 use std::io::IsTerminal;
@@ -19,7 +24,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, Layers, LogFormat};
 use crate::error::{Error, Reason, Result};
-use crate::query::{Limits, STACK_BYTES};
+use crate::ingest::PUBLIC;
+use crate::lake::TableName;
+use crate::query::{Lake, Limits, STACK_BYTES};
 
 /// Exit codes: done; failed; used wrongly.
 const FAILED: u8 = 1;
@@ -62,6 +69,16 @@ enum Verb {
     Sql(sql::SqlArgs),
     /// Verify commit logs, files, checksums, row counts, the security log and the audit log
     Check,
+    /// Gather small files into large ones; a server does it by itself, too
+    Compact(compact::CompactArgs),
+    /// Take away files of old versions; a server does it by itself, too
+    Vacuum(vacuum::VacuumArgs),
+    /// Copy the whole lake to another folder, also while it is served
+    Backup(backup::BackupArgs),
+    /// Make the lake of a backup
+    Restore(backup::RestoreArgs),
+    /// Erase a person by one identifier from every table, reject and file
+    Forget(forget::ForgetArgs),
     /// Show the SQL functions
     Functions(functions::FunctionsArgs),
     /// Show the effective settings and where each comes from
@@ -109,6 +126,11 @@ async fn dispatch(verb: Verb, config: &Config) -> Result<ExitCode> {
         Verb::Serve(_) => serve::run(config).await,
         Verb::Sql(args) => sql::run(args, config).await,
         Verb::Check => check::run(config).await,
+        Verb::Compact(args) => compact::run(args, config).await,
+        Verb::Vacuum(args) => vacuum::run(args, config).await,
+        Verb::Backup(args) => backup::back_up(args, config).await,
+        Verb::Restore(args) => backup::restore(args, config).await,
+        Verb::Forget(args) => forget::run(args, config).await,
         Verb::Functions(args) => functions::run(args),
         Verb::Config => Ok(ExitCode::SUCCESS),
     }
@@ -156,6 +178,18 @@ fn limits(config: &Config) -> Limits {
         threads: config.threads,
         audit_retention: config.audit_retention.0,
         query_log_retention: config.query_log_retention.0,
+    }
+}
+
+/// The table that a name means, in schema public unless it says another; all tables where there is no name.
+async fn tables(lake: &Lake, name: Option<&str>) -> Result<Vec<TableName>> {
+    let all = lake.store().tables().await?;
+    let Some(name) = name else { return Ok(all) };
+    let (schema, table) = name.split_once('.').unwrap_or((PUBLIC, name));
+    let wanted = TableName::new(schema, table);
+    match all.contains(&wanted) {
+        true => Ok(vec![wanted]),
+        false => Err(Error::new(Reason::UndefinedTable, format!("table \"{name}\" does not exist"))),
     }
 }
 

@@ -15,5 +15,6 @@ mod map;
 mod online_retail;
 mod query_log;
 mod slt;
+mod stream;
 mod support;
 mod torture;
