@@ -83,6 +83,13 @@ pub enum LakeError {
     },
 }
 
+/// What the caller is told of a full disk, whichever step met it.
+#[derive(Debug, thiserror::Error)]
+#[error("no space is left where the lake lies")]
+struct DiskFull {
+    source: LakeError,
+}
+
 impl LakeError {
     fn reason(&self) -> Reason {
         match self {
@@ -155,6 +162,8 @@ impl From<LakeError> for Error {
                 Ok(own) => *own,
                 Err(inner) => Error::of(Reason::Internal, DataFusionError::External(inner)),
             },
+            error if error.reason() == Reason::DiskFull => Error::of(Reason::DiskFull, DiskFull { source: error })
+                .with_hint("make room and write again: what was acknowledged is there, and nothing of this write is"),
             error => Error::of(error.reason(), error),
         }
     }
@@ -179,6 +188,10 @@ mod tests {
             store: "test",
             source: Box::new(io::Error::from(io::ErrorKind::StorageFull)),
         };
-        assert_eq!(Error::from(LakeError::from(full)).kind(), Kind::Exhausted);
+        let error = Error::from(LakeError::from(full));
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (Kind::Exhausted, "no space is left where the lake lies")
+        );
     }
 }

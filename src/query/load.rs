@@ -17,10 +17,11 @@ use super::insert::target::Target;
 use super::session::Session;
 use super::viewpoint::Viewpoint;
 use crate::access::statement::RelationName;
-use crate::access::{Admission, RawTables, SecuredTable};
-use crate::catalog::inventory::{Body, HOUSE, Origin, Relation};
+use crate::access::{Admission, RawTables, SecuredTable, TableId, Visible};
+use crate::catalog::inventory::{Body, HOUSE, Origin, PUBLIC, Relation};
 use crate::dataset::Contract;
 use crate::error::{Error, Reason, Result};
+use crate::ingest::identity::IDENTITIES;
 use crate::ingest::stream::{BodyFormat, Bound, Busy, Room, StreamRequest};
 use crate::ingest::{LoadReport, OnReject};
 use crate::lake::Owner;
@@ -35,6 +36,13 @@ pub struct RowsLoad {
     /// 0 to 1.
     pub reject_share_max: f64,
     pub room: Room,
+}
+
+/// What a load did, as far as the user may know.
+pub struct Loaded {
+    pub report: LoadReport,
+    /// Whether its numbers of persons may be told: they say whether the lake knows an identifier.
+    pub tells_persons: bool,
 }
 
 /// A table that rows may go into.
@@ -94,12 +102,14 @@ impl Session {
 
     /// Loads the rows; returns when they are durable. The policies of the table are asked of new rows and of those that they
     /// replace.
-    pub async fn load(self: Arc<Self>, target: LoadTarget, load: RowsLoad) -> Result<LoadReport> {
+    pub async fn load(self: Arc<Self>, target: LoadTarget, load: RowsLoad) -> Result<Loaded> {
         let (begun, id) = (Instant::now(), target.relation.id());
         let outcome = Arc::clone(&self).load_rows(target, load).await;
         let told = outcome.as_ref().map(|report| report.rows_read).map_err(Error::reason);
         self.tell_load(&id, begun, told);
-        outcome
+        let identities = TableId::new(PUBLIC, IDENTITIES);
+        let tells_persons = Visible::new(&self.security().snapshot(), &self.principal().get()).may_select(&identities);
+        outcome.map(|report| Loaded { report, tells_persons })
     }
 
     async fn load_rows(self: Arc<Self>, target: LoadTarget, load: RowsLoad) -> Result<LoadReport> {

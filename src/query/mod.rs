@@ -59,7 +59,7 @@ pub use engine::{Lake, Limits, Opening};
 pub use failure::failure;
 pub use founding::ADMIN;
 pub use guard::{Canceller, StatementGuard};
-pub use load::RowsLoad;
+pub use load::{Loaded, RowsLoad};
 pub use pool::STACK_BYTES;
 pub use prepared::{NamedStatement, NamedStatements};
 pub use session::{Prepared, Session};

@@ -22,8 +22,8 @@ use super::guard::connection::Peer;
 use super::house::House;
 use crate::error::Reason;
 use crate::ingest::stream::BodyFormat;
-use crate::ingest::{LoadReport, OnReject, REJECT_SHARE_MAX};
-use crate::query::RowsLoad;
+use crate::ingest::{OnReject, REJECT_SHARE_MAX};
+use crate::query::{Loaded, RowsLoad};
 
 /// One body. Larger files are loaded in parts, or by `henna load`.
 const BODY_BYTES_MAX: usize = 16 << 20;
@@ -50,7 +50,7 @@ pub async fn run(
     let body = read(body, length).await?;
     let load = RowsLoad { body, format, key, on_reject, reject_share_max, room };
     match session.load(target, load).await {
-        Ok(report) => Ok(Json(document(&report)).into_response()),
+        Ok(loaded) => Ok(Json(document(&loaded)).into_response()),
         Err(error) => Err(match error.reason() {
             Reason::InvalidRow | Reason::KeyReused => {
                 Failure::from(error).with_status(StatusCode::UNPROCESSABLE_ENTITY)
@@ -62,8 +62,12 @@ pub async fn run(
     }
 }
 
-fn document(report: &LoadReport) -> Value {
+fn document(Loaded { report, tells_persons }: &Loaded) -> Value {
     let mut document = serde_json::to_value(report).unwrap_or_default();
+    if !tells_persons {
+        document["identities_new"] = Value::Null;
+        document["identities_merged"] = Value::Null;
+    }
     document["load_id"] = json!(report.load_id);
     document["repeated"] = json!(report.repeated);
     document["ignored_columns"] = json!(report.ignored_columns);

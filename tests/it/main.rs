@@ -18,3 +18,4 @@ mod slt;
 mod stream;
 mod support;
 mod torture;
+mod upkeep;

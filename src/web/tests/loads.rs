@@ -127,6 +127,8 @@ async fn a_load_that_is_refused_does_not_keep_those_beside_it() {
     assert!(torn.json()["error"]["detail"].as_str().unwrap().starts_with("line 1: column amount:"), "{}", torn.body);
     assert_eq!((counts(&own), counts(&good)), ([1, 1, 0, 0, 0], [1, 1, 0, 0, 0]));
     assert_eq!(foreign.status, 403, "{}", foreign.body);
+    // Whether the lake knows a person is told to nobody who may not read identities.
+    assert_eq!((&own.json()["identities_new"], &good.json()["identities_new"]), (&json!(null), &json!(0)));
     assert_eq!(
         server.rows("SELECT team, number FROM sales WHERE number > 6 ORDER BY 1").await,
         json!([["jd", 8], ["tmall", 7]])
