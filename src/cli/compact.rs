@@ -17,13 +17,13 @@ pub struct CompactArgs {
 
 pub async fn run(args: CompactArgs, config: &Config) -> Result<ExitCode> {
     let lake = Lake::open_with(&config.lake, super::limits(config)).await?;
-    for name in tables(&lake, args.table.as_deref()).await? {
+    for (shown, name) in tables(&lake, args.table.as_deref()).await? {
         let before = lake.store().snapshot(&name).await?.files.len();
         let commit = lake.store().compact(&name).await?;
         let after = lake.store().snapshot(&name).await?.files.len();
         match commit.files {
-            0 => println!("{name}: {before} files, none to gather"),
-            _ => println!("{name}: {before} files became {after}, version {}", commit.version),
+            0 => println!("{shown}: {before} files, none to gather"),
+            _ => println!("{shown}: {before} files became {after}, version {}", commit.version),
         }
     }
     Ok(ExitCode::SUCCESS)

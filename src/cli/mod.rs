@@ -181,16 +181,17 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-/// The table that a name means, in schema public unless it says another; all tables where there is no name.
-async fn tables(lake: &Lake, name: Option<&str>) -> Result<Vec<TableName>> {
-    let all = lake.store().tables().await?;
-    let Some(name) = name else { return Ok(all) };
-    let (schema, table) = name.split_once('.').unwrap_or((PUBLIC, name));
-    let wanted = TableName::new(schema, table);
-    match all.contains(&wanted) {
-        true => Ok(vec![wanted]),
-        false => Err(Error::new(Reason::UndefinedTable, format!("table \"{name}\" does not exist"))),
+/// The table that a name means, in schema public unless it says another; all tables where there is no name. Each as SQL
+/// names it, with where it lies.
+async fn tables(lake: &Lake, name: Option<&str>) -> Result<Vec<(String, TableName)>> {
+    let mut tables = lake.tables().await?;
+    let Some(name) = name else { return Ok(tables) };
+    let wanted = if name.contains('.') { name.to_owned() } else { format!("{PUBLIC}.{name}") };
+    tables.retain(|(shown, _)| *shown == wanted);
+    if tables.is_empty() {
+        return Err(Error::new(Reason::UndefinedTable, format!("table \"{name}\" does not exist")));
     }
+    Ok(tables)
 }
 
 /// The error, its causes and the hint, to standard error.

@@ -29,10 +29,10 @@ pub async fn run(args: VacuumArgs, config: &Config) -> Result<ExitCode> {
     let retain = retain.0.unwrap_or(Duration::ZERO);
     let lake = Lake::open_with(&config.lake, super::limits(config)).await?;
     let mut total = 0;
-    for name in tables(&lake, args.table.as_deref()).await? {
+    for (shown, name) in tables(&lake, args.table.as_deref()).await? {
         let files = lake.store().vacuum(&name, retain).await?;
         if files > 0 {
-            println!("{name}: {files} files were taken away");
+            println!("{shown}: {files} files were taken away");
         }
         total += files;
     }

@@ -6,7 +6,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Lake;
+use crate::catalog::inventory::Body;
 use crate::error::Result;
+use crate::lake::TableName;
 
 /// How often files are taken away.
 const VACUUM_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -44,8 +46,17 @@ impl Lake {
         }
     }
 
+    /// Every table that has a name: as SQL writes it in full, and where it lies. Those that an open block has to itself are
+    /// left out: it takes their files away by itself.
+    pub async fn tables(&self) -> Result<Vec<(String, TableName)>> {
+        self.security().refresh().await?;
+        let inventory = self.inventory_at(&self.security().snapshot());
+        let tables = inventory.relations().filter(|relation| matches!(relation.body, Body::Table(_)));
+        Ok(tables.map(|relation| (relation.id().to_string(), relation.folder.clone())).collect())
+    }
+
     async fn keep_up_once(&self, retain: Option<Duration>) -> Result<()> {
-        for name in self.store().tables().await? {
+        for (_, name) in self.tables().await? {
             match self.store().compact_piles(&name).await {
                 Ok(commit) if commit.files > 0 => {
                     tracing::info!(table = %name, version = commit.version, files = commit.files, "small files were gathered");

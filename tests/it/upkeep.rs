@@ -84,7 +84,13 @@ fn earlier_versions_are_read_under_todays_policies_until_they_are_vacuumed() {
 fn a_backup_becomes_a_lake_again_with_its_users_and_its_persons() {
     let folder = folder();
     let lake = lake(folder.path());
-    verb(&lake, &["sql", "-c", "CREATE TABLE visits (n int); INSERT INTO visits VALUES (7); CREATE USER anna PASSWORD 'x' IN ROLE tmall_team"]).ok();
+    for sql in [
+        "CREATE TABLE visits (n int)",
+        "INSERT INTO visits VALUES (7)",
+        "CREATE USER anna PASSWORD 'x' IN ROLE tmall_team",
+    ] {
+        verb(&lake, &["sql", "-c", sql]).ok();
+    }
     let (backup, restored) = (folder.path().join("backup"), folder.path().join("restored"));
     verb(&lake, &["backup", backup.to_str().unwrap()]).ok();
     verb(&lake, &["backup", backup.to_str().unwrap()]).refused(1, &["is not empty"]);
