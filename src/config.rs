@@ -33,6 +33,8 @@ pub struct Config {
     pub drain_timeout: Span,
     pub audit_retention: Span,
     pub query_log_retention: Span,
+    pub upkeep: Span,
+    pub version_retention: Span,
     pub log: String,
     pub log_format: LogFormat,
 }

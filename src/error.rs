@@ -116,9 +116,13 @@ pub enum Reason {
     MemoryExhausted,
     DiskFull,
     LimitExceeded,
+    /// Too much waits to be done already.
+    TooBusy,
     /// A statement that is too large to be planned.
     TooComplex,
     Serialization,
+    /// A key that marks a repeat came with something else than the first time.
+    KeyReused,
     Locked,
     FileMissing,
     FileInvalid,
@@ -145,9 +149,9 @@ impl Reason {
             UndefinedTable | UndefinedColumn | UndefinedFunction | UndefinedSchema | UndefinedDatabase
             | UndefinedObject | UndefinedSavepoint | CursorUnknown | StatementUnknown | FileMissing => Kind::Missing,
             DuplicateObject | DuplicateTable | DuplicateSchema | DuplicateStatement | DuplicateCursor
-            | DependentObjects | ObjectInUse | Unique | Serialization | PlanChanged => Kind::Conflict,
+            | DependentObjects | ObjectInUse | Unique | Serialization | KeyReused | PlanChanged => Kind::Conflict,
             ConnectionsExhausted | MemoryExhausted | DiskFull | LimitExceeded | TooComplex => Kind::Exhausted,
-            Locked | Shutdown | Io => Kind::Unavailable,
+            Locked | Shutdown | Io | TooBusy => Kind::Unavailable,
             Cancelled | TimedOut => Kind::Cancelled,
             Corrupt => Kind::Corrupt,
             Internal => Kind::Bug,

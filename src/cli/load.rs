@@ -17,8 +17,11 @@ pub struct LoadArgs {
     /// Table that takes the rows
     table: String,
     /// CSV, TSV, NDJSON, XLSX or Parquet, also .gz and .zst; folders and patterns; - is standard input
-    #[arg(required = true)]
+    #[arg(required_unless_present = "watch")]
     files: Vec<String>,
+    /// Load the files that come into this folder, until Ctrl-C; they go to its loaded/ or failed/
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["files", "json"])]
+    watch: Option<String>,
     /// Take the files for those of this source of the dataset, whatever their headers say
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
@@ -54,6 +57,10 @@ pub async fn run(args: LoadArgs, config: &Config) -> Result<ExitCode> {
         reject_share_max: args.reject_share_max,
         ..LoadRequest::new(args.table, args.files)
     };
+    if let Some(folder) = args.watch {
+        super::watch::watch(&lake, &folder, &request).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let report = load(&lake, request).await?;
     if args.json {
         let text = serde_json::to_string(&report).map_err(|error| Error::of(Reason::Internal, error))?;

@@ -1,8 +1,11 @@
 //! The command line: one file a verb.
 
+mod backup;
 mod check;
+mod compact;
 mod config;
 mod demo;
+mod forget;
 mod functions;
 mod init;
 mod load;
@@ -10,6 +13,8 @@ mod output;
 pub mod serve;
 mod sources;
 mod sql;
+mod vacuum;
+mod watch;
 
 use std::error::Error as _;
 use std::io::IsTerminal;
@@ -20,7 +25,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, Layers, LogFormat};
 use crate::error::{Error, Reason, Result};
-use crate::query::{Limits, STACK_BYTES};
+use crate::ingest::PUBLIC;
+use crate::lake::TableName;
+use crate::query::{Lake, Limits, STACK_BYTES};
 
 /// Exit codes: done; failed; used wrongly.
 const FAILED: u8 = 1;
@@ -65,6 +72,16 @@ enum Verb {
     Check,
     /// List the sources of the dataset, or test which one a file is of
     Sources(sources::SourcesArgs),
+    /// Gather small files into large ones; a server does it by itself, too
+    Compact(compact::CompactArgs),
+    /// Take away files of old versions; a server does it by itself, too
+    Vacuum(vacuum::VacuumArgs),
+    /// Copy the whole lake to another folder, also while it is served
+    Backup(backup::BackupArgs),
+    /// Make the lake of a backup
+    Restore(backup::RestoreArgs),
+    /// Erase a person by one identifier from every table, reject and file
+    Forget(forget::ForgetArgs),
     /// Show the SQL functions
     Functions(functions::FunctionsArgs),
     /// Show the effective settings and where each comes from
@@ -113,6 +130,11 @@ async fn dispatch(verb: Verb, config: &Config) -> Result<ExitCode> {
         Verb::Sql(args) => sql::run(args, config).await,
         Verb::Check => check::run(config).await,
         Verb::Sources(args) => sources::run(args, config).await,
+        Verb::Compact(args) => compact::run(args, config).await,
+        Verb::Vacuum(args) => vacuum::run(args, config).await,
+        Verb::Backup(args) => backup::back_up(args, config).await,
+        Verb::Restore(args) => backup::restore(args, config).await,
+        Verb::Forget(args) => forget::run(args, config).await,
         Verb::Functions(args) => functions::run(args),
         Verb::Config => Ok(ExitCode::SUCCESS),
     }
@@ -161,6 +183,19 @@ fn limits(config: &Config) -> Limits {
         audit_retention: config.audit_retention.0,
         query_log_retention: config.query_log_retention.0,
     }
+}
+
+/// The table that a name means, in schema public unless it says another; all tables where there is no name. Each as SQL
+/// names it, with where it lies.
+async fn tables(lake: &Lake, name: Option<&str>) -> Result<Vec<(String, TableName)>> {
+    let mut tables = lake.tables().await?;
+    let Some(name) = name else { return Ok(tables) };
+    let wanted = if name.contains('.') { name.to_owned() } else { format!("{PUBLIC}.{name}") };
+    tables.retain(|(shown, _)| *shown == wanted);
+    if tables.is_empty() {
+        return Err(Error::new(Reason::UndefinedTable, format!("table \"{name}\" does not exist")));
+    }
+    Ok(tables)
 }
 
 /// The error, its causes and the hint, to standard error.

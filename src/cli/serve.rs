@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, TlsPolicy};
 use crate::error::{Error, Reason, Result};
-use crate::query::{Lake, Opening, Session};
+use crate::query::{Lake, Opening, Session, Upkeep};
 use crate::web;
 use crate::wire::{self, Backend, ScramVerifier, Startup};
 
@@ -93,9 +93,13 @@ impl Doors {
         let shutdown = CancellationToken::new();
         let (audit, query_log) = (Arc::clone(lake.audit()), Arc::clone(lake.query_log()));
         let web = self.web_listener.map(|listener| web::serve(listener, lake.clone(), drain_max, shutdown.clone()));
+        let upkeep = upkeep(config).map(|upkeep| {
+            let (lake, shutdown) = (lake.clone(), shutdown.clone());
+            async move { lake.keep_up(upkeep, shutdown).await }
+        });
         let backend = Arc::new(LakeBackend::new(lake, config.statement_timeout.0));
         let wire = wire::serve(self.listener, backend, settings, shutdown.clone());
-        let serving = async { tokio::join!(wire, OptionFuture::from(web)) };
+        let serving = async { tokio::join!(wire, OptionFuture::from(web), OptionFuture::from(upkeep)) };
         tokio::pin!(serving);
         tokio::select! {
             _ = &mut serving => {}
@@ -110,6 +114,11 @@ impl Doors {
         query_log.flush().await;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn upkeep(config: &Config) -> Option<Upkeep> {
+    let every = config.upkeep.0?;
+    Some(Upkeep { every, retain: config.version_retention.0.unwrap_or_default() })
 }
 
 /// Binds a socket; an address that is taken says which setting to change.

@@ -50,6 +50,10 @@ pub enum IngestError {
     SheetAbsent { file: String, sheet: String, known: String },
     #[error("{file} is not a Parquet file: {source}")]
     NotParquet { file: String, source: ParquetError },
+    #[error("{file} is not a stream of Arrow IPC: {source}")]
+    NotArrow { file: String, source: ArrowError },
+    #[error("the body unpacks to more than {max} bytes")]
+    BodyTooLong { max: usize },
     #[error("{file} cannot be decompressed: {source}")]
     Decompression { file: String, source: io::Error },
     #[error("{file} has no header")]
@@ -72,6 +76,8 @@ pub enum IngestError {
     RowRefused { file: String, line: u64, reason: String },
     #[error("{rejected} of {read} rows were refused, more than the share of {max}; nothing was loaded")]
     ShareExceeded { rejected: u64, read: u64, max: f64 },
+    #[error("'{value}' cannot be an identifier of type {id_type}")]
+    IdentifierInvalid { id_type: String, value: String },
     #[error("the lake has identities but no identity key (secrets/identity.key)")]
     IdentityKeyAbsent,
     #[error("the identity key of the lake is damaged")]
@@ -117,6 +123,7 @@ impl From<IngestError> for Error {
             FileUnreadable { .. } | SpoolFile { .. } => Reason::Io,
             FormatUnknown { .. }
             | NotParquet { .. }
+            | NotArrow { .. }
             | Decompression { .. }
             | NotWorkbook { .. }
             | TooManyColumns { .. }
@@ -127,6 +134,8 @@ impl From<IngestError> for Error {
             | HeaderAbsent { .. }
             | HeaderNotText { .. }
             | RowTooLong { .. } => Reason::FileInvalid,
+            IdentifierInvalid { .. } => Reason::InvalidParameter,
+            BodyTooLong { .. } => Reason::LimitExceeded,
             ColumnAbsent { .. } | ColumnTwice { .. } => Reason::UndefinedColumn,
             ColumnType { .. } => Reason::CannotCoerce,
             Rule { .. } | Mapping { .. } => Reason::Configuration,

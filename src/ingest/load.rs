@@ -19,14 +19,14 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use rand::Rng;
 use sha2::{Digest, Sha256};
-use tokio::sync::Mutex as AsyncMutex;
 use tokio::sync::mpsc;
+use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use tokio::task::spawn_blocking;
 
 use super::check::Checker;
 use super::error::IngestError;
 use super::pass::Pass;
-use super::persons::Identities;
+use super::persons::{Identities, Known};
 use super::reader::{HeaderChanges, Input};
 use super::recognise::{Arrivals, arrivals};
 use super::record::{LoadRow, Status};
@@ -51,7 +51,9 @@ const ATTEMPT_PAUSE_MS: u64 = 100;
 pub struct Loader {
     pub(super) store: Store,
     pub(super) dataset: Arc<Dataset>,
-    pub(super) turn: Arc<AsyncMutex<()>>,
+    pub(super) turn: Arc<AsyncMutex<Option<Known>>>,
+    /// The tables of loads are there.
+    prepared: Arc<OnceCell<()>>,
 }
 
 /// A load under way.
@@ -70,7 +72,7 @@ pub struct Load {
 
 impl Loader {
     pub fn new(store: Store, dataset: Arc<Dataset>) -> Self {
-        Self { store, dataset, turn: Arc::default() }
+        Self { store, dataset, turn: Arc::default(), prepared: Arc::default() }
     }
 
     pub fn dataset(&self) -> &Dataset {
@@ -98,8 +100,14 @@ impl Loader {
         }
     }
 
+    /// Makes the tables of loads where the lake lacks them.
+    pub(super) async fn make_system_tables(&self) -> Result<()> {
+        self.prepared.get_or_try_init(|| system::create_tables(&self.store)).await?;
+        Ok(())
+    }
+
     async fn attempt(&self, request: &LoadRequest, load: Load, inputs: Vec<Input>) -> Result<LoadReport> {
-        system::create_tables(&self.store).await?;
+        self.make_system_tables().await?;
         if self.store.snapshot(&load.table).await?.loaded(&load.id).await? {
             return self.repeated(&load).await;
         }
@@ -268,6 +276,6 @@ fn load_id(table: &str, source: Option<&str>, inputs: &[Input]) -> Result<String
     Ok(bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn parsed(zone: &str) -> chrono_tz::Tz {
+pub fn parsed(zone: &str) -> chrono_tz::Tz {
     zone.parse().unwrap_or(chrono_tz::UTC)
 }

@@ -4,11 +4,12 @@
 //! their source's columns; `source` maps those by SQL where that is not enough; `trial` does as much and loads nothing; `check` holds rows against the
 //! table's contract by means of `cell`, which reads values; `persons` finds the person of each row by means of `identity`;
 //! `pass` drives the rows through and `settle` ends them; `reject` and `record` keep what a load refused and did, in the
-//! tables of `system`.
+//! tables of `system`; `stream` commits small loads together.
 
 mod cell;
 mod check;
 pub mod error;
+mod forget;
 pub mod identity;
 mod load;
 mod pass;
@@ -21,6 +22,7 @@ mod request;
 mod row_check;
 mod settle;
 mod source;
+pub mod stream;
 pub mod system;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -28,6 +30,7 @@ mod tests;
 mod trial;
 
 pub use error::IngestError;
+pub use forget::Forgotten;
 pub use load::{Loader, PUBLIC};
 pub use reader::HeaderChanges;
 pub use request::{LoadReport, LoadRequest, OnReject, Phase, Progress, ProgressSink, REJECT_SHARE_MAX};

@@ -1,6 +1,5 @@
 //! The end of a load's stream: what its rows refer to becomes durable before they are committed.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
@@ -13,15 +12,15 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
 
 use super::error::IngestError;
-use super::identity::{self, IDENTITIES, Resolved};
-use super::load::{Load, Loader, PUBLIC, stream_of};
+use super::identity::Resolved;
+use super::load::{Load, Loader};
 use super::pass::Passed;
-use super::persons::Identities;
+use super::persons::{Identities, Teaching};
 use super::reject::RejectSpool;
 use super::request::LoadReport;
 use super::system;
 use crate::error::{Error, Result};
-use crate::lake::{TableName, WriteRequest};
+use crate::lake::TableName;
 
 /// What follows the last row and precedes the commit.
 pub struct Tail {
@@ -85,29 +84,10 @@ impl Tail {
         identities: Identities,
         report: &mut LoadReport,
     ) -> Result<()> {
-        let Identities { contract, version, stored, turn: _turn } = identities;
-        report.identities_new = resolved.resolution.persons_new;
-        report.identities_merged = resolved.resolution.merges.len() as u64;
-        let (graph, resolution, now_us) = (&resolved.graph, &resolved.resolution, self.load.now_us);
-        let conflicts = system::schema(system::CONFLICTS)?;
-        if let Some(batch) = identity::conflict_rows(&conflicts, graph, resolution, now_us)? {
-            let id = format!("{}.conflicts.{}", self.load.id, version);
-            let table = TableName::new(system::SCHEMA, system::CONFLICTS);
-            self.loader.append(table, id, stream_of(vec![batch], conflicts)).await?;
-        }
+        Loader::tell_persons(&resolved, report);
         let source = self.load.source.as_ref().map_or(self.load.table.table.as_str(), |source| source.name.as_str());
-        let schema = contract.stored_schema();
-        let batches = identity::identity_rows(&schema, graph, resolution, &stored, source, now_us)?;
-        let table = TableName::new(PUBLIC, IDENTITIES);
-        let id = format!("{}.identities.{}", self.load.id, version);
-        if batches.is_empty() {
-            return Ok(());
-        }
-        let rows = stream_of(batches, schema);
-        let request = WriteRequest { load_id: id, rows, notes: BTreeMap::new() };
-        // Another process may have numbered new persons meanwhile: their numbers are not given twice.
-        self.loader.store.write_onto(&table, version, request).await?;
-        Ok(())
+        let teaching = Teaching { load_id: &self.load.id, source, now_us: self.load.now_us };
+        self.loader.teach(teaching, &resolved, identities).await
     }
 }
 

@@ -3,7 +3,8 @@
 use arrow::datatypes::SchemaRef;
 
 use super::error::IngestError;
-use crate::dataset::{Contract, Partition};
+use super::identity::{IDENTITIES, keeps_identities};
+use crate::dataset::{Column, Contract, Partition, SqlType};
 use crate::error::Result;
 use crate::lake::{PartitionSpec, Store, StoredColumn, TableName, TableSpec};
 
@@ -22,7 +23,12 @@ const TEXTS: [(&str, &str); 3] = [
 pub fn contracts() -> Result<Vec<Contract>> {
     let mut contracts = Vec::with_capacity(TEXTS.len());
     for (name, text) in TEXTS {
-        contracts.push(crate::dataset::contract(&format!("system/{name}.sql"), name, text)?);
+        let mut contract = crate::dataset::contract(&format!("system/{name}.sql"), name, text)?;
+        if name == REJECTS {
+            // They quote the rows, and the log keeps the least and greatest of what it has statistics of.
+            contract.statistics_off = ["reason", "raw"].map(str::to_owned).to_vec();
+        }
+        contracts.push(contract);
     }
     Ok(contracts)
 }
@@ -50,6 +56,20 @@ pub async fn create_tables(store: &Store) -> Result<()> {
     Ok(())
 }
 
+/// The column of identifiers' hashes.
+const ID_VALUE: &str = "id_value";
+
+/// Documents may hold what no column is for, and nothing is found by their least and greatest.
+fn without_statistics(contract: &Contract) -> Vec<String> {
+    let is_document = |column: &&Column| matches!(column.sql_type, SqlType::Json | SqlType::Jsonb);
+    let documents = contract.columns.iter().filter(is_document).map(|column| column.name.clone());
+    // The log outlives a person who is erased.
+    let hashes = (contract.name == IDENTITIES && keeps_identities(contract)).then(|| ID_VALUE.to_owned());
+    let mut off = contract.statistics_off.clone();
+    off.extend(documents.chain(hashes).filter(|name| !contract.statistics_off.contains(name)));
+    off
+}
+
 /// A contract as the lake lays it out. Key columns hardly repeat, so they get no dictionary unless the rows are sorted by them first; a key
 /// of one column never repeats.
 pub fn table_spec(contract: &Contract) -> TableSpec {
@@ -70,7 +90,7 @@ pub fn table_spec(contract: &Contract) -> TableSpec {
             Partition::Month(column) => PartitionSpec::Month(column.clone()),
         }),
         sort: contract.sort.clone(),
-        statistics_off: contract.statistics_off.clone(),
+        statistics_off: without_statistics(contract),
     }
 }
 

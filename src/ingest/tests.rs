@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use datafusion::prelude::SessionContext;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 
 use super::identity::{self, IDENTITIES};
@@ -359,4 +360,59 @@ async fn online_retail_loads_through_its_source() {
     }
     let customers = house.rows("SELECT count(DISTINCT one_id) FROM orders").await;
     assert_eq!(customers, [["4372"]]);
+}
+
+/// What the bytes and the decoded columns of every file beneath a folder hold, as one text.
+fn all_of(folder: &Path) -> String {
+    let mut found = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.push_str(&all_of(&path));
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        found.push_str(&String::from_utf8_lossy(&bytes));
+        if path.extension().is_some_and(|extension| extension == "parquet") {
+            let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap().build().unwrap();
+            let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
+            found.push_str(&arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string());
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_forgotten_person_is_in_no_file_and_nobody_gets_the_number() {
+    let house = House::shop().await;
+    let csv = "order_id,order_time,id_phone,id_member,note\nA1,2024-01-01,13812345678,m-anna,Anna Li\nA2,2024-01-02,13900000002,m-bo,Bo\n";
+    house.load("orders", "first.csv", csv).await.unwrap();
+    // Under another identifier, and a row that the contract refuses.
+    let csv = "order_id,order_time,id_member,paid\nA3,2024-01-03,m-anna,1\n".to_owned();
+    house.load("orders", "second.csv", &csv).await.unwrap();
+    let csv = "order_id,order_time,id_phone,paid\nA4,soon,138 1234 5678,1\nA5,2024-01-05,13900000002,1\n";
+    let request =
+        LoadRequest { reject_share_max: 1.0, ..LoadRequest::new("orders", vec![house.file("third.csv", csv)]) };
+    house.loader.load(request).await.unwrap();
+    let root = house.folder.path().join("lake");
+    let hash = house.rows("SELECT id_value FROM identities WHERE id_type = 'phone' ORDER BY one_id LIMIT 1").await[0]
+        [0]
+    .clone();
+    for told in ["Anna Li", "138 1234 5678", &hash] {
+        assert!(all_of(&root.join("tables")).contains(told), "{told}");
+    }
+    let forgotten = house.loader.forget("phone", "138 1234 5678").await.unwrap();
+    assert_eq!(forgotten.persons.iter().copied().collect::<Vec<_>>(), [1]);
+    let rows: Vec<(String, u64)> = forgotten.rows.iter().map(|(table, rows)| (table.table.clone(), *rows)).collect();
+    assert_eq!(rows, [("orders".to_owned(), 2), ("rejects".to_owned(), 1), ("identities".to_owned(), 2)]);
+    let left = all_of(&root.join("tables"));
+    for gone in ["Anna Li", "13812345678", "138 1234 5678", "m-anna", &hash] {
+        assert!(!left.contains(gone), "{gone}");
+    }
+    assert_eq!(house.rows("SELECT order_id, one_id FROM orders ORDER BY 1").await, [["A2", "2"], ["A5", "2"]]);
+    house.load("orders", "fourth.csv", "order_id,order_time,id_phone\nA6,2024-01-06,13812345678\n").await.unwrap();
+    assert_eq!(house.rows("SELECT one_id FROM orders WHERE order_id = 'A6'").await, [["3"]]);
+    let nobody = house.loader.forget("phone", "13700000000").await.unwrap();
+    assert_eq!((nobody.persons.len(), nobody.rows), (0, vec![]));
+    assert_eq!(house.loader.forget("phone", "-").await.unwrap_err().reason(), Reason::InvalidParameter);
 }

@@ -18,6 +18,8 @@ pub enum LakeError {
     LakeAbsent { root: String },
     #[error("there is a lake at \"{root}\" already")]
     LakeExists { root: String },
+    #[error("\"{root}\" is not empty")]
+    PlaceTaken { root: String },
     #[error("the lake at \"{root}\" has format {found}, this program reads format {known}")]
     FormatUnknown { root: String, found: u64, known: u64 },
     #[error("table \"{table}\" does not exist")]
@@ -34,6 +36,8 @@ pub enum LakeError {
     KeysExceeded { table: String, limit: usize },
     #[error("a row has a key that table \"{table}\" holds, or that another row of the statement has")]
     KeyTaken { table: String },
+    #[error("{error}")]
+    PartRefused { part: usize, error: Box<Error> },
     #[error("\"{path}\" lies among the tables; only commits write there")]
     PathReserved { path: String },
     #[error("another process has been writing to the lake at \"{root}\" for {waited:?}")]
@@ -42,6 +46,12 @@ pub enum LakeError {
     Contended { table: String, attempts: usize },
     #[error("table \"{table}\" is at version {found}, the rows were worked out from version {seen}")]
     Moved { table: String, seen: u64, found: u64 },
+    #[error("table \"{table}\" has no version {version}, its newest is {newest}")]
+    VersionAbsent { table: String, version: u64, newest: u64 },
+    #[error("files of version {version} of table \"{table}\" were taken away; they are kept for version_retention")]
+    VersionGone { table: String, version: u64 },
+    #[error("table \"{table}\" was made later than that")]
+    TableYoung { table: String },
     #[error("{path}: {found}")]
     Corrupt { path: String, found: String },
     #[error("{path}: {source}")]
@@ -73,11 +83,18 @@ pub enum LakeError {
     },
 }
 
+/// What the caller is told of a full disk, whichever step met it.
+#[derive(Debug, thiserror::Error)]
+#[error("no space is left where the lake lies")]
+struct DiskFull {
+    source: LakeError,
+}
+
 impl LakeError {
     fn reason(&self) -> Reason {
         match self {
             Self::RootInvalid { .. } => Reason::Configuration,
-            Self::LakeExists { .. } => Reason::DuplicateObject,
+            Self::LakeExists { .. } | Self::PlaceTaken { .. } => Reason::DuplicateObject,
             Self::LakeAbsent { .. } => Reason::FileMissing,
             Self::FormatUnknown { .. } | Self::FeatureUnknown { .. } | Self::SpecInvalid { .. } => Reason::Unsupported,
             Self::TableAbsent { .. } => Reason::UndefinedTable,
@@ -85,6 +102,8 @@ impl LakeError {
             Self::RowsMismatch { .. } => Reason::DatatypeMismatch,
             Self::KeysExceeded { .. } => Reason::LimitExceeded,
             Self::KeyTaken { .. } => Reason::Unique,
+            Self::VersionAbsent { .. } | Self::VersionGone { .. } | Self::TableYoung { .. } => Reason::UndefinedObject,
+            Self::PartRefused { error, .. } => error.reason(),
             Self::PathReserved { .. } => Reason::InvalidParameter,
             Self::Locked { .. } => Reason::Locked,
             Self::Contended { .. } | Self::Moved { .. } => Reason::Serialization,
@@ -143,6 +162,8 @@ impl From<LakeError> for Error {
                 Ok(own) => *own,
                 Err(inner) => Error::of(Reason::Internal, DataFusionError::External(inner)),
             },
+            error if error.reason() == Reason::DiskFull => Error::of(Reason::DiskFull, DiskFull { source: error })
+                .with_hint("make room and write again: what was acknowledged is there, and nothing of this write is"),
             error => Error::of(error.reason(), error),
         }
     }
@@ -167,6 +188,10 @@ mod tests {
             store: "test",
             source: Box::new(io::Error::from(io::ErrorKind::StorageFull)),
         };
-        assert_eq!(Error::from(LakeError::from(full)).kind(), Kind::Exhausted);
+        let error = Error::from(LakeError::from(full));
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (Kind::Exhausted, "no space is left where the lake lies")
+        );
     }
 }

@@ -18,8 +18,10 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 
 use super::error::LakeError;
+use super::parts::Part;
 use super::snapshot::FileEntry;
 use super::table::TableSpec;
+use super::write::Commit;
 
 /// The position of a row within its load, on its way through the sort.
 const ARRIVAL: &str = "_arrival";
@@ -27,6 +29,11 @@ const ARRIVAL: &str = "_arrival";
 const KEYS_MAX: usize = 20_000_000;
 
 pub type Key = [u8; 16];
+
+/// Half of a key.
+pub fn hash_of(key: &Key) -> u64 {
+    key.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+}
 
 /// What becomes of a key's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +117,11 @@ impl Fingerprint {
     }
 }
 
+/// The part in which a row came, by the ends of the parts.
+fn part_of(ends: &[u64], arrival: u32) -> usize {
+    ends.partition_point(|end| *end <= u64::from(arrival))
+}
+
 /// The least value of a column, or the greatest; null where it has none.
 fn first(column: &ArrayRef, descending: bool) -> Result<ScalarValue, LakeError> {
     let first = sort_limit(column, Some(SortOptions { descending, nulls_first: false }), Some(1))?;
@@ -182,6 +194,13 @@ impl Keys {
         Ok(())
     }
 
+    /// Of all keys, ascending.
+    pub fn hashes(&self) -> Vec<u64> {
+        let mut hashes: Vec<u64> = self.winners.keys().map(hash_of).collect();
+        hashes.sort_unstable();
+        hashes
+    }
+
     /// Whether the file may hold one of the keys.
     pub fn may_touch(&self, file: &FileEntry, spec: &TableSpec) -> bool {
         let schema = spec.schema();
@@ -205,6 +224,41 @@ impl Keys {
     /// How many rows of the load share each fate, and how many lost to another row of the load.
     pub fn count(&self, fate: Fate) -> u64 {
         self.winners.values().filter(|winner| winner.fate == fate).count() as u64
+    }
+
+    /// What became of each part's rows.
+    pub fn tallies(&self, parts: &[Part]) -> Vec<Commit> {
+        let ends: Vec<u64> = parts
+            .iter()
+            .scan(0, |end, part| {
+                *end += part.rows;
+                Some(*end)
+            })
+            .collect();
+        let mut tallies: Vec<Commit> =
+            parts.iter().map(|part| Commit { rows_duplicate: part.rows, ..Commit::default() }).collect();
+        for winner in self.winners.values() {
+            let Some(tally) = tallies.get_mut(part_of(&ends, winner.arrival)) else { continue };
+            // What no winner stands for was beaten.
+            tally.rows_duplicate -= 1;
+            *match winner.fate {
+                Fate::New => &mut tally.rows_added,
+                Fate::Update => &mut tally.rows_updated,
+                Fate::Duplicate => &mut tally.rows_duplicate,
+                Fate::Stale => &mut tally.rows_stale,
+            } += 1;
+        }
+        tallies
+    }
+
+    /// The part whose row takes the place of the stored row of a key.
+    pub fn owner(&self, key: &Key, parts: &[Part]) -> Option<usize> {
+        let arrival = u64::from(self.winners.get(key)?.arrival);
+        let mut end = 0;
+        parts.iter().position(|part| {
+            end += part.rows;
+            arrival < end
+        })
     }
 
     pub fn beaten(&self) -> u64 {

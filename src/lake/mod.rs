@@ -19,14 +19,18 @@
 
 mod arrange;
 mod check;
+mod copy;
 mod data_file;
 mod decided;
 mod durable;
 mod error;
 mod footers;
+mod gather;
+mod key_index;
 mod keys;
 mod lock;
 mod parquet_bytes;
+mod parts;
 mod provider;
 mod prune;
 mod remap;
@@ -38,17 +42,21 @@ mod table;
 mod take_back;
 #[cfg(test)]
 mod tests;
+mod travel;
 mod upkeep;
 mod upsert;
 mod write;
 
 pub use check::{Finding, Severity};
+pub use copy::Copied;
 pub use error::LakeError;
+pub use parts::{Owner, Part, Together};
 pub use provider::RawTable;
 pub use remap::Remap;
 pub use snapshot::{FileEntry, Snapshot};
 pub use statistics::ColumnRange;
 pub use store::{STORE_URL, Store};
 pub use table::{PartitionSpec, StoredColumn, TableName, TableSpec};
+pub use travel::Moment;
 pub use upkeep::Doomed;
 pub use write::{Commit, WriteRequest};

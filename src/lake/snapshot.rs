@@ -72,7 +72,12 @@ impl Snapshot {
     }
 
     pub(super) async fn holds(&self, load_id: &str) -> Result<bool, LakeError> {
-        Ok(self.state.transaction_version(self.log.as_ref(), load_id).await?.is_some())
+        Ok(self.loaded_at(load_id).await?.is_some())
+    }
+
+    /// The version that the load made.
+    pub(super) async fn loaded_at(&self, load_id: &str) -> Result<Option<i64>, LakeError> {
+        Ok(self.state.transaction_version(self.log.as_ref(), load_id).await?)
     }
 
     /// A table whose columns are those of `shape`: the stored columns by name and order, in the types a session sees

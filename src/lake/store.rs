@@ -24,18 +24,20 @@ use url::Url;
 use super::arrange;
 use super::durable::{DurableStore, OsDisk};
 use super::error::LakeError;
+use super::key_index::KeyIndex;
 use super::lock::Locks;
 use super::snapshot::Snapshot;
 use super::table::{MONTH, PartitionSpec, StoredColumn, TABLES, TableName, TableSpec, folder_text};
+use super::travel::Remembered;
 use crate::error::Result;
 
 /// Where scans find the lake in a DataFusion runtime; paths beneath it start at the root of the lake. One lake a runtime.
 pub const STORE_URL: &str = "lake://store/";
 /// Says that a folder is a lake, and in which format.
-const MARKER: &str = "henna-lake.json";
+pub(super) const MARKER: &str = "henna-lake.json";
 const FORMAT: u64 = 1;
 /// Held by the process that writes.
-const LOCK: &str = ".writer";
+pub(super) const LOCK: &str = ".writer";
 /// A checkpoint follows every so many commits.
 const CHECKPOINT_COMMITS: u64 = 50;
 
@@ -50,6 +52,8 @@ struct Shared {
     objects: Arc<dyn ObjectStore>,
     locks: Locks,
     snapshots: Mutex<HashMap<TableName, Cached>>,
+    earlier: Remembered,
+    key_index: KeyIndex,
     /// Of writes; queries have their own.
     runtime: Arc<RuntimeEnv>,
 }
@@ -97,7 +101,7 @@ impl Store {
         }
     }
 
-    fn at(root: &str) -> Result<Self, LakeError> {
+    pub(super) fn at(root: &str) -> Result<Self, LakeError> {
         match place(root)? {
             Place::Memory => Self::over(Arc::new(InMemory::new()), root, None),
             Place::Folder(folder) => {
@@ -116,6 +120,8 @@ impl Store {
             objects,
             locks: Locks::new(root, lock),
             snapshots: Mutex::default(),
+            earlier: Remembered::default(),
+            key_index: KeyIndex::default(),
             runtime: arrange::runtime()?,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -140,6 +146,14 @@ impl Store {
         let url = self.url()?;
         runtime.register_object_store(url.as_ref(), self.object_store());
         Ok(())
+    }
+
+    pub(super) fn key_index(&self) -> &KeyIndex {
+        &self.shared.key_index
+    }
+
+    pub(super) fn remembered(&self) -> &Remembered {
+        &self.shared.earlier
     }
 
     pub(super) fn locks(&self) -> &Locks {
@@ -206,7 +220,7 @@ impl Store {
         Ok(self.named_tables().await?)
     }
 
-    async fn named_tables(&self) -> Result<Vec<TableName>, LakeError> {
+    pub(super) async fn named_tables(&self) -> Result<Vec<TableName>, LakeError> {
         let mut names = Vec::new();
         for schema in self.shared.objects.list_with_delimiter(Some(&Path::from(TABLES))).await?.common_prefixes {
             for table in self.shared.objects.list_with_delimiter(Some(&schema)).await?.common_prefixes {
@@ -353,12 +367,12 @@ fn blob_path(path: &str) -> Result<Path, LakeError> {
     }
 }
 
-enum Place {
+pub(super) enum Place {
     Folder(PathBuf),
     Memory,
 }
 
-fn place(root: &str) -> Result<Place, LakeError> {
+pub(super) fn place(root: &str) -> Result<Place, LakeError> {
     let refuse = |rule| LakeError::RootInvalid { root: root.to_owned(), rule };
     match root.split_once("://") {
         None if root.is_empty() => Err(refuse("it is empty")),

@@ -13,12 +13,11 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
-use super::arrange::{arranged, partitions};
-use super::data_file::{FILE_BYTES_MAX, FileWriter, Layout};
+use super::data_file::Layout;
 use super::error::LakeError;
 use super::snapshot::{FileEntry, Snapshot};
 use super::store::Store;
-use super::stored::{Rows, chained, read, remove, without};
+use super::stored::{Rows, read, remove, without};
 use super::table::TableName;
 use super::write::{Commit, Load, Outcome, sized};
 use crate::error::Result;
@@ -32,35 +31,6 @@ impl Store {
         let mut table = DeltaTable::new(self.log(name)?);
         table.load().await.map_err(LakeError::from)?;
         Ok(create_checkpoint(&table, None).await.map_err(LakeError::from)?)
-    }
-
-    /// Gathers the small files of each partition into large sorted ones. No row changes; no commit where none is small.
-    pub async fn compact(&self, name: &TableName) -> Result<Commit> {
-        Ok(self.gather(name).await?)
-    }
-
-    async fn gather(&self, name: &TableName) -> Result<Commit, LakeError> {
-        let _turn = self.locks().hold(name).await?;
-        let snapshot = self.newest(name).await?;
-        let small = small_files(&snapshot);
-        if small.is_empty() {
-            return Ok(Commit { version: snapshot.version, ..Commit::default() });
-        }
-        let layout = Layout::new(self.object_store(), name, &snapshot.spec)?;
-        let paths = small.iter().map(|file| (file.path.clone(), file.bytes)).collect();
-        let rows = chained(self.object_store(), paths, Arc::clone(&layout.schema));
-        let mut rows = arranged(rows, &layout.spec, self.writing())?;
-        let mut writer = FileWriter::new(layout.clone(), layout.spec.order().to_vec());
-        while let Some(batch) = rows.next().await {
-            for (partition, rows) in partitions(&batch?, &layout.spec)? {
-                writer.write(partition.as_ref(), &rows).await?;
-            }
-        }
-        let files = writer.finish().await?;
-        let gone = small.iter().map(|file| remove(file, &layout.spec, false));
-        let come = files.iter().map(|file| Action::Add(layout.add(file, false)));
-        let version = self.commit_upkeep(&snapshot, gone.chain(come).collect(), "compact").await?;
-        Ok(sized(Commit { version, ..Commit::default() }, &files))
     }
 
     /// Removes the rows for which `doomed` is true, and gives their number in `rows_removed`. Their bytes stay in the
@@ -107,8 +77,9 @@ impl Store {
     ) -> Result<u64, LakeError> {
         let operation = DeltaOperation::Write { mode: SaveMode::Overwrite, partition_by: None, predicate: None };
         let load_id = format!("{work}:{}", uuid::Uuid::new_v4());
-        let load = Load { load_id: &load_id, notes: &BTreeMap::new(), operation, onto: Some(snapshot.version) };
-        match self.commit(snapshot, actions, &load).await? {
+        let load =
+            Load { load_id: &load_id, notes: &BTreeMap::new(), operation, onto: Some(snapshot.version), parts: &[] };
+        match self.commit(snapshot, actions, &load, &[]).await? {
             Outcome::Committed(version) => Ok(version),
             Outcome::Overtaken => Err(LakeError::Contended { table: snapshot.name.to_string(), attempts: 1 }),
         }
@@ -170,14 +141,3 @@ async fn removed(snapshot: &Snapshot) -> Result<HashMap<String, DateTime<Utc>>, 
 
 /// Marks the rows of a batch that are to go.
 pub type Doomed<'a> = &'a (dyn Fn(&RecordBatch) -> Result<BooleanArray> + Send + Sync);
-
-/// The files under half the aimed size that share their partition with another such file.
-fn small_files(snapshot: &Snapshot) -> Vec<Arc<FileEntry>> {
-    let small = |file: &&Arc<FileEntry>| file.bytes < FILE_BYTES_MAX as u64 / 2;
-    let mut partitions: HashMap<&Option<String>, usize> = HashMap::new();
-    for file in snapshot.files.iter().filter(small) {
-        *partitions.entry(&file.partition).or_default() += 1;
-    }
-    let shared = |file: &&Arc<FileEntry>| partitions.get(&file.partition).is_some_and(|files| *files > 1);
-    snapshot.files.iter().filter(small).filter(shared).cloned().collect()
-}

@@ -19,7 +19,8 @@ use futures::StreamExt;
 use super::arrange::{arranged, partitions};
 use super::data_file::{FileWriter, Layout, Written};
 use super::error::LakeError;
-use super::keys::{Fate, Fingerprint, Key, Taken, taken};
+use super::key_index::{Hashes, meet};
+use super::keys::{Fate, Fingerprint, Key, Taken, hash_of, taken};
 use super::snapshot::{FileEntry, Snapshot};
 use super::store::Store;
 use super::stored::{Rows, chained, key_schema, read, remove, without};
@@ -27,9 +28,9 @@ use super::table::TableName;
 use super::write::{ATTEMPTS_MAX, Commit, Load, Outcome, TakenKey, sized};
 
 /// A stored file and the positions of its rows that go, ascending.
-struct Met {
-    file: Arc<FileEntry>,
-    doomed: Vec<u64>,
+pub(super) struct Met {
+    pub file: Arc<FileEntry>,
+    pub doomed: Vec<u64>,
 }
 
 impl Store {
@@ -40,7 +41,7 @@ impl Store {
         rows: SendableRecordBatchStream,
         load: &Load<'_>,
         taken_key: TakenKey<'_>,
-    ) -> Result<Commit, LakeError> {
+    ) -> Result<(Commit, Vec<Commit>), LakeError> {
         let (mut rows, mut settled, mut turn) = (rows, Commit::default(), None);
         for _ in 0..ATTEMPTS_MAX {
             let (noted, keys) = taken(rows, &layout.spec, name.to_string())?;
@@ -51,11 +52,15 @@ impl Store {
                 turn = Some(self.locks().hold(name).await?);
             }
             let snapshot = self.newest(name).await?;
-            if snapshot.holds(load.load_id).await? {
-                return Ok(Commit { version: snapshot.version, repeated: true, ..Commit::default() });
+            if load.is_in(&snapshot).await? {
+                return Ok((Commit { version: snapshot.version, repeated: true, ..Commit::default() }, Vec::new()));
             }
             load.ensure_unmoved(&snapshot)?;
-            let met = self.met(&snapshot, layout, &keys).await?;
+            let met = match taken_key {
+                TakenKey::Absent => Vec::new(),
+                _ => self.met(&snapshot, layout, &keys).await?,
+            };
+            self.ask_owners(&met, layout, &keys, load.parts).await?;
             if let TakenKey::Refuse { beside } = taken_key {
                 if let Some(beside) = beside {
                     self.met(self.newest(beside).await?.as_ref(), layout, &keys).await?;
@@ -72,8 +77,13 @@ impl Store {
             }
             actions.extend(files.iter().map(|file| Action::Add(layout.add(file, true))));
             settled = counted(settled, &keys);
-            if let Outcome::Committed(version) = self.commit(&snapshot, actions, load).await? {
-                return Ok(sized(Commit { version, ..settled }, &files));
+            let done = keys.lock().tallies(load.parts);
+            if let Outcome::Committed(version) = self.commit(&snapshot, actions, load, &done).await? {
+                return Ok((sized(Commit { version, ..settled }, &files), done));
+            }
+            if !load.parts.is_empty() {
+                // In the new files the rows lie in another order, which does not tell whose they are.
+                return Err(LakeError::Contended { table: name.to_string(), attempts: 1 });
             }
             // Another process committed first: what was found new may now be old. The rows lie in the new files.
             let files = added.iter().map(|file| (format!("{}/{}", name.folder(), file.name), file.bytes)).collect();
@@ -85,8 +95,10 @@ impl Store {
     /// Decides the fate of each key that is stored, and finds the stored rows that go.
     async fn met(&self, snapshot: &Snapshot, layout: &Layout, keys: &Taken) -> Result<Vec<Met>, LakeError> {
         let mut met = Vec::new();
+        let hashes = keys.lock().hashes();
         for file in &snapshot.files {
-            if !keys.lock().may_touch(file, &layout.spec) {
+            let is_apart = |known: Hashes| !meet(&hashes, &known);
+            if !keys.lock().may_touch(file, &layout.spec) || self.key_index().of(&file.path).is_some_and(is_apart) {
                 continue;
             }
             let (mut doomed, even) = self.compare_versions(file, layout, keys).await?;
@@ -109,12 +121,13 @@ impl Store {
         let schema = key_schema(&layout.spec);
         let fingerprint = Fingerprint::over(&schema, &layout.spec)?;
         let mut stored = read(&self.object_store(), &file.path, file.bytes, &schema, Rows::All).await?;
-        let (mut doomed, mut even, mut position) = (Vec::new(), Vec::new(), 0);
+        let (mut doomed, mut even, mut position, mut hashes) = (Vec::new(), Vec::new(), 0, Vec::new());
         while let Some(batch) = stored.next().await {
             let batch = batch?;
             let versions = fingerprint.versions(&batch)?;
             let mut keys = keys.lock();
             for (key, version) in fingerprint.keys(&batch)?.into_iter().zip(versions) {
+                hashes.push(hash_of(&key));
                 if let Some(winner) = keys.get_mut(&key) {
                     match winner.version.cmp(&version) {
                         Ordering::Greater => {
@@ -128,6 +141,7 @@ impl Store {
                 position += 1;
             }
         }
+        self.key_index().learn(&file.path, hashes);
         Ok((doomed, even))
     }
 

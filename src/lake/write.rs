@@ -13,6 +13,7 @@ use futures::StreamExt;
 use super::arrange::{arranged, partitions};
 use super::data_file::{FileWriter, Layout, Written};
 use super::error::LakeError;
+use super::parts::{Part, noted};
 use super::snapshot::Snapshot;
 use super::store::Store;
 use super::table::{PartitionSpec, TableName};
@@ -23,7 +24,7 @@ pub(super) const ATTEMPTS_MAX: usize = 8;
 
 /// Rows to add, and the identity of the load that brings them.
 pub struct WriteRequest {
-    /// The same id never writes twice. Stands in the log in plain text.
+    /// The same id never writes twice. Stands in the log in plain text. Empty for a write that nobody will repeat.
     pub load_id: String,
     /// Rows in the table's stored schema ([`TableSpec::schema`](super::TableSpec::schema)), in any order, of any number.
     pub rows: SendableRecordBatchStream,
@@ -60,6 +61,8 @@ pub(super) enum TakenKey<'a> {
     Supersede,
     /// `beside` is another table of the same columns, whose keys are taken, too.
     Refuse { beside: Option<&'a TableName> },
+    /// Whoever brings the rows knows that no stored row has their keys, so none is looked at.
+    Absent,
 }
 
 /// What became of an attempt to commit.
@@ -83,6 +86,11 @@ impl Store {
         Ok(self.write_rows(name, request, TakenKey::Supersede, Some(seen)).await?)
     }
 
+    /// As [`Store::write_onto`], for rows whose keys are known to be absent from version `seen`: no stored row is read.
+    pub async fn add_onto(&self, name: &TableName, seen: u64, request: WriteRequest) -> Result<Commit> {
+        Ok(self.write_rows(name, request, TakenKey::Absent, Some(seen)).await?)
+    }
+
     /// As [`Store::write`], for rows whose keys must be new: one that is taken, or stands twice among them, is an error,
     /// and the table stays as it was.
     pub async fn insert(&self, name: &TableName, request: WriteRequest) -> Result<Commit> {
@@ -103,21 +111,21 @@ impl Store {
     ) -> Result<Commit, LakeError> {
         let WriteRequest { load_id, rows, notes } = request;
         let snapshot = self.newest(name).await?;
-        if snapshot.holds(&load_id).await? {
+        let load = Load { load_id: &load_id, notes: &notes, operation: appending(&snapshot), onto, parts: &[] };
+        if load.is_in(&snapshot).await? {
             return Ok(Commit { version: snapshot.version, repeated: true, ..Commit::default() });
         }
         refuse_other_columns(name, &snapshot, &rows)?;
         let layout = Layout::new(self.object_store(), name, &snapshot.spec)?;
-        let load = Load { load_id: &load_id, notes: &notes, operation: appending(&snapshot), onto };
         if layout.spec.key.is_empty() {
             self.append(name, &layout, rows, &load).await
         } else {
-            self.upsert(name, &layout, rows, &load, taken).await
+            Ok(self.upsert(name, &layout, rows, &load, taken).await?.0)
         }
     }
 
     /// A table without a key only grows, so its files may be written before its turn to commit comes.
-    async fn append(
+    pub(super) async fn append(
         &self,
         name: &TableName,
         layout: &Layout,
@@ -135,12 +143,12 @@ impl Store {
         let _turn = self.locks().hold(name).await?;
         for _ in 0..ATTEMPTS_MAX {
             let snapshot = self.newest(name).await?;
-            if snapshot.holds(load.load_id).await? {
+            if load.is_in(&snapshot).await? {
                 return Ok(Commit { version: snapshot.version, repeated: true, ..Commit::default() });
             }
             load.ensure_unmoved(&snapshot)?;
             let actions = files.iter().map(|file| Action::Add(layout.add(file, true))).collect();
-            if let Outcome::Committed(version) = self.commit(&snapshot, actions, load).await? {
+            if let Outcome::Committed(version) = self.commit(&snapshot, actions, load, &[]).await? {
                 let rows_added = files.iter().map(|file| file.rows).sum();
                 return Ok(sized(Commit { version, rows_added, ..Commit::default() }, &files));
             }
@@ -154,20 +162,22 @@ impl Store {
         snapshot: &Arc<Snapshot>,
         actions: Vec<Action>,
         load: &Load<'_>,
+        done: &[Commit],
     ) -> Result<Outcome, LakeError> {
         let now = chrono::Utc::now().timestamp_millis();
         let engine = format!("henna {}", env!("CARGO_PKG_VERSION"));
-        let metadata = [
+        let mut metadata = vec![
             ("engine".to_owned(), engine.into()),
             ("loadId".to_owned(), load.load_id.into()),
             ("notes".to_owned(), serde_json::json!(load.notes)),
         ];
+        metadata.extend(noted(load.parts, done));
         let properties = CommitProperties::default()
             .with_max_retries(0)
             .with_create_checkpoint(false)
             .with_cleanup_expired_logs(Some(false))
             .with_metadata(metadata)
-            .with_application_transaction(Transaction::new_with_last_update(load.load_id, 1, Some(now)));
+            .with_application_transactions(load.transactions(snapshot.version + 1, now));
         let prepared = CommitBuilder::from(properties)
             .with_actions(actions)
             .build(Some(&snapshot.state), Arc::clone(&snapshot.log), load.operation.clone())
@@ -195,9 +205,26 @@ pub(super) struct Load<'a> {
     pub operation: DeltaOperation,
     /// The one version that it may follow; `None` is any.
     pub onto: Option<u64>,
+    /// The loads that it consists of; none where it is one by itself.
+    pub parts: &'a [Part],
 }
 
 impl Load<'_> {
+    /// Whether a version holds it. Of parts that is asked before, of each.
+    pub async fn is_in(&self, snapshot: &Snapshot) -> Result<bool, LakeError> {
+        Ok(self.parts.is_empty() && !self.load_id.is_empty() && snapshot.holds(self.load_id).await?)
+    }
+
+    /// What makes a repeat known: the id of the load, or of each part that may be repeated, and where it was committed.
+    fn transactions(&self, version: u64, now: i64) -> Vec<Transaction> {
+        let ids: Vec<&str> = match self.parts {
+            [] => vec![self.load_id].into_iter().filter(|id| !id.is_empty()).collect(),
+            parts => parts.iter().filter_map(|part| part.load_id.as_deref()).collect(),
+        };
+        let transaction = |id: &str| Transaction::new_with_last_update(id, version.cast_signed(), Some(now));
+        ids.into_iter().map(transaction).collect()
+    }
+
     pub fn ensure_unmoved(&self, snapshot: &Snapshot) -> Result<(), LakeError> {
         match self.onto {
             Some(seen) if seen != snapshot.version => {
@@ -208,7 +235,7 @@ impl Load<'_> {
     }
 }
 
-fn appending(snapshot: &Snapshot) -> DeltaOperation {
+pub(super) fn appending(snapshot: &Snapshot) -> DeltaOperation {
     let partition_by = snapshot.spec.partition.iter().map(|by: &PartitionSpec| by.column().to_owned()).collect();
     DeltaOperation::Write { mode: SaveMode::Append, partition_by: Some(partition_by), predicate: None }
 }
@@ -217,7 +244,7 @@ pub(super) fn sized(commit: Commit, files: &[Written]) -> Commit {
     Commit { files: files.len() as u64, bytes: files.iter().map(|file| file.bytes).sum(), ..commit }
 }
 
-fn refuse_other_columns(
+pub(super) fn refuse_other_columns(
     name: &TableName,
     snapshot: &Snapshot,
     rows: &SendableRecordBatchStream,

@@ -127,6 +127,22 @@ impl Session {
         });
     }
 
+    /// Takes note of a load whose rows came over the session's socket.
+    pub(super) fn tell_load(&self, table: &TableId, begun: Instant, outcome: Result<u64, Reason>) {
+        let security = self.security().snapshot();
+        let denied = outcome == Err(Reason::Privilege);
+        let kind = if denied { AuditKind::Denial } else { AuditKind::Statement };
+        self.lake().audit().record(AuditEvent {
+            command: "LOAD".to_owned(),
+            tables: vec![table.to_string()],
+            policies: security.is_bound(self.principal().get().checked_role(), table),
+            rows: outcome.ok(),
+            sqlstate: Some(code(outcome.map(|_| ())).to_owned()),
+            elapsed_us: u64::try_from(begun.elapsed().as_micros()).ok(),
+            ..self.audit_event(kind, &security)
+        });
+    }
+
     /// An event of this session, as it stands now.
     fn audit_event(&self, kind: AuditKind, security: &SecuritySnapshot) -> AuditEvent {
         let principal = self.principal().get();

@@ -30,7 +30,9 @@ use crate::catalog::inventory::Inventory;
 use crate::dataset::{Contract, Dataset, SqlType};
 use crate::error::{Error, Result};
 use crate::functions;
+use crate::ingest::Loader;
 use crate::ingest::identity::merges;
+use crate::ingest::stream::Streams;
 use crate::lake::{Remap, Snapshot, Store};
 use crate::plans::physical_rules;
 
@@ -85,6 +87,7 @@ struct Shared {
     base: SessionState,
     wall: Arc<WallEnvironment>,
     pool: Pool,
+    streams: Streams,
     /// The merged identities of the newest version that was asked for.
     survivors: Mutex<Option<(u64, Survivors)>>,
 }
@@ -123,6 +126,7 @@ impl Lake {
         let query_files = Arc::new(LakeLog::in_folder(store.clone(), QUERIES));
         let query_log = Arc::new(AuditLog::start(query_files, limits.query_log_retention)?);
         let pool = Pool::new(limits.threads)?;
+        let streams = Streams::new(Loader::new(store.clone(), Arc::clone(&dataset)), pool.handle().clone());
         let base = base_state(&store, limits)?;
         let founded = Inventory::of(&dataset, crate::ingest::system::contracts()?, system::contracts()?);
         let activity = Arc::default();
@@ -142,6 +146,7 @@ impl Lake {
             base,
             wall,
             pool,
+            streams,
             survivors: Mutex::default(),
         };
         let lake = Self { shared: Arc::new(shared) };
@@ -216,6 +221,11 @@ impl Lake {
 
     pub(super) fn pool(&self) -> &Pool {
         &self.shared.pool
+    }
+
+    /// Loads that come over sockets.
+    pub(super) fn streams(&self) -> &Streams {
+        &self.shared.streams
     }
 
     pub(super) fn wall(&self) -> &Arc<WallEnvironment> {

@@ -27,6 +27,7 @@ mod insert;
 mod inspection;
 mod judge;
 mod kept;
+mod load;
 mod location;
 mod names;
 mod planning;
@@ -45,7 +46,9 @@ mod stoppable;
 mod system;
 #[cfg(test)]
 mod tests;
+mod travel;
 mod unnamed;
+mod upkeep;
 mod utility;
 mod viewpoint;
 
@@ -56,8 +59,10 @@ pub use engine::{Lake, Limits, Opening};
 pub use failure::failure;
 pub use founding::ADMIN;
 pub use guard::{Canceller, StatementGuard};
+pub use load::{Loaded, RowsLoad};
 pub use pool::STACK_BYTES;
 pub use prepared::{NamedStatement, NamedStatements};
 pub use session::{Prepared, Session};
 pub use settings::SERVER_VERSION;
 pub use statement::{Statement, StatementKind};
+pub use upkeep::Upkeep;

@@ -24,7 +24,7 @@ use super::prepared::NamedStatements;
 use super::role_attribute::RoleAttribute;
 use super::session::State;
 use super::system;
-use super::viewpoint::{BareNames, Clock, Viewpoint};
+use super::viewpoint::{BareNames, Clock, TableVersions, Viewpoint};
 use crate::access::{
     ObjectId, PrincipalHandle, RawTables, RowSecuritySetting, SecuredTable, SecurityHandle, SecuritySnapshot, TableId,
     TableResolver, Visible,
@@ -389,7 +389,14 @@ impl Names {
         relation: &Relation,
         contract: &Contract,
     ) -> Result<Arc<dyn TableProvider>> {
-        let snapshot = self.snapshot(&relation.folder).await?;
+        let chosen = match at.tables {
+            TableVersions::Chosen => self.chosen_version(relation)?,
+            TableVersions::Newest => None,
+        };
+        let snapshot = match chosen {
+            Some(moment) => self.lake.store().snapshot_at(&relation.folder, moment).await?,
+            None => self.snapshot(&relation.folder).await?,
+        };
         let remap = self.lake.remap_of(contract, self).await?;
         let in_zone = |zone: &str| Arc::clone(&snapshot).provider(contract.schema(zone), remap.clone());
         let (zone, lake_zone) = (self.zone_at(at), &self.lake.dataset().time_zone);
@@ -410,7 +417,7 @@ impl Names {
     }
 
     pub(super) fn secured(self: &Arc<Self>, at: &Viewpoint, id: TableId, raw: RawTables) -> SecuredTable {
-        let resolver = Arc::new(CallersTables { names: Arc::clone(self), at: at.clone().by_lake_time() });
+        let resolver = Arc::new(CallersTables { names: Arc::clone(self), at: at.clone().of_policies() });
         let environment = Arc::clone(self.lake.wall());
         SecuredTable::new(raw, id, self.security.clone(), at.principal.clone(), resolver, environment)
     }

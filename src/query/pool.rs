@@ -44,6 +44,11 @@ impl Pool {
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
 
+    /// Where work runs that outlives whoever asked for it.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     /// Runs `work` on the pool. Dropping the returned future ends the work at its next await.
     pub async fn run<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
         match AbortOnDropHandle::new(self.handle.spawn(work)).await {

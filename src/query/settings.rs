@@ -67,6 +67,13 @@ const DEFINITIONS: &[Definition] = &[
     definition("default_transaction_read_only", "off", SWITCH, false, "Whether new transactions are read only."),
     definition("extra_float_digits", "1", Rule::Integer, false, "Digits of floats; output is shortest-precise."),
     definition("henna.as_of", "", Rule::Text, false, "The 'now' of as_of(); empty: what the dataset says."),
+    definition(
+        super::travel::TABLE_VERSIONS,
+        "",
+        Rule::Text,
+        false,
+        "Versions that tables are read at: an instant for all, or orders=12, customers=3; empty: the newest.",
+    ),
     definition("idle_in_transaction_session_timeout", "0", Rule::Span, false, "Longest idle time in a transaction."),
     definition("idle_session_timeout", "0", Rule::Span, false, "Longest idle time of a session."),
     definition("integer_datetimes", "on", Rule::Fixed, true, "Whether times are 64-bit integers."),

@@ -49,12 +49,22 @@ pub(super) enum Clock {
     Lake,
 }
 
+/// Which versions of tables are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TableVersions {
+    /// Those that the session has chosen.
+    Chosen,
+    /// What policies look up: whoever could choose it would be judged by what was.
+    Newest,
+}
+
 /// As whom, and within which views, names are resolved.
 #[derive(Debug, Clone)]
 pub(super) struct Viewpoint {
     pub principal: PrincipalHandle,
     pub bare: BareNames,
     pub clock: Clock,
+    pub tables: TableVersions,
     /// The views that are being planned, outermost first.
     within: Vec<TableId>,
     /// The table that the statement writes to, by its name.
@@ -64,12 +74,18 @@ pub(super) struct Viewpoint {
 impl Viewpoint {
     /// That of a session's own statements.
     pub fn of(principal: PrincipalHandle) -> Self {
-        Self { principal, bare: BareNames::SearchPath, clock: Clock::Session, within: Vec::new(), target: None }
+        let (bare, clock, tables) = (BareNames::SearchPath, Clock::Session, TableVersions::Chosen);
+        Self { principal, bare, clock, tables, within: Vec::new(), target: None }
     }
 
     /// The same behind a wall.
     pub fn by_lake_time(self) -> Self {
         Self { clock: Clock::Lake, ..self }
+    }
+
+    /// What the policies of a table look up.
+    pub fn of_policies(self) -> Self {
+        Self { tables: TableVersions::Newest, ..self.by_lake_time() }
     }
 
     pub fn with_target(self, name: &str, table: Arc<dyn TableProvider>) -> Self {
@@ -88,7 +104,7 @@ impl Viewpoint {
         }
         let mut within = self.within.clone();
         within.push(view.clone());
-        Ok(Self { principal, bare, clock: self.clock, within, target: None })
+        Ok(Self { principal, bare, clock: self.clock, tables: self.tables, within, target: None })
     }
 }
 

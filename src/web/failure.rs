@@ -26,6 +26,19 @@ impl Failure {
         Self { status, message: message.into(), detail: None, hint: None, wait: None }
     }
 
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// When to come again.
+    pub fn with_wait(self, wait: Duration) -> Self {
+        Self { wait: Some(wait), ..self }
+    }
+
     /// Nobody is logged in, and no password came along.
     pub fn unknown_caller() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "log in first")

@@ -44,6 +44,9 @@ pub async fn metrics(State(house): State<Arc<House>>) -> Response {
             .by_class()
             .try_for_each(|(class, count)| writeln!(out, "henna_web_answers_total{{class=\"{class}\"}} {count}"))
     });
+    gauge(&mut text, "henna_load_waiting_bytes", "Bodies of loads that wait or are being committed.", |out| {
+        writeln!(out, "henna_load_waiting_bytes {}", house.lake.waiting_bytes())
+    });
     gauge(&mut text, "henna_audit_unrecorded", "Events lost to the audit log and not told by it yet.", |out| {
         writeln!(out, "henna_audit_unrecorded {}", house.lake.audit().lost())
     });

@@ -12,7 +12,7 @@ use super::login::logins::{Login, Logins};
 use super::login::proof::Gate;
 use super::rows::{self, Allowed};
 use crate::error::{Error, Reason, Result};
-use crate::query::{Lake, Opening};
+use crate::query::{Lake, Opening, Session};
 
 /// How long a statement may run.
 pub const STATEMENT_MAX: Duration = Duration::from_secs(30);
@@ -47,14 +47,19 @@ impl House {
     /// Runs one statement in a session of the user; the answer is a JSON document.
     pub async fn run(&self, login: &Login, peer: Peer, sql: &str, allowed: Allowed) -> Result<Vec<u8>> {
         let _place = self.statements.acquire().await.map_err(|error| Error::of(Reason::Shutdown, error))?;
+        let session = self.session(login, peer).await?;
+        rows::json(&session, sql, allowed).await
+    }
+
+    /// A session of the user.
+    pub async fn session(&self, login: &Login, peer: Peer) -> Result<Session> {
         let opening = Opening {
             application_name: Some("henna web".to_owned()),
             client_address: Some((peer.0.ip().to_string(), peer.0.port())),
             statement_timeout: Some(STATEMENT_MAX),
             ..Opening::default()
         };
-        let session = self.lake.session_with(login.principal.clone(), opening).await?;
-        rows::json(&session, sql, allowed).await
+        self.lake.session_with(login.principal.clone(), opening).await
     }
 }
 

@@ -3,13 +3,14 @@
 //! A request runs through these steps: the listener counts its connection (`guard::connection`); the shield refuses
 //! what another site sent, sets the deadline and the security headers (`guard::shield`); the login is found by its cookie
 //! or proved by a password (`login`); a statement runs in a session of that user, its rows bounded (`rows`). Pages come
-//! from `page`; a board's tiles ask for their rows one by one, so that a slow or failing tile leaves the others alone.
+//! from `page`; rows are loaded through a session as well (`load`); a board's tiles ask for their rows one by one, so that a slow or failing tile leaves the others alone.
 
 mod board;
 mod failure;
 mod guard;
 mod health;
 mod house;
+mod load;
 mod login;
 mod page;
 mod query;
@@ -61,6 +62,7 @@ fn router(house: Arc<House>) -> Router {
         .route("/boards/{name}", get(board::show))
         .route("/boards/{name}/tiles/{number}", get(board::tile))
         .route("/v1/query", post(query::run).layer(DefaultBodyLimit::max(QUERY_BYTES_MAX)))
+        .route("/v1/load/{table}", post(load::run).layer(DefaultBodyLimit::disable()))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

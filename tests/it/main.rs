@@ -17,5 +17,7 @@ mod map;
 mod online_retail;
 mod query_log;
 mod slt;
+mod stream;
 mod support;
 mod torture;
+mod upkeep;

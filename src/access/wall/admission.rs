@@ -57,6 +57,30 @@ impl SecuredTable {
         Ok(Some(Admission { table: self.clone(), policy, state: state.clone(), chain }))
     }
 
+    /// What stored rows must satisfy that the writer's new ones are to replace: those that it may see and change. None where
+    /// it may replace every row.
+    pub fn replacement(&self, state: &SessionState) -> Result<Option<Admission>> {
+        let Some(policy) = self.replace_policy().map_err(external)? else { return Ok(None) };
+        let chain = PolicyChain::extended(state, &self.id)?;
+        Ok(Some(Admission { table: self.clone(), policy, state: state.clone(), chain }))
+    }
+
+    fn replace_policy(&self) -> Result<Option<ast::Expr>, AccessError> {
+        let (snapshot, principal) = (self.security.snapshot(), self.principal.get());
+        snapshot.ensure_sound()?;
+        let of = |command| match snapshot.row_security(principal.checked_role(), &self.id, command) {
+            RowSecurity::Bypassed => None,
+            RowSecurity::Policies(policies) => Some(format!("({})", policies.using_sql())),
+        };
+        let conditions: Vec<String> =
+            [PolicyCommand::Select, PolicyCommand::Update].into_iter().filter_map(of).collect();
+        if conditions.is_empty() {
+            return Ok(None);
+        }
+        let policy = for_caller(&conditions.join(" AND "), &snapshot, &principal)?;
+        Ok(Some(policy).filter(|policy| truth(policy) != Some(true)))
+    }
+
     fn insert_policy(&self) -> Result<Option<ast::Expr>, AccessError> {
         let (snapshot, principal) = (self.security.snapshot(), self.principal.get());
         snapshot.ensure_sound()?;
@@ -87,7 +111,8 @@ impl Admission {
         Box::pin(RecordBatchStreamAdapter::new(schema, admitted))
     }
 
-    async fn judge(&self, batch: &RecordBatch) -> Result<()> {
+    /// An error unless every row is taken.
+    pub async fn judge(&self, batch: &RecordBatch) -> Result<()> {
         if batch.num_rows() == 0 {
             return Ok(());
         }

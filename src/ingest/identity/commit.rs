@@ -1,5 +1,6 @@
 //! What a load taught about persons, as rows of `identities` and `henna.identity_conflicts`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
@@ -11,8 +12,6 @@ use super::key::shown;
 use super::stored::{MERGED, Stored};
 
 const BATCH_ROWS: usize = 65_536;
-/// `last_seen` is exact to this: a load that brings nothing new then leaves the table as it is.
-const SEEN_STEP_US: i64 = 86_400_000_000;
 
 /// A row of `identities`.
 struct Row {
@@ -37,7 +36,7 @@ pub fn identity_rows(
         let person = resolution.persons[node as usize]?;
         let (id_type, hash) = graph.identifier(node);
         let known = stored.entry(hash);
-        if known.is_some_and(|entry| entry.last_seen_us.is_some_and(|seen| now_us - seen < SEEN_STEP_US)) {
+        if known.is_some_and(|entry| !entry.is_stale(now_us)) {
             return None;
         }
         let first_source = known.map_or(Some(source), |entry| stored.source(entry));
@@ -65,6 +64,24 @@ pub fn identity_rows(
         batches.push(batch(schema, &part)?);
     }
     Ok(batches)
+}
+
+/// Rows of a type that stands for no identifier, one of each person.
+pub fn identity_rows_of(
+    schema: &SchemaRef,
+    id_type: &str,
+    persons: &BTreeSet<i64>,
+    now_us: i64,
+) -> Result<RecordBatch, IngestError> {
+    let row = |person: &i64| Row {
+        id_type: id_type.to_owned(),
+        id_value: person.to_string(),
+        person: *person,
+        first_seen_us: Some(now_us),
+        last_seen_us: now_us,
+        source: None,
+    };
+    batch(schema, &persons.iter().map(row).collect::<Vec<_>>())
 }
 
 /// The rows to write to `henna.identity_conflicts`.

@@ -39,6 +39,18 @@ pub struct Resolution {
     pub conflicts: Vec<(Node, usize)>,
 }
 
+impl Resolution {
+    /// Whether all rows that `identities` gets by it have keys that it does not hold.
+    pub fn teaches_only_new(&self, graph: &Graph, stored: &Stored, now_us: i64) -> bool {
+        let is_seen_anew = |(node, person): (usize, &Option<i64>)| {
+            let entry = stored.entry(graph.identifier(node as Node).1);
+            person.is_some() && entry.is_some_and(|entry| entry.is_stale(now_us))
+        };
+        // A person that was merged away may be so again, over another survivor.
+        self.merges.is_empty() && !self.persons.iter().enumerate().any(is_seen_anew)
+    }
+}
+
 impl Graph {
     /// An identifier that occurs with more than `shared_max` others of one type is shared.
     pub fn new(shared_max: usize) -> Self {

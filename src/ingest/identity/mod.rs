@@ -15,10 +15,11 @@ mod normal;
 mod resolve;
 mod stored;
 
-pub use commit::{conflict_rows, identity_rows};
+pub use commit::{conflict_rows, identity_rows, identity_rows_of};
 pub use key::{IdentityKey, shown as shown_hash};
-pub use resolve::{Resolved, may_identify, resolve};
-pub use stored::{MERGED, Stored, merges};
+pub use normal::normal;
+pub use resolve::{Resolved, Resolver, is_identifier, may_identify, resolve};
+pub use stored::{FORGOTTEN, MERGED, Stored, merges};
 
 use crate::dataset::{Contract, SqlType};
 

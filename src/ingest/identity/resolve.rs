@@ -36,8 +36,49 @@ pub fn may_identify(inputs: &[Input]) -> Result<bool, IngestError> {
     Ok(false)
 }
 
-fn is_identifier(name: &str) -> bool {
+/// Whether a column of this name identifies persons.
+pub fn is_identifier(name: &str) -> bool {
     name.trim().to_lowercase().starts_with(ID_PREFIX)
+}
+
+/// Gathers the identifiers of rows, to find the person of each.
+pub struct Resolver<'a> {
+    contract: &'a Contract,
+    key: &'a IdentityKey,
+    graph: Graph,
+    rows: RowNodes,
+    found: bool,
+}
+
+impl<'a> Resolver<'a> {
+    pub fn new(contract: &'a Contract, key: &'a IdentityKey, shared_max: usize) -> Result<Self, IngestError> {
+        Ok(Self { contract, key, graph: Graph::new(shared_max), rows: RowNodes::new()?, found: false })
+    }
+
+    pub fn mapping(&self, names: &[String], file: &str) -> Result<Mapping, IngestError> {
+        Mapping::of(names, self.contract, file, true)
+    }
+
+    /// The rows follow those of the call before.
+    pub fn take(&mut self, chunk: &Chunk, mapping: &Mapping) -> Result<(), IngestError> {
+        self.found |= !mapping.ids.is_empty();
+        take(chunk, mapping, self.key, &mut self.graph, &mut self.rows)
+    }
+
+    /// How many identifiers there are so far.
+    pub fn identifiers(&self) -> usize {
+        self.graph.len()
+    }
+
+    /// `None` where no row has any.
+    pub fn resolve(mut self, stored: &Stored) -> Result<Option<Resolved>, IngestError> {
+        if !self.found {
+            return Ok(None);
+        }
+        let resolution = self.graph.resolve(stored);
+        self.rows.rewind()?;
+        Ok(Some(Resolved { graph: self.graph, resolution, rows: self.rows }))
+    }
 }
 
 /// Reads the identifiers of all files. `None` where no file has any.
@@ -49,9 +90,7 @@ pub fn resolve(
     shared_max: usize,
     progress: Option<&ProgressSink>,
 ) -> Result<Option<Resolved>, IngestError> {
-    let mut graph = Graph::new(shared_max);
-    let mut rows = RowNodes::new()?;
-    let mut found = false;
+    let mut resolver = Resolver::new(contract, key, shared_max)?;
     let (bytes, mut rows_read) = (Arc::default(), 0);
     let bytes_total = inputs.iter().map(Input::bytes_len).sum();
     for input in inputs {
@@ -61,10 +100,9 @@ pub fn resolve(
         while let Some(chunk) = reader.next()? {
             if !Arc::ptr_eq(&names, &chunk.names) {
                 names = Arc::clone(&chunk.names);
-                mapping = Mapping::of(&names, contract, &input.name, true)?;
+                mapping = resolver.mapping(&names, &input.name)?;
             }
-            found |= !mapping.ids.is_empty();
-            take(&chunk, &mapping, key, &mut graph, &mut rows)?;
+            resolver.take(&chunk, &mapping)?;
             rows_read += chunk.rows.len() as u64;
             if let Some(progress) = progress {
                 let (phase, bytes) = (Phase::Identities, bytes.load(Ordering::Relaxed));
@@ -72,12 +110,7 @@ pub fn resolve(
             }
         }
     }
-    if !found {
-        return Ok(None);
-    }
-    let resolution = graph.resolve(stored);
-    rows.rewind()?;
-    Ok(Some(Resolved { graph, resolution, rows }))
+    resolver.resolve(stored)
 }
 
 impl Resolved {

@@ -9,6 +9,7 @@ use datafusion::prelude::{Expr, SessionContext, col, lit};
 use futures::TryStreamExt;
 
 use super::super::error::IngestError;
+use super::graph::{Graph, Node, Resolution};
 use super::key::{Hashed, parsed};
 use crate::dataset::Contract;
 use crate::error::Result;
@@ -16,6 +17,8 @@ use crate::lake::{Snapshot, Store};
 
 /// `id_type` of a row that says: the person `id_value` is now `one_id`.
 pub const MERGED: &str = "_merged";
+/// `id_type` of a row that keeps the number of a person who was erased from being given to another one.
+pub const FORGOTTEN: &str = "_forgotten";
 
 /// An identifier as `identities` has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +29,16 @@ pub struct Entry {
     pub first_seen_us: Option<i64>,
     pub last_seen_us: Option<i64>,
     source: u16,
+}
+
+/// `last_seen` is exact to this: a load that brings nothing new then leaves the table as it is.
+const SEEN_STEP_US: i64 = 86_400_000_000;
+
+impl Entry {
+    /// Whether a row that has the identifier now is worth a new `last_seen`.
+    pub fn is_stale(&self, now_us: i64) -> bool {
+        self.last_seen_us.is_none_or(|seen| now_us - seen >= SEEN_STEP_US)
+    }
 }
 
 /// All identities of the lake. Costs about a hundred bytes an identifier.
@@ -66,8 +79,9 @@ impl Stored {
         let last_seen = batch.column(4).as_primitive::<TimestampMicrosecondType>();
         let sources = batch.column(5).as_string::<i32>();
         for row in 0..batch.num_rows() {
-            let Some(hash) = parsed(values.value(row)) else { continue };
             let given = persons.value(row);
+            self.person_max = self.person_max.max(given);
+            let Some(hash) = parsed(values.value(row)) else { continue };
             let entry = Entry {
                 person: merged.get(&given).copied().unwrap_or(given),
                 id_type: position(&mut self.types, types.value(row).to_owned()),
@@ -75,13 +89,17 @@ impl Stored {
                 last_seen_us: last_seen.is_valid(row).then(|| last_seen.value(row)),
                 source: position(&mut self.sources, sources.is_valid(row).then(|| sources.value(row).to_owned())),
             };
-            self.person_max = self.person_max.max(given);
             self.entries.insert(hash, entry);
         }
     }
 
     pub fn person(&self, hash: Hashed) -> Option<i64> {
         self.entries.get(&hash).map(|entry| entry.person)
+    }
+
+    /// The identifiers of a person.
+    pub fn hashes_of(&self, person: i64) -> impl Iterator<Item = Hashed> {
+        self.entries.iter().filter(move |(_, entry)| entry.person == person).map(|(hash, _)| *hash)
     }
 
     pub fn entry(&self, hash: Hashed) -> Option<&Entry> {
@@ -120,6 +138,44 @@ impl Stored {
             }
         }
         counts
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The greatest one_id that tables have may have grown.
+    pub fn raise_person_max(&mut self, person_max: i64) {
+        self.person_max = self.person_max.max(person_max);
+    }
+
+    /// What reading the tables again would give, once the rows that the resolution taught are in them.
+    pub fn extend(&mut self, graph: &Graph, resolution: &Resolution, source: &str, now_us: i64) {
+        if !resolution.merges.is_empty() {
+            let merged: HashMap<i64, i64> = resolution.merges.iter().copied().collect();
+            for entry in self.entries.values_mut() {
+                entry.person = merged.get(&entry.person).copied().unwrap_or(entry.person);
+            }
+        }
+        let own_source = position(&mut self.sources, Some(source.to_owned()));
+        for (node, person) in resolution.persons.iter().enumerate() {
+            let (id_type, hash) = graph.identifier(node as Node);
+            let Some(person) = *person else {
+                self.shared.insert(hash);
+                continue;
+            };
+            self.person_max = self.person_max.max(person);
+            match self.entries.get_mut(&hash) {
+                Some(entry) if !entry.is_stale(now_us) => {}
+                Some(entry) => entry.last_seen_us = Some(now_us),
+                None => {
+                    let id_type = position(&mut self.types, id_type.to_owned());
+                    let (first_seen_us, last_seen_us) = (Some(now_us), Some(now_us));
+                    let entry = Entry { person, id_type, first_seen_us, last_seen_us, source: own_source };
+                    self.entries.insert(hash, entry);
+                }
+            }
+        }
     }
 
     #[cfg(test)]

@@ -3,7 +3,9 @@
 
 mod faults;
 mod keys;
+mod parts;
 mod reading;
+mod travel;
 mod upkeep;
 
 use std::collections::BTreeMap;

@@ -70,6 +70,58 @@ async fn small_files_are_gathered_and_no_row_changes() {
 }
 
 #[tokio::test]
+async fn only_files_that_have_piled_up_are_gathered_by_itself() {
+    const IDS: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+    let (_folder, store) = lake(&spec(&["id"], Some("version"))).await;
+    let order = |id: &'static str| (id, "2025-03-31T16:00:00Z", 1, 5, 1);
+    for id in &IDS[..7] {
+        store.write(&name(), load(id, &[order(id)])).await.unwrap();
+    }
+    assert_eq!(store.compact_piles(&name()).await.unwrap().files, 0);
+    for id in &IDS[7..] {
+        store.write(&name(), load(id, &[order(id)])).await.unwrap();
+    }
+    assert_eq!(store.compact_piles(&name()).await.unwrap().files, 1);
+    let snapshot = store.snapshot(&name()).await.unwrap();
+    assert_eq!((snapshot.files.len(), snapshot.rows()), (1, 9));
+    assert_eq!(
+        store.check_table(&name()).await.unwrap().iter().filter(|found| found.severity == Severity::Fault).count(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn writers_and_a_compaction_lose_nothing_to_each_other() {
+    const IDS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+    let (_folder, store) = lake(&spec(&["id"], Some("version"))).await;
+    let writing = |store: Store, first: i64| async move {
+        for version in (first..40).step_by(2) {
+            let orders: Vec<Order> = IDS.iter().map(|id| (*id, "2025-03-31T16:00:00Z", 1, 5, version)).collect();
+            store.write(&name(), load(&version.to_string(), &orders)).await.unwrap();
+        }
+    };
+    let gathering = |store: Store| async move {
+        for _ in 0..15 {
+            store.compact(&name()).await.unwrap();
+            let rows = ask(&store, "SELECT count(*), count(DISTINCT id) FROM orders").await;
+            let shown = arrow::util::pretty::pretty_format_batches(&rows).unwrap().to_string();
+            assert!(shown.contains("| 6        | 6 ") || shown.contains("| 0        | 0 "), "{shown}");
+        }
+    };
+    let tasks = [
+        tokio::spawn(writing(store.clone(), 0)),
+        tokio::spawn(writing(store.clone(), 1)),
+        tokio::spawn(gathering(store.clone())),
+    ];
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let rows = ask(&store, "SELECT min(version) AS v FROM orders").await;
+    assert_eq!(rows[0].column(0).as_primitive::<arrow::datatypes::Int64Type>().value(0), 39);
+    assert_eq!(faults(&store).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn deleted_rows_are_gone_and_vacuum_takes_their_bytes() {
     let (folder, store) = loaded().await;
     let is_a = |batch: &RecordBatch| {
