@@ -245,13 +245,14 @@ impl Loader {
         Ok(())
     }
 
+    /// Adds rows to a table that tells of loads, while the load's own rows may wait.
     pub(super) async fn append(
         &self,
         table: TableName,
         load_id: String,
         rows: SendableRecordBatchStream,
     ) -> Result<Commit> {
-        self.store.write(&table, WriteRequest { load_id, rows, notes: BTreeMap::new() }).await
+        self.store.within_a_write().write(&table, WriteRequest { load_id, rows, notes: BTreeMap::new() }).await
     }
 }
 

@@ -140,9 +140,10 @@ impl Loader {
             let request = WriteRequest { load_id: id, rows: stream_of(batches, schema), notes: BTreeMap::new() };
             let table = TableName::new(PUBLIC, IDENTITIES);
             // A row of each identifier that is not stored yet: then none needs to be looked for.
+            let store = self.store.within_a_write();
             let commit = match resolution.teaches_only_new(graph, &stored, now_us) {
-                true => self.store.add_onto(&table, version, request).await?,
-                false => self.store.write_onto(&table, version, request).await?,
+                true => store.add_onto(&table, version, request).await?,
+                false => store.write_onto(&table, version, request).await?,
             };
             versions.0 = commit.version;
         }

@@ -25,12 +25,9 @@ use futures::StreamExt;
 use super::error::LakeError;
 use super::table::{MONTH, PartitionSpec, TableSpec};
 
-/// What one lake's writes may hold in memory together before rows go to the disk.
-const SORT_BYTES_MAX: usize = 512 << 20;
-
-/// The runtime of a lake's writes, apart from that of its queries.
-pub fn runtime() -> Result<Arc<RuntimeEnv>, LakeError> {
-    let pool = Arc::new(FairSpillPool::new(SORT_BYTES_MAX));
+/// A runtime for writes, apart from that of queries. They may hold so much in memory together before rows go to the disk.
+pub fn runtime(bytes_max: usize) -> Result<Arc<RuntimeEnv>, LakeError> {
+    let pool = Arc::new(FairSpillPool::new(bytes_max));
     Ok(RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?)
 }
 

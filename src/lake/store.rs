@@ -41,10 +41,17 @@ pub(super) const LOCK: &str = ".writer";
 /// A checkpoint follows every so many commits.
 const CHECKPOINT_COMMITS: u64 = 50;
 
+/// What one lake's writes may hold in memory together before rows go to the disk.
+const SORT_BYTES_MAX: usize = 512 << 20;
+/// The same of writes within writes.
+const INNER_SORT_BYTES_MAX: usize = 256 << 20;
+
 /// A lake. Clones share caches and locks.
 #[derive(Clone)]
 pub struct Store {
     shared: Arc<Shared>,
+    /// Of its writes; queries have their own.
+    runtime: Arc<RuntimeEnv>,
 }
 
 struct Shared {
@@ -54,8 +61,8 @@ struct Shared {
     snapshots: Mutex<HashMap<TableName, Cached>>,
     earlier: Remembered,
     key_index: KeyIndex,
-    /// Of writes; queries have their own.
-    runtime: Arc<RuntimeEnv>,
+    /// Of writes that are made while another one waits with the memory that it has.
+    inner_runtime: Arc<RuntimeEnv>,
 }
 
 /// A snapshot, and what tells its table from a later one of the same name.
@@ -122,9 +129,9 @@ impl Store {
             snapshots: Mutex::default(),
             earlier: Remembered::default(),
             key_index: KeyIndex::default(),
-            runtime: arrange::runtime()?,
+            inner_runtime: arrange::runtime(INNER_SORT_BYTES_MAX)?,
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { shared: Arc::new(shared), runtime: arrange::runtime(SORT_BYTES_MAX)? })
     }
 
     /// As the caller named it.
@@ -160,8 +167,13 @@ impl Store {
         &self.shared.locks
     }
 
+    /// The same lake for writes that another write waits for: their memory is their own, since the one that waits gives none back.
+    pub fn within_a_write(&self) -> Self {
+        Self { runtime: Arc::clone(&self.shared.inner_runtime), ..self.clone() }
+    }
+
     pub(super) fn writing(&self) -> &Arc<RuntimeEnv> {
-        &self.shared.runtime
+        &self.runtime
     }
 
     /// Makes an empty table. Refuses a name that is taken and a spec that names absent columns.

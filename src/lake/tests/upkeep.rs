@@ -174,3 +174,19 @@ async fn personal_columns_stay_out_of_the_log() {
     let log = fs::read_to_string(folder.path().join("tables/public/orders/_delta_log/00000000000000000001.json"));
     assert!(!log.unwrap().contains("13800138000"));
 }
+
+/// A load sorts its rows, and its last row waits until what it refers to is written: to the same lake, whose memory the sort has.
+#[tokio::test]
+async fn a_write_within_a_write_has_memory_of_its_own() {
+    use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit};
+
+    let (_folder, store) = lake(&spec(&["id"], Some("version"))).await;
+    let pool = &store.writing().memory_pool;
+    let MemoryLimit::Finite(bytes) = pool.memory_limit() else { panic!("writes have no limit") };
+    let waiting = MemoryConsumer::new("a sort that waits").register(pool);
+    waiting.try_grow(bytes).unwrap();
+    let refused = store.write(&name(), load("first", &THREE)).await.unwrap_err();
+    assert!(refused.to_string().contains("Resources exhausted"), "{refused}");
+    let written = store.within_a_write().write(&name(), load("first", &THREE)).await.unwrap();
+    assert_eq!(written.rows_added, 3);
+}
