@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Lake;
@@ -12,6 +12,9 @@ use crate::lake::TableName;
 
 /// How often files are taken away.
 const VACUUM_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// How long a server that stops waits for the table that is being kept up.
+const LAST_STEP_MAX: Duration = Duration::from_secs(10);
 
 /// When a server keeps its tables up, and how long it keeps what left them.
 #[derive(Debug, Clone, Copy)]
@@ -35,13 +38,19 @@ impl Lake {
                 vacuumed = Some(Instant::now());
             }
             let (lake, retain) = (self.clone(), is_due.then_some(upkeep.retain));
-            // A table is whole at every point at which the work may end.
-            let work = self.pool().run(async move { lake.keep_up_once(retain).await });
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                outcome = work => if let Err(error) = outcome {
-                    tracing::warn!(%error, "upkeep failed");
-                }
+            let ends = shutdown.clone();
+            let work = self.pool().run(async move { lake.keep_up_once(retain, &ends).await });
+            tokio::pin!(work);
+            let outcome = tokio::select! {
+                outcome = &mut work => outcome,
+                // A table is whole wherever the work is cut, but what reads its log does not bear to lose its threads.
+                () = shutdown.cancelled() => match timeout(LAST_STEP_MAX, &mut work).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => return,
+                },
+            };
+            if let Err(error) = outcome {
+                tracing::warn!(%error, "upkeep failed");
             }
         }
     }
@@ -55,8 +64,12 @@ impl Lake {
         Ok(tables.map(|relation| (relation.id().to_string(), relation.folder.clone())).collect())
     }
 
-    async fn keep_up_once(&self, retain: Option<Duration>) -> Result<()> {
+    /// Table by table, until `ends`.
+    async fn keep_up_once(&self, retain: Option<Duration>, ends: &CancellationToken) -> Result<()> {
         for (_, name) in self.tables().await? {
+            if ends.is_cancelled() {
+                break;
+            }
             match self.store().compact_piles(&name).await {
                 Ok(commit) if commit.files > 0 => {
                     tracing::info!(table = %name, version = commit.version, files = commit.files, "small files were gathered");
