@@ -43,7 +43,7 @@ impl Loader {
         self.make_system_tables().await?;
         let mut forgotten = Forgotten::default();
         let mut hashes = HashSet::new();
-        if let Some(identities) = self.identities().await? {
+        if let Some(identities) = self.identities(None).await? {
             let hash = identities.key.hashed(id_type, value).ok_or_else(invalid)?;
             hashes.insert(shown_hash(hash));
             if let Some(person) = identities.stored.person(hash) {

@@ -26,7 +26,7 @@ use tokio::task::spawn_blocking;
 use super::check::Checker;
 use super::error::IngestError;
 use super::pass::Pass;
-use super::persons::{Identities, Known};
+use super::persons::{Identities, Known, WHOLE_MAX};
 use super::reader::{HeaderChanges, Input};
 use super::recognise::{Arrivals, arrivals};
 use super::record::{LoadRow, Status};
@@ -52,6 +52,8 @@ pub struct Loader {
     pub(super) store: Store,
     pub(super) dataset: Arc<Dataset>,
     pub(super) turn: Arc<AsyncMutex<Option<Known>>>,
+    /// More identities than these are not read whole.
+    pub(super) whole_max: u64,
     /// The tables of loads are there.
     prepared: Arc<OnceCell<()>>,
 }
@@ -72,7 +74,7 @@ pub struct Load {
 
 impl Loader {
     pub fn new(store: Store, dataset: Arc<Dataset>) -> Self {
-        Self { store, dataset, turn: Arc::default(), prepared: Arc::default() }
+        Self { store, dataset, turn: Arc::default(), whole_max: WHOLE_MAX, prepared: Arc::default() }
     }
 
     pub fn dataset(&self) -> &Dataset {

@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 
 use super::check::ONE_ID;
 use super::error::IngestError;
-use super::identity::{self, IDENTITIES, IdentityKey, Resolved, Stored};
+use super::identity::{self, Graph, IDENTITIES, IdentityKey, IdentityRows, Resolved, Stored};
 use super::load::{Load, Loader, PUBLIC, stream_of};
 use super::reader::Input;
 use super::request::{LoadReport, ProgressSink};
@@ -18,14 +18,17 @@ use crate::dataset::Contract;
 use crate::error::Result;
 use crate::lake::{TableName, WriteRequest};
 
-/// Identities that are kept in memory from one load to the next; about a hundred bytes each. A lake with more is read anew.
-const KEPT_MAX: usize = 4_000_000;
+/// Identities that are read whole, and kept in memory from one load to the next; about a hundred bytes each. Of a lake with more
+/// each load reads what it names.
+pub const WHOLE_MAX: u64 = 4_000_000;
 
 /// Identities while a load resolves them; no other load of this process does so meanwhile.
 pub struct Identities {
     pub contract: Contract,
     /// Of the table, when it was read.
     pub version: u64,
+    /// Of the table, at that version.
+    pub rows: u64,
     /// Of the table of shared identifiers.
     pub conflicts_version: u64,
     pub stored: Stored,
@@ -65,17 +68,21 @@ impl Loader {
         if !self.identifies(&load.contract) || !identity::may_identify(inputs)? {
             return Ok((None, None));
         }
-        let Some(identities) = self.identities().await? else { return Ok((None, None)) };
+        let Some(key) = self.identity_key().await? else { return Ok((None, None)) };
         let (inputs, table, shared_max) =
             (inputs.to_vec(), Arc::clone(&load.contract), self.dataset.identity_shared_max);
         let progress = progress.cloned();
+        let gathering = spawn_blocking(move || identity::gather(&inputs, &table, &key, shared_max, progress.as_ref()));
+        let gathered = gathering.await.map_err(|_| IngestError::ThreadEnded)??;
+        let wanted = gathered.as_ref().map(|gathered| &gathered.graph);
+        let Some(identities) = self.identities(wanted).await? else { return Ok((None, None)) };
+        let Some(gathered) = gathered else { return Ok((Some(identities), None)) };
         let resolving = spawn_blocking(move || {
-            let Identities { stored, key, .. } = &identities;
-            let resolved = identity::resolve(&inputs, &table, key, stored, shared_max, progress.as_ref());
+            let resolved = gathered.resolve(&identities.stored);
             resolved.map(|resolved| (resolved, identities))
         });
         let (resolved, identities) = resolving.await.map_err(|_| IngestError::ThreadEnded)??;
-        Ok((Some(identities), resolved))
+        Ok((Some(identities), Some(resolved)))
     }
 
     /// Whether rows of a table have persons that the lake knows by their identifiers.
@@ -87,13 +94,28 @@ impl Loader {
         self.dataset.contract(IDENTITIES).filter(|contract| identity::keeps_identities(contract))
     }
 
-    /// What the lake knows of identities, once it is this load's turn; `None` where the dataset has no table for them.
-    pub(super) async fn identities(&self) -> Result<Option<Identities>> {
+    /// The key of the lake's identities, made where it has none; `None` where the dataset has no table for them.
+    pub(super) async fn identity_key(&self) -> Result<Option<IdentityKey>> {
+        if self.identities_contract().is_none() {
+            return Ok(None);
+        }
+        let snapshot = self.store.snapshot(&TableName::new(PUBLIC, IDENTITIES)).await?;
+        match IdentityKey::open(&self.store).await? {
+            Some(key) => Ok(Some(key)),
+            None if snapshot.files.is_empty() => Ok(Some(IdentityKey::create(&self.store).await?)),
+            None => Err(IngestError::IdentityKeyAbsent.into()),
+        }
+    }
+
+    /// What the lake knows of identities, once it is this load's turn, all or of a large lake at least what it knows of
+    /// `wanted`; `None` where the dataset has no table for them.
+    pub(super) async fn identities(&self, wanted: Option<&Graph>) -> Result<Option<Identities>> {
         let Some(contract) = self.identities_contract() else { return Ok(None) };
         let mut turn = Arc::clone(&self.turn).lock_owned().await;
         let snapshot = self.store.snapshot(&TableName::new(PUBLIC, IDENTITIES)).await?;
         let conflicts = self.store.snapshot(&TableName::new(system::SCHEMA, system::CONFLICTS)).await?;
         let (version, conflicts_version) = (snapshot.version, conflicts.version);
+        let rows: u64 = snapshot.files.iter().map(|file| file.rows).sum();
         let person_max = self.person_max().await?;
         let (stored, key) = match turn.take().filter(|known| known.versions == (version, conflicts_version)) {
             Some(Known { mut stored, key, .. }) => {
@@ -101,18 +123,15 @@ impl Loader {
                 (stored, key)
             }
             None => {
+                let Some(key) = self.identity_key().await? else { return Ok(None) };
+                let wanted = wanted.filter(|_| rows > self.whole_max);
                 let conflicts = (&system::contract(system::CONFLICTS)?, conflicts);
-                let stored = Stored::read(&self.store, (contract, snapshot), conflicts, person_max).await?;
-                let key = match IdentityKey::open(&self.store).await? {
-                    Some(key) => key,
-                    None if stored.is_empty() => IdentityKey::create(&self.store).await?,
-                    None => return Err(IngestError::IdentityKeyAbsent.into()),
-                };
+                let stored = Stored::read(&self.store, (contract, snapshot), conflicts, person_max, wanted).await?;
                 (stored, key)
             }
         };
         let contract = contract.clone();
-        Ok(Some(Identities { contract, version, conflicts_version, stored, key, turn }))
+        Ok(Some(Identities { contract, version, rows, conflicts_version, stored, key, turn }))
     }
 
     /// Makes durable what the rows taught, and ends the turn. Another process that was faster is an error: it may have given
@@ -123,7 +142,7 @@ impl Loader {
         resolved: &Resolved,
         identities: Identities,
     ) -> Result<()> {
-        let Identities { contract, version, conflicts_version, mut stored, key, mut turn } = identities;
+        let Identities { contract, version, rows, conflicts_version, mut stored, key, mut turn } = identities;
         let Teaching { load_id, source, now_us } = teaching;
         let (graph, resolution) = (&resolved.graph, &resolved.resolution);
         let mut versions = (version, conflicts_version);
@@ -134,22 +153,28 @@ impl Loader {
             versions.1 = self.append(table, id, stream_of(vec![batch], conflicts)).await?.version;
         }
         let schema = contract.stored_schema();
-        let batches = identity::identity_rows(&schema, graph, resolution, &stored, source, now_us)?;
-        if !batches.is_empty() {
-            let id = step_id(load_id, "identities", version);
-            let request = WriteRequest { load_id: id, rows: stream_of(batches, schema), notes: BTreeMap::new() };
-            let table = TableName::new(PUBLIC, IDENTITIES);
-            // A row of each identifier that is not stored yet: then none needs to be looked for.
-            let store = self.store.within_a_write();
-            let commit = match resolution.teaches_only_new(graph, &stored, now_us) {
-                true => store.add_onto(&table, version, request).await?,
-                false => store.write_onto(&table, version, request).await?,
-            };
-            versions.0 = commit.version;
+        let learned = (graph, resolution);
+        let IdentityRows { new, changed, renews } =
+            identity::identity_rows(&schema, learned, (&stored, rows), source, now_us)?;
+        let (store, table) = (self.store.within_a_write(), TableName::new(PUBLIC, IDENTITIES));
+        let request = |step, batches| WriteRequest {
+            load_id: step_id(load_id, step, version),
+            rows: stream_of(batches, Arc::clone(&schema)),
+            notes: BTreeMap::new(),
+        };
+        let mut commits = 0;
+        // Identifiers that are not stored yet need not be looked for. Cut off after them, the load finds its merges again.
+        if !new.is_empty() {
+            versions.0 = store.add_onto(&table, versions.0, request("identities", new)).await?.version;
+            commits += 1;
         }
-        let is_own = versions.0 <= version + 1 && versions.1 <= conflicts_version + 1;
-        if is_own && stored.len() <= KEPT_MAX {
-            stored.extend(graph, resolution, source, now_us);
+        if !changed.is_empty() {
+            versions.0 = store.write_onto(&table, versions.0, request("identities_changed", changed)).await?.version;
+            commits += 1;
+        }
+        let is_own = versions.0 <= version + commits && versions.1 <= conflicts_version + 1;
+        if is_own && self.stays(&stored) {
+            stored.extend(learned, source, now_us, renews);
             *turn = Some(Known { versions, stored, key });
         }
         Ok(())
@@ -158,9 +183,14 @@ impl Loader {
     /// Of a load that turned out to teach nothing: what is known stays for the next.
     pub(super) fn keep(&self, identities: Identities) {
         let Identities { version, conflicts_version, stored, key, mut turn, .. } = identities;
-        if stored.len() <= KEPT_MAX {
+        if self.stays(&stored) {
             *turn = Some(Known { versions: (version, conflicts_version), stored, key });
         }
+    }
+
+    /// Whether the next load may begin with it.
+    fn stays(&self, stored: &Stored) -> bool {
+        stored.is_whole() && stored.len() as u64 <= self.whole_max
     }
 
     /// The numbers of persons that a load found, as its report tells them.

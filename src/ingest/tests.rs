@@ -214,6 +214,41 @@ async fn a_shared_identifier_joins_nobody_and_is_listed() {
     assert_eq!(house.rows("SELECT id_type, others FROM identity_conflicts").await, [["phone", "4"]]);
 }
 
+/// Of a large lake a load reads the identities that it names, of a small one all: persons, merges and conflicts are the same.
+#[tokio::test]
+async fn what_a_load_does_not_name_makes_no_difference() {
+    let (whole, mut part) = (House::shop().await, House::shop().await);
+    part.loader.whole_max = 0;
+    let mut state = 20_261_126_u64;
+    let mut next = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    for load in 0..14 {
+        let mut csv = "order_id,order_time,id_phone,id_member\n".to_owned();
+        for row in 0..12 {
+            let phone = if next(4) > 0 { format!("138{:08}", next(60)) } else { String::new() };
+            let member = if next(4) > 0 { format!("M{}", next(60)) } else { String::new() };
+            csv.push_str(&format!("A{load}-{row},2024-01-01,{phone},{member}\n"));
+        }
+        let file = format!("{load}.csv");
+        let (one, two) =
+            (whole.load("orders", &file, &csv).await.unwrap(), part.load("orders", &file, &csv).await.unwrap());
+        assert_eq!((one.identities_new, one.identities_merged), (two.identities_new, two.identities_merged), "{load}");
+    }
+    let merged = "SELECT count(*) FROM identities WHERE id_type = '_merged'";
+    assert!(whole.rows(merged).await[0][0].parse::<u64>().unwrap() > 3);
+    assert!(whole.count("identity_conflicts").await > 1);
+    for sql in [
+        "SELECT order_id, one_id FROM orders ORDER BY order_id",
+        "SELECT id_type, one_id, count(*) FROM identities WHERE id_type <> '_merged' GROUP BY 1, 2 ORDER BY 1, 2",
+        "SELECT id_value, one_id FROM identities WHERE id_type = '_merged' ORDER BY 1",
+        "SELECT id_type, others, count(*) FROM identity_conflicts GROUP BY 1, 2 ORDER BY 1, 2",
+    ] {
+        assert_eq!(whole.rows(sql).await, part.rows(sql).await, "{sql}");
+    }
+}
+
 #[tokio::test]
 async fn a_row_that_needs_a_person_and_names_nobody_is_refused() {
     let house = House::shop().await;

@@ -13,5 +13,5 @@ COMMENT ON COLUMN identities.id_type IS 'Kind of identifier: phone, unionid, ope
 COMMENT ON COLUMN identities.id_value IS 'Keyed hash of the identifier';
 COMMENT ON COLUMN identities.one_id IS 'The person it belongs to';
 COMMENT ON COLUMN identities.first_seen IS 'When a load first brought it';
-COMMENT ON COLUMN identities.last_seen IS 'When a load last brought it';
+COMMENT ON COLUMN identities.last_seen IS 'When a load last brought it, to a day; beyond a million identifiers only loads that bring one in a hundred of them count';
 COMMENT ON COLUMN identities.source IS 'The source or table that first brought it';

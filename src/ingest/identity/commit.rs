@@ -8,8 +8,8 @@ use arrow::datatypes::SchemaRef;
 
 use super::super::error::IngestError;
 use super::graph::{Graph, Node, Resolution};
-use super::key::shown;
-use super::stored::{MERGED, Stored};
+use super::key::{Hashed, shown};
+use super::stored::{Entry, MERGED, Stored};
 
 const BATCH_ROWS: usize = 65_536;
 
@@ -23,32 +23,50 @@ struct Row {
     source: Option<String>,
 }
 
-/// The rows to write to `identities`: new identifiers, those not seen for a day, and merges. Made batch by batch.
+/// So many identities are written anew, where it must be, whatever a load's share of them is.
+const RENEWED_ALWAYS: u64 = 1_000_000;
+/// Of more than these, one in so many must have been seen for `last_seen` to be worth writing their files anew.
+const RENEWED_SHARE: u64 = 100;
+
+/// The rows to write to `identities`.
+pub struct IdentityRows {
+    /// Of identifiers that it does not hold.
+    pub new: Vec<RecordBatch>,
+    /// Merges, and identifiers that were not seen for a day.
+    pub changed: Vec<RecordBatch>,
+    /// Whether `last_seen` of what is known is brought up to date: a small load of a large lake lets it lag.
+    pub renews: bool,
+}
+
+/// What a load teaches `identities`, which have `stored_rows` rows.
 pub fn identity_rows(
     schema: &SchemaRef,
-    graph: &Graph,
-    resolution: &Resolution,
-    stored: &Stored,
+    (graph, resolution): (&Graph, &Resolution),
+    (stored, stored_rows): (&Stored, u64),
     source: &str,
     now_us: i64,
-) -> Result<Vec<RecordBatch>, IngestError> {
-    let seen = (0..graph.len() as Node).filter_map(|node| {
-        let person = resolution.persons[node as usize]?;
-        let (id_type, hash) = graph.identifier(node);
-        let known = stored.entry(hash);
-        if known.is_some_and(|entry| !entry.is_stale(now_us)) {
-            return None;
-        }
-        let first_source = known.map_or(Some(source), |entry| stored.source(entry));
-        Some(Row {
-            id_type: id_type.to_owned(),
-            id_value: shown(hash),
-            person,
-            first_seen_us: known.map_or(Some(now_us), |entry| entry.first_seen_us),
-            last_seen_us: now_us,
-            source: first_source.map(str::to_owned),
+) -> Result<IdentityRows, IngestError> {
+    let seen = || {
+        (0..graph.len() as Node).filter_map(|node| {
+            let person = resolution.persons[node as usize]?;
+            let (id_type, hash) = graph.identifier(node);
+            Some((id_type, hash, person, stored.entry(hash)))
         })
-    });
+    };
+    let row = |id_type: &str, hash: Hashed, person: i64, known: Option<&Entry>| Row {
+        id_type: id_type.to_owned(),
+        id_value: shown(hash),
+        person,
+        first_seen_us: known.map_or(Some(now_us), |entry| entry.first_seen_us),
+        last_seen_us: now_us,
+        source: known.map_or(Some(source), |entry| stored.source(entry)).map(str::to_owned),
+    };
+    let new = seen().filter(|(.., known)| known.is_none());
+    let new = new.map(|(id_type, hash, person, known)| row(id_type, hash, person, known));
+    let stale = || seen().filter(|(.., known)| known.is_some_and(|entry| entry.is_stale(now_us)));
+    let renews = stored_rows <= RENEWED_ALWAYS || stale().count() as u64 >= stored_rows / RENEWED_SHARE;
+    let renewed = stale().filter(|_| renews);
+    let renewed = renewed.map(|(id_type, hash, person, known)| row(id_type, hash, person, known));
     let merged = resolution.merges.iter().map(|(old, survivor)| Row {
         id_type: MERGED.to_owned(),
         id_value: old.to_string(),
@@ -57,7 +75,12 @@ pub fn identity_rows(
         last_seen_us: now_us,
         source: Some(source.to_owned()),
     });
-    let mut rows = seen.chain(merged).peekable();
+    Ok(IdentityRows { new: batches(schema, new)?, changed: batches(schema, renewed.chain(merged))?, renews })
+}
+
+/// Made batch by batch.
+fn batches(schema: &SchemaRef, rows: impl Iterator<Item = Row>) -> Result<Vec<RecordBatch>, IngestError> {
+    let mut rows = rows.peekable();
     let mut batches = Vec::new();
     while rows.peek().is_some() {
         let part: Vec<Row> = rows.by_ref().take(BATCH_ROWS).collect();

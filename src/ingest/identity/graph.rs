@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::key::Hashed;
+use super::key::{ByHash, Hashed};
 use super::stored::Stored;
 
 /// The number of an identifier in the graph.
@@ -12,7 +12,7 @@ pub type Node = u32;
 pub struct Graph {
     shared_max: usize,
     types: Vec<String>,
-    index: HashMap<Hashed, Node>,
+    index: ByHash<Node>,
     nodes: Vec<Identifier>,
 }
 
@@ -39,22 +39,10 @@ pub struct Resolution {
     pub conflicts: Vec<(Node, usize)>,
 }
 
-impl Resolution {
-    /// Whether all rows that `identities` gets by it have keys that it does not hold.
-    pub fn teaches_only_new(&self, graph: &Graph, stored: &Stored, now_us: i64) -> bool {
-        let is_seen_anew = |(node, person): (usize, &Option<i64>)| {
-            let entry = stored.entry(graph.identifier(node as Node).1);
-            person.is_some() && entry.is_some_and(|entry| entry.is_stale(now_us))
-        };
-        // A person that was merged away may be so again, over another survivor.
-        self.merges.is_empty() && !self.persons.iter().enumerate().any(is_seen_anew)
-    }
-}
-
 impl Graph {
     /// An identifier that occurs with more than `shared_max` others of one type is shared.
     pub fn new(shared_max: usize) -> Self {
-        Self { shared_max, types: Vec::new(), index: HashMap::new(), nodes: Vec::new() }
+        Self { shared_max, types: Vec::new(), index: ByHash::default(), nodes: Vec::new() }
     }
 
     /// The number of an identifier type.
@@ -83,6 +71,10 @@ impl Graph {
 
     pub fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    pub fn contains(&self, hash: Hashed) -> bool {
+        self.index.contains_key(&hash)
     }
 
     /// The identifiers of one row occur together.

@@ -1,5 +1,8 @@
 //! The lake's secret, and the keyed hash by which it knows identifiers.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -55,6 +58,27 @@ impl IdentityKey {
     }
 }
 
+/// A map by hashed identifiers.
+pub type ByHash<V> = HashMap<Hashed, V, BuildHasherDefault<AsItIs>>;
+
+/// Takes a hash for what it is: nobody without the lake's secret can choose it.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(size_of::<u64>()) {
+            let mut word = [0; size_of::<u64>()];
+            word[..part.len()].copy_from_slice(part);
+            self.0 ^= u64::from_le_bytes(word);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// A hash as it stands in `identities.id_value`: 32 hexadecimal digits.
 pub fn shown(hash: Hashed) -> String {
     format!("{hash:032x}")
@@ -62,7 +86,15 @@ pub fn shown(hash: Hashed) -> String {
 
 /// The hash that [`shown`] wrote.
 pub fn parsed(text: &str) -> Option<Hashed> {
-    (text.len() == 32).then(|| Hashed::from_str_radix(text, 16).ok()).flatten()
+    let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
+    digits.iter().try_fold(0, |hash: Hashed, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(hash << 4 | Hashed::from(value))
+    })
 }
 
 #[cfg(test)]

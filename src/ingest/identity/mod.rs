@@ -3,7 +3,8 @@
 //!
 //! 1. `normal` makes one text of the ways to write an identifier, and drops what names nobody.
 //! 2. `key` hashes it with the lake's secret: nothing else of it is ever stored.
-//! 3. `resolve` puts the identifiers of a whole load into the `graph`, which joins them over what is `stored`.
+//! 3. `resolve` puts the identifiers of a whole load into the `graph`, which joins them over what is `stored`: of a large
+//!    lake only what the load names is read.
 //! 4. `commit` makes rows of what is new; they are durable before the rows that refer to them are.
 //!
 //! A person that turns out to be another is not rewritten: a row of type `_merged` says so, and reads follow [`merges`].
@@ -15,10 +16,11 @@ mod normal;
 mod resolve;
 mod stored;
 
-pub use commit::{conflict_rows, identity_rows, identity_rows_of};
+pub use commit::{IdentityRows, conflict_rows, identity_rows, identity_rows_of};
+pub use graph::Graph;
 pub use key::{IdentityKey, shown as shown_hash};
 pub use normal::normal;
-pub use resolve::{Resolved, Resolver, is_identifier, may_identify, resolve};
+pub use resolve::{Gathered, Resolved, Resolver, gather, is_identifier, may_identify};
 pub use stored::{FORGOTTEN, MERGED, Stored, merges};
 
 use crate::dataset::{Contract, SqlType};

@@ -71,25 +71,34 @@ impl<'a> Resolver<'a> {
     }
 
     /// `None` where no row has any.
-    pub fn resolve(mut self, stored: &Stored) -> Result<Option<Resolved>, IngestError> {
-        if !self.found {
-            return Ok(None);
-        }
+    pub fn gathered(self) -> Option<Gathered> {
+        self.found.then_some(Gathered { graph: self.graph, rows: self.rows })
+    }
+}
+
+/// The identifiers of rows, whose persons are still to be found.
+pub struct Gathered {
+    pub graph: Graph,
+    rows: RowNodes,
+}
+
+impl Gathered {
+    /// `stored` knows the identifiers that the lake knows of these.
+    pub fn resolve(mut self, stored: &Stored) -> Result<Resolved, IngestError> {
         let resolution = self.graph.resolve(stored);
         self.rows.rewind()?;
-        Ok(Some(Resolved { graph: self.graph, resolution, rows: self.rows }))
+        Ok(Resolved { graph: self.graph, resolution, rows: self.rows })
     }
 }
 
 /// Reads the identifiers of all files. `None` where no file has any.
-pub fn resolve(
+pub fn gather(
     inputs: &[Input],
     contract: &Contract,
     key: &IdentityKey,
-    stored: &Stored,
     shared_max: usize,
     progress: Option<&ProgressSink>,
-) -> Result<Option<Resolved>, IngestError> {
+) -> Result<Option<Gathered>, IngestError> {
     let mut resolver = Resolver::new(contract, key, shared_max)?;
     let (bytes, mut rows_read) = (Arc::default(), 0);
     let bytes_total = inputs.iter().map(Input::bytes_len).sum();
@@ -110,7 +119,7 @@ pub fn resolve(
             }
         }
     }
-    resolver.resolve(stored)
+    Ok(resolver.gathered())
 }
 
 impl Resolved {

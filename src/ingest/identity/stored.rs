@@ -1,4 +1,5 @@
-//! What the lake knows of identities: the table `identities`, read whole, and the identifiers held to be shared.
+//! What the lake knows of identities: the table `identities`, whole or as much of it as a load names, and the identifiers
+//! held to be shared.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use futures::TryStreamExt;
 
 use super::super::error::IngestError;
 use super::graph::{Graph, Node, Resolution};
-use super::key::{Hashed, parsed};
+use super::key::{ByHash, Hashed, parsed};
 use crate::dataset::Contract;
 use crate::error::Result;
 use crate::lake::{Snapshot, Store};
@@ -41,10 +42,12 @@ impl Entry {
     }
 }
 
-/// All identities of the lake. Costs about a hundred bytes an identifier.
+/// Identities of the lake. Costs about a hundred bytes an identifier.
 #[derive(Debug, Default)]
 pub struct Stored {
-    entries: HashMap<Hashed, Entry>,
+    entries: ByHash<Entry>,
+    /// How many identifiers of each type the persons of `entries` have in all; `None` where all identities are entries.
+    counts: Option<HashMap<(i64, u16), usize>>,
     shared: HashSet<Hashed>,
     types: Vec<String>,
     sources: Vec<Option<String>>,
@@ -52,19 +55,32 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Reads a version of `identities`. `person_max` is the greatest one_id that tables have.
+    /// Reads a version of `identities`: the identifiers of `wanted`, or all. `person_max` is the greatest one_id that tables
+    /// have.
     pub async fn read(
         store: &Store,
         identities: (&Contract, Arc<Snapshot>),
         conflicts: (&Contract, Arc<Snapshot>),
         person_max: i64,
+        wanted: Option<&Graph>,
     ) -> Result<Self> {
+        let (contract, snapshot) = identities;
         let mut stored = Self { person_max, ..Self::default() };
-        let merged = merges(store, identities.0, Arc::clone(&identities.1)).await?;
+        let merged = merges(store, contract, Arc::clone(&snapshot)).await?;
         stored.person_max = merged.keys().copied().fold(person_max, i64::max);
         let columns = ["id_type", "id_value", "one_id", "first_seen", "last_seen", "source"];
-        let kept = col("id_type").not_eq(lit(MERGED));
-        scan(store, identities.0, identities.1, &columns, Some(kept), |batch| stored.take(batch, &merged)).await?;
+        let kept = || Some(col("id_type").not_eq(lit(MERGED)));
+        let take = |batch: &RecordBatch| stored.take(batch, &merged, wanted);
+        scan(store, contract, Arc::clone(&snapshot), &columns, kept(), take).await?;
+        if wanted.is_some() {
+            let mut counts = HashMap::new();
+            let persons: HashSet<i64> = stored.entries.values().map(|entry| entry.person).collect();
+            let count = |batch: &RecordBatch| stored.count(batch, &merged, &persons, &mut counts);
+            if !persons.is_empty() {
+                scan(store, contract, snapshot, &["id_type", "one_id"], kept(), count).await?;
+            }
+            stored.counts = Some(counts);
+        }
         scan(store, conflicts.0, conflicts.1, &["id_value"], None, |batch| {
             stored.shared.extend(batch.column(0).as_string::<i32>().iter().flatten().filter_map(parsed));
         })
@@ -72,7 +88,24 @@ impl Stored {
         Ok(stored)
     }
 
-    fn take(&mut self, batch: &RecordBatch, merged: &HashMap<i64, i64>) {
+    /// Counts the identifiers of `persons`.
+    fn count(
+        &mut self,
+        batch: &RecordBatch,
+        merged: &HashMap<i64, i64>,
+        persons: &HashSet<i64>,
+        counts: &mut HashMap<(i64, u16), usize>,
+    ) {
+        let types = batch.column(0).as_string::<i32>();
+        for (row, given) in batch.column(1).as_primitive::<Int64Type>().values().iter().enumerate() {
+            let person = merged.get(given).copied().unwrap_or(*given);
+            if persons.contains(&person) {
+                *counts.entry((person, known(&mut self.types, types.value(row)))).or_default() += 1;
+            }
+        }
+    }
+
+    fn take(&mut self, batch: &RecordBatch, merged: &HashMap<i64, i64>, wanted: Option<&Graph>) {
         let (types, values) = (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
         let persons = batch.column(2).as_primitive::<Int64Type>();
         let first_seen = batch.column(3).as_primitive::<TimestampMicrosecondType>();
@@ -82,9 +115,12 @@ impl Stored {
             let given = persons.value(row);
             self.person_max = self.person_max.max(given);
             let Some(hash) = parsed(values.value(row)) else { continue };
+            if wanted.is_some_and(|graph| !graph.contains(hash)) {
+                continue;
+            }
             let entry = Entry {
                 person: merged.get(&given).copied().unwrap_or(given),
-                id_type: position(&mut self.types, types.value(row).to_owned()),
+                id_type: known(&mut self.types, types.value(row)),
                 first_seen_us: first_seen.is_valid(row).then(|| first_seen.value(row)),
                 last_seen_us: last_seen.is_valid(row).then(|| last_seen.value(row)),
                 source: position(&mut self.sources, sources.is_valid(row).then(|| sources.value(row).to_owned())),
@@ -119,10 +155,6 @@ impl Stored {
         self.person_max + 1
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// How many identifiers of each of `types` the persons have.
     pub fn identifiers_of(&self, persons: impl Iterator<Item = i64>, types: &[String]) -> HashMap<(i64, u16), usize> {
         let persons: HashSet<i64> = persons.collect();
@@ -132,6 +164,12 @@ impl Stored {
         }
         let number = |name: &String| types.iter().position(|known| known == name).map(|nth| nth as u16);
         let numbers: Vec<Option<u16>> = self.types.iter().map(number).collect();
+        if let Some(stored) = &self.counts {
+            let known = stored.iter().filter(|((person, _), _)| persons.contains(person));
+            return known
+                .filter_map(|((person, id_type), count)| Some(((*person, numbers[usize::from(*id_type)]?), *count)))
+                .collect();
+        }
         for entry in self.entries.values().filter(|entry| persons.contains(&entry.person)) {
             if let Some(id_type) = numbers[usize::from(entry.id_type)] {
                 *counts.entry((entry.person, id_type)).or_default() += 1;
@@ -144,13 +182,18 @@ impl Stored {
         self.entries.len()
     }
 
+    /// Whether it holds all identities.
+    pub fn is_whole(&self) -> bool {
+        self.counts.is_none()
+    }
+
     /// The greatest one_id that tables have may have grown.
     pub fn raise_person_max(&mut self, person_max: i64) {
         self.person_max = self.person_max.max(person_max);
     }
 
     /// What reading the tables again would give, once the rows that the resolution taught are in them.
-    pub fn extend(&mut self, graph: &Graph, resolution: &Resolution, source: &str, now_us: i64) {
+    pub fn extend(&mut self, (graph, resolution): (&Graph, &Resolution), source: &str, now_us: i64, renews: bool) {
         if !resolution.merges.is_empty() {
             let merged: HashMap<i64, i64> = resolution.merges.iter().copied().collect();
             for entry in self.entries.values_mut() {
@@ -166,7 +209,7 @@ impl Stored {
             };
             self.person_max = self.person_max.max(person);
             match self.entries.get_mut(&hash) {
-                Some(entry) if !entry.is_stale(now_us) => {}
+                Some(entry) if !(renews && entry.is_stale(now_us)) => {}
                 Some(entry) => entry.last_seen_us = Some(now_us),
                 None => {
                     let id_type = position(&mut self.types, id_type.to_owned());
@@ -189,6 +232,14 @@ impl Stored {
     #[cfg(test)]
     pub fn share(&mut self, hash: Hashed) {
         self.shared.insert(hash);
+    }
+}
+
+/// The number of a type, which most rows share with the one before.
+fn known(types: &mut Vec<String>, name: &str) -> u16 {
+    match types.iter().position(|known| known == name) {
+        Some(nth) => u16::try_from(nth).unwrap_or(u16::MAX),
+        None => position(types, name.to_owned()),
     }
 }
 

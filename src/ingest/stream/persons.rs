@@ -7,7 +7,7 @@ use arrow::array::Int64Array;
 use tokio::task::spawn_blocking;
 
 use super::super::error::IngestError;
-use super::super::identity::{Resolved, Resolver, is_identifier};
+use super::super::identity::{Gathered, IdentityKey, Resolved, Resolver, is_identifier};
 use super::super::load::Loader;
 use super::super::persons::Identities;
 use super::body::MappedChunk;
@@ -41,24 +41,30 @@ pub async fn resolve(loader: &Loader, members: &[Member]) -> Result<(Option<Foun
     if !members.iter().any(asks) {
         return Ok((None, without().collect()));
     }
-    let Some(identities) = loader.identities().await? else { return Ok((None, without().collect())) };
+    let Some(key) = loader.identity_key().await? else { return Ok((None, without().collect())) };
     let contract = Arc::clone(&members[0].contract);
     let rows: Vec<Arc<Vec<MappedChunk>>> = members.iter().map(|member| Arc::clone(&member.chunks)).collect();
     let shared_max = loader.dataset.identity_shared_max;
+    let read = rows.clone();
+    let gathering = spawn_blocking(move || gathered(&contract, &read, &key, shared_max));
+    let (gathered, ends) = gathering.await.map_err(|_| IngestError::ThreadEnded)??;
+    let wanted = gathered.as_ref().map(|gathered| &gathered.graph);
+    let Some(identities) = loader.identities(wanted).await? else { return Ok((None, without().collect())) };
     let resolving = spawn_blocking(move || -> Result<_, IngestError> {
-        let (resolved, persons) = resolved(&contract, &rows, &identities, shared_max)?;
+        let (resolved, persons) = resolved(gathered, &rows, &identities, &ends)?;
         Ok((Some(Found { identities, resolved }), persons))
     });
     Ok(resolving.await.map_err(|_| IngestError::ThreadEnded)??)
 }
 
-fn resolved(
+/// The identifiers of all members' rows, and how many there are up to the end of each member.
+fn gathered(
     contract: &Contract,
     rows: &[Arc<Vec<MappedChunk>>],
-    identities: &Identities,
+    key: &IdentityKey,
     shared_max: usize,
-) -> Result<(Option<Resolved>, Vec<Persons>), IngestError> {
-    let mut resolver = Resolver::new(contract, &identities.key, shared_max)?;
+) -> Result<(Option<Gathered>, Vec<usize>), IngestError> {
+    let mut resolver = Resolver::new(contract, key, shared_max)?;
     let mut ends = Vec::with_capacity(rows.len());
     for chunks in rows {
         for mapped in chunks.iter() {
@@ -66,11 +72,21 @@ fn resolved(
         }
         ends.push(resolver.identifiers());
     }
-    let Some(mut resolved) = resolver.resolve(&identities.stored)? else {
+    Ok((resolver.gathered(), ends))
+}
+
+fn resolved(
+    gathered: Option<Gathered>,
+    rows: &[Arc<Vec<MappedChunk>>],
+    identities: &Identities,
+    ends: &[usize],
+) -> Result<(Option<Resolved>, Vec<Persons>), IngestError> {
+    let Some(gathered) = gathered else {
         let none = |chunks: &Arc<Vec<MappedChunk>>| Persons { chunks: vec![None; chunks.len()], ..Persons::default() };
         return Ok((None, rows.iter().map(none).collect()));
     };
-    let mut persons = taught(&resolved, identities, &ends);
+    let mut resolved = gathered.resolve(&identities.stored)?;
+    let mut persons = taught(&resolved, identities, ends);
     for (chunks, persons) in rows.iter().zip(&mut persons) {
         for mapped in chunks.iter() {
             let found = resolved.persons(mapped.chunk.rows.len())?;
