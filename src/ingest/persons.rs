@@ -190,7 +190,7 @@ impl Loader {
 
     /// Whether the next load may begin with it.
     fn stays(&self, stored: &Stored) -> bool {
-        stored.is_whole() && stored.len() as u64 <= self.whole_max
+        stored.is_whole() && stored.identifiers() as u64 <= self.whole_max
     }
 
     /// The numbers of persons that a load found, as its report tells them.

@@ -110,10 +110,13 @@ pub fn recognised<'a>(
     }
 }
 
+/// Encoding, delimiter, row of the header.
+type Way = (Option<String>, Option<u8>, u32);
+
 /// The headers of one sheet, read once for each way in which layouts read it.
 #[derive(Default)]
 struct KnownHeaders {
-    by_way: HashMap<(Option<String>, Option<u8>, u32), Option<HashSet<String>>>,
+    by_way: HashMap<Way, Option<HashSet<String>>>,
 }
 
 impl KnownHeaders {

@@ -47,7 +47,7 @@ pub fn identity_rows(
     now_us: i64,
 ) -> Result<IdentityRows, IngestError> {
     let seen = || {
-        (0..graph.len() as Node).filter_map(|node| {
+        (0..graph.identifiers() as Node).filter_map(|node| {
             let person = resolution.persons[node as usize]?;
             let (id_type, hash) = graph.identifier(node);
             Some((id_type, hash, person, stored.entry(hash)))

@@ -69,7 +69,7 @@ impl Graph {
         (self.types.get(usize::from(identifier.id_type)).map_or("", String::as_str), identifier.hash)
     }
 
-    pub fn len(&self) -> usize {
+    pub fn identifiers(&self) -> usize {
         self.nodes.len()
     }
 

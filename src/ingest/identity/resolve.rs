@@ -67,7 +67,7 @@ impl<'a> Resolver<'a> {
 
     /// How many identifiers there are so far.
     pub fn identifiers(&self) -> usize {
-        self.graph.len()
+        self.graph.identifiers()
     }
 
     /// `None` where no row has any.

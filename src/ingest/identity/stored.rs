@@ -178,7 +178,7 @@ impl Stored {
         counts
     }
 
-    pub fn len(&self) -> usize {
+    pub fn identifiers(&self) -> usize {
         self.entries.len()
     }
 

@@ -239,7 +239,8 @@ pub fn key(name: &str) -> String {
         '＿' => '_',
         other => other,
     };
-    let shown = name.chars().filter(|character| !character.is_whitespace() && trimmed(&character.to_string()) != "");
+    let shown =
+        name.chars().filter(|character| !character.is_whitespace() && !trimmed(&character.to_string()).is_empty());
     shown.map(narrow).flat_map(char::to_lowercase).collect()
 }
 

@@ -46,7 +46,7 @@ enum Step {
     /// The members' reports.
     Committed(Vec<LoadReport>),
     /// One member has its answer; the others are to be tried without it.
-    Settled(usize, Result<LoadReport>),
+    Settled(usize, Box<Result<LoadReport>>),
 }
 
 /// A member's rows against the contract.
@@ -71,7 +71,7 @@ impl Group {
                     self.record(&members, &reports, Status::Loaded).await;
                     members.drain(..).zip(reports).for_each(|(member, report)| member.answer(Ok(report)));
                 }
-                Ok(Step::Settled(nth, outcome)) => members.remove(nth).answer(outcome),
+                Ok(Step::Settled(nth, outcome)) => members.remove(nth).answer(*outcome),
                 Err(error) if error.reason() == Reason::Serialization && attempts < ATTEMPTS_MAX => {
                     let wait_ms = rand::rng().random_range(0..ATTEMPT_PAUSE_MS * attempts);
                     tokio::time::sleep(Duration::from_millis(wait_ms)).await;
@@ -96,7 +96,7 @@ impl Group {
         let seen = self.loader.store.snapshot(&self.table).await?.version;
         for (nth, member) in members.iter().enumerate().filter(|(_, member)| member.is_keyed) {
             if let Some((commit, note)) = self.loader.store.committed_part(&self.table, &member.id).await? {
-                return Ok(Step::Settled(nth, repeated(member, &commit, note)));
+                return Ok(Step::Settled(nth, Box::new(repeated(member, &commit, note))));
             }
         }
         let (found, persons) = persons::resolve(&self.loader, members).await?;
@@ -135,7 +135,7 @@ impl Group {
         for (nth, outcome) in outcomes.into_iter().enumerate() {
             match outcome {
                 Ok(member) => checked.push(member),
-                Err(error) => return Ok(Err(Step::Settled(nth, Err(error.into())))),
+                Err(error) => return Ok(Err(Step::Settled(nth, Box::new(Err(error.into()))))),
             }
         }
         let mut reports = Vec::with_capacity(members.len());
@@ -154,12 +154,12 @@ impl Group {
                 self.write_rejects(refused, std::slice::from_ref(checked)).await?;
                 let report = member.report(report, &Commit { version: seen, ..Commit::default() });
                 self.record(refused, &[report], Status::Refused).await;
-                return Ok(Err(Step::Settled(nth, Err(error))));
+                return Ok(Err(Step::Settled(nth, Box::new(Err(error)))));
             }
             if let Some((_, bound)) = &member.bound {
                 for batch in checked.kept.iter().filter(|batch| batch.num_rows() > 0) {
                     if let Err(error) = (bound.admits)(batch.clone()).await {
-                        return Ok(Err(Step::Settled(nth, Err(error))));
+                        return Ok(Err(Step::Settled(nth, Box::new(Err(error)))));
                     }
                 }
             }
@@ -264,7 +264,7 @@ impl Group {
                 let reports = members.iter().zip(reports).zip(&commits);
                 Ok(Step::Committed(reports.map(|((member, found), commit)| member.report(found, commit)).collect()))
             }
-            Together::Refused { part, error } => Ok(Step::Settled(part, Err(error))),
+            Together::Refused { part, error } => Ok(Step::Settled(part, Box::new(Err(error)))),
         }
     }
 
