@@ -7,12 +7,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch, StringArray};
-use arrow::compute::{DatePart, SortOptions, date_part, partition};
+use arrow::compute::{DatePart, SortOptions, concat_batches, date_part, partition};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use arrow::util::display::array_value_to_string;
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
@@ -20,10 +20,15 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
-use futures::StreamExt;
+use datafusion::prelude::SessionConfig;
+use futures::{StreamExt, TryStreamExt};
 
 use super::error::LakeError;
 use super::table::{MONTH, PartitionSpec, TableSpec};
+
+/// Sorted in memory before a merge, at most about so many.
+const RUNS: usize = 16;
+const MERGE_ROWS: usize = 1024;
 
 /// A runtime for writes, apart from that of queries. They may hold so much in memory together before rows go to the disk.
 pub fn runtime(bytes_max: usize) -> Result<Arc<RuntimeEnv>, LakeError> {
@@ -37,7 +42,10 @@ pub fn arranged(
     spec: &TableSpec,
     runtime: &Arc<RuntimeEnv>,
 ) -> Result<SendableRecordBatchStream, LakeError> {
-    let rows = with_month(rows, spec);
+    let MemoryLimit::Finite(bytes_max) = runtime.memory_pool.memory_limit() else {
+        return Err(DataFusionError::Internal("writes have no limit of memory".to_owned()).into());
+    };
+    let rows = in_large_runs(with_month(rows, spec), bytes_max / RUNS);
     let schema = rows.schema();
     let partition = spec.partition.iter().map(PartitionSpec::column);
     let options = SortOptions { descending: false, nulls_first: false };
@@ -46,8 +54,41 @@ pub fn arranged(
     let Some(ordering) = LexOrdering::new(columns.collect::<Result<Vec<_>, LakeError>>()?) else { return Ok(rows) };
     let source = Arc::new(Incoming { schema: Arc::clone(&schema), rows: Mutex::new(Some(rows)) });
     let scan = StreamingTableExec::try_new(schema, vec![source], None, [], false, None)?;
-    let context = TaskContext::default().with_runtime(Arc::clone(runtime));
+    let context = TaskContext::default().with_session_config(merging(bytes_max)).with_runtime(Arc::clone(runtime));
     Ok(SortExec::new(ordering, Arc::new(scan)).execute(0, Arc::new(context))?)
+}
+
+/// How rows are merged: in small batches, of which each run has one in memory in two forms.
+fn merging(bytes_max: usize) -> SessionConfig {
+    let config = SessionConfig::new().with_batch_size(MERGE_ROWS);
+    let reserved = config.options().execution.sort_spill_reservation_bytes;
+    config.with_sort_spill_reservation_bytes(reserved.min(bytes_max / RUNS))
+}
+
+/// Readers give small batches. Each would be a run of its own, and a merge of all of them holds every row a second time, for
+/// which the memory that they take leaves no room: a few large runs need little.
+fn in_large_runs(rows: SendableRecordBatchStream, bytes: usize) -> SendableRecordBatchStream {
+    let schema = rows.schema();
+    let shape = Arc::clone(&schema);
+    let runs = futures::stream::try_unfold(rows, move |mut rows| {
+        let shape = Arc::clone(&shape);
+        async move {
+            let (mut held, mut batches) = (0, Vec::new());
+            while held < bytes
+                && let Some(batch) = rows.try_next().await?
+            {
+                held += batch.get_array_memory_size();
+                batches.push(batch);
+            }
+            let run = match batches.len() {
+                0 => None,
+                1 => batches.pop(),
+                _ => Some(concat_batches(&shape, &batches)?),
+            };
+            Ok::<_, DataFusionError>(run.map(|run| (run, rows)))
+        }
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, runs))
 }
 
 /// A stream as the leaf of a plan; it can be run once.
@@ -130,4 +171,43 @@ fn name(by: &PartitionSpec, values: &ArrayRef, row: usize) -> Result<Option<Stri
             None => array_value_to_string(values, row)?,
         },
     }))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use arrow::array::Int64Array;
+
+    use super::*;
+
+    /// Many times the memory, in batches as readers give them.
+    #[tokio::test]
+    async fn rows_beyond_the_memory_are_sorted_on_the_disk() {
+        const BATCHES: i64 = 1_100;
+        const ROWS: i64 = 1000;
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("n", DataType::Int64, false),
+            Field::new("id", DataType::Utf8, false),
+        ]));
+        let mut spec = TableSpec::plain(&schema);
+        spec.sort = vec!["id".into(), "n".into()];
+        let shape = Arc::clone(&schema);
+        let batches = (0..BATCHES).map(move |batch| {
+            let numbers = || (0..ROWS).map(move |row| (batch * ROWS + row) * 7_919 % (BATCHES * ROWS));
+            let ids = numbers().map(|n| format!("an identifier of some length {n:09}"));
+            let columns: Vec<ArrayRef> =
+                vec![Arc::new(numbers().collect::<Int64Array>()), Arc::new(StringArray::from_iter_values(ids))];
+            Ok(RecordBatch::try_new(Arc::clone(&shape), columns)?)
+        });
+        let rows = Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches)));
+        let mut sorted = arranged(rows, &spec, &runtime(32 << 20).unwrap()).unwrap();
+        let mut expected = 0;
+        while let Some(batch) = sorted.next().await {
+            for n in batch.unwrap().column(0).as_primitive::<arrow::datatypes::Int64Type>().values() {
+                assert_eq!(*n, expected);
+                expected += 1;
+            }
+        }
+        assert_eq!(expected, BATCHES * ROWS);
+    }
 }
