@@ -85,9 +85,10 @@ fn put_moment(micros: i64, out: &mut BytesMut) -> Civil {
         put_time(micros, out);
         return civil;
     }
-    let [c1, c2, y1, y2, _, m1, m2, _, d1, d2] = day_text(civil.year, civil);
-    let [h1, h2, _, n1, n2, _, s1, s2] = clock_text(micros / MICROS_A_SECOND);
-    out.extend_from_slice(&[c1, c2, y1, y2, b'-', m1, m2, b'-', d1, d2, b' ', h1, h2, b':', n1, n2, b':', s1, s2]);
+    let mut text = [b' '; 19];
+    text[..10].copy_from_slice(&day_text(civil.year, civil));
+    text[11..].copy_from_slice(&clock_text(micros / MICROS_A_SECOND));
+    out.extend_from_slice(&text);
     put_fraction(micros % MICROS_A_SECOND, out);
     civil
 }

@@ -43,8 +43,8 @@ impl Loader {
         self.make_system_tables().await?;
         let mut forgotten = Forgotten::default();
         let mut hashes = HashSet::new();
-        if let Some(identities) = self.identities(None).await? {
-            let hash = identities.key.hashed(id_type, value).ok_or_else(invalid)?;
+        if let Some((key, identities)) = self.identity_key().await?.zip(self.identities(None).await?) {
+            let hash = key.hashed(id_type, value).ok_or_else(invalid)?;
             hashes.insert(shown_hash(hash));
             if let Some(person) = identities.stored.person(hash) {
                 let snapshot = self.store.snapshot(&identity_table()).await?;

@@ -25,6 +25,7 @@ use tokio::task::spawn_blocking;
 
 use super::check::Checker;
 use super::error::IngestError;
+use super::identity::IdentityKey;
 use super::pass::Pass;
 use super::persons::{Identities, Known, WHOLE_MAX};
 use super::reader::{HeaderChanges, Input};
@@ -54,6 +55,8 @@ pub struct Loader {
     pub(super) turn: Arc<AsyncMutex<Option<Known>>>,
     /// More identities than these are not read whole.
     pub(super) whole_max: u64,
+    /// Of the lake's identifiers, read once.
+    pub(super) key: Arc<OnceCell<IdentityKey>>,
     /// The tables of loads are there.
     prepared: Arc<OnceCell<()>>,
 }
@@ -74,7 +77,8 @@ pub struct Load {
 
 impl Loader {
     pub fn new(store: Store, dataset: Arc<Dataset>) -> Self {
-        Self { store, dataset, turn: Arc::default(), whole_max: WHOLE_MAX, prepared: Arc::default() }
+        let (turn, key, prepared) = (Arc::default(), Arc::default(), Arc::default());
+        Self { store, dataset, turn, whole_max: WHOLE_MAX, key, prepared }
     }
 
     pub fn dataset(&self) -> &Dataset {
@@ -275,8 +279,12 @@ fn load_id(table: &str, source: Option<&str>, inputs: &[Input]) -> Result<String
         hash.update(input.bytes_len().to_le_bytes());
         input.digest(&mut hash)?;
     }
-    let bytes = hash.finalize();
-    Ok(bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
+}
+
+/// The first 16 bytes of a hash, as the id of a load has them.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub fn parsed(zone: &str) -> chrono_tz::Tz {

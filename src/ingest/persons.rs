@@ -32,7 +32,6 @@ pub struct Identities {
     /// Of the table of shared identifiers.
     pub conflicts_version: u64,
     pub stored: Stored,
-    pub key: IdentityKey,
     /// Held until the identities are durable.
     pub turn: Turn,
 }
@@ -44,7 +43,6 @@ pub type Turn = OwnedMutexGuard<Option<Known>>;
 pub struct Known {
     versions: (u64, u64),
     stored: Stored,
-    key: IdentityKey,
 }
 
 /// Who teaches identities, and when.
@@ -99,10 +97,14 @@ impl Loader {
         if self.identities_contract().is_none() {
             return Ok(None);
         }
+        self.key.get_or_try_init(|| self.open_key()).await.cloned().map(Some)
+    }
+
+    async fn open_key(&self) -> Result<IdentityKey> {
         let snapshot = self.store.snapshot(&TableName::new(PUBLIC, IDENTITIES)).await?;
         match IdentityKey::open(&self.store).await? {
-            Some(key) => Ok(Some(key)),
-            None if snapshot.files.is_empty() => Ok(Some(IdentityKey::create(&self.store).await?)),
+            Some(key) => Ok(key),
+            None if snapshot.files.is_empty() => IdentityKey::create(&self.store).await,
             None => Err(IngestError::IdentityKeyAbsent.into()),
         }
     }
@@ -117,21 +119,19 @@ impl Loader {
         let (version, conflicts_version) = (snapshot.version, conflicts.version);
         let rows: u64 = snapshot.files.iter().map(|file| file.rows).sum();
         let person_max = self.person_max().await?;
-        let (stored, key) = match turn.take().filter(|known| known.versions == (version, conflicts_version)) {
-            Some(Known { mut stored, key, .. }) => {
+        let stored = match turn.take().filter(|known| known.versions == (version, conflicts_version)) {
+            Some(Known { mut stored, .. }) => {
                 stored.raise_person_max(person_max);
-                (stored, key)
+                stored
             }
             None => {
-                let Some(key) = self.identity_key().await? else { return Ok(None) };
                 let wanted = wanted.filter(|_| rows > self.whole_max);
                 let conflicts = (&system::contract(system::CONFLICTS)?, conflicts);
-                let stored = Stored::read(&self.store, (contract, snapshot), conflicts, person_max, wanted).await?;
-                (stored, key)
+                Stored::read(&self.store, (contract, snapshot), conflicts, person_max, wanted).await?
             }
         };
         let contract = contract.clone();
-        Ok(Some(Identities { contract, version, rows, conflicts_version, stored, key, turn }))
+        Ok(Some(Identities { contract, version, rows, conflicts_version, stored, turn }))
     }
 
     /// Makes durable what the rows taught, and ends the turn. Another process that was faster is an error: it may have given
@@ -142,7 +142,7 @@ impl Loader {
         resolved: &Resolved,
         identities: Identities,
     ) -> Result<()> {
-        let Identities { contract, version, rows, conflicts_version, mut stored, key, mut turn } = identities;
+        let Identities { contract, version, rows, conflicts_version, mut stored, mut turn } = identities;
         let Teaching { load_id, source, now_us } = teaching;
         let (graph, resolution) = (&resolved.graph, &resolved.resolution);
         let mut versions = (version, conflicts_version);
@@ -175,16 +175,16 @@ impl Loader {
         let is_own = versions.0 <= version + commits && versions.1 <= conflicts_version + 1;
         if is_own && self.stays(&stored) {
             stored.extend(learned, source, now_us, renews);
-            *turn = Some(Known { versions, stored, key });
+            *turn = Some(Known { versions, stored });
         }
         Ok(())
     }
 
     /// Of a load that turned out to teach nothing: what is known stays for the next.
     pub(super) fn keep(&self, identities: Identities) {
-        let Identities { version, conflicts_version, stored, key, mut turn, .. } = identities;
+        let Identities { version, conflicts_version, stored, mut turn, .. } = identities;
         if self.stays(&stored) {
-            *turn = Some(Known { versions: (version, conflicts_version), stored, key });
+            *turn = Some(Known { versions: (version, conflicts_version), stored });
         }
     }
 

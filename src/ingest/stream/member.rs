@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
+use super::super::load::hex;
 use super::super::request::{LoadReport, OnReject};
 use super::body::{BodyFormat, MappedChunk};
 use super::queue::Room;
@@ -159,8 +160,4 @@ pub fn fresh_id(now_us: i64) -> String {
 
 pub fn digest(body: &[u8]) -> String {
     hex(&Sha256::digest(body))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
