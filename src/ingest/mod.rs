@@ -6,6 +6,7 @@
 //! `pass` drives the rows through and `settle` ends them; `reject` and `record` keep what a load refused and did, in the
 //! tables of `system`; `stream` commits small loads together.
 
+mod ahead;
 mod cell;
 mod check;
 pub mod error;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow::array::RecordBatch;
 use tokio::sync::mpsc::Sender;
 
+use super::ahead::Ahead;
 use super::check::{Checker, Mapping};
 use super::error::IngestError;
 use super::identity::Resolved;
@@ -75,7 +76,8 @@ impl Pass {
             counts.ignored.extend(mapping.ignored.iter().cloned());
             names = Some(Arc::clone(header));
         }
-        while let Some(chunk) = reader.next()? {
+        let mut chunks = Ahead::new(move || reader.next())?;
+        while let Some(chunk) = chunks.next()? {
             if names.as_ref().is_none_or(|known| !Arc::ptr_eq(known, &chunk.names)) {
                 mapping = Mapping::of(&chunk.names, &contract, &input.name, self.identified)?;
                 counts.ignored.extend(mapping.ignored.iter().cloned());

@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 
 use super::check::ONE_ID;
 use super::error::IngestError;
-use super::identity::{self, Graph, IDENTITIES, IdentityKey, IdentityRows, Resolved, Stored};
+use super::identity::{self, Graph, IDENTITIES, IdentityKey, Lesson, Resolved, Stored};
 use super::load::{Load, Loader, PUBLIC, stream_of};
 use super::reader::Input;
 use super::request::{LoadReport, ProgressSink};
@@ -21,6 +21,9 @@ use crate::lake::{TableName, WriteRequest};
 /// Identities that are read whole, and kept in memory from one load to the next; about a hundred bytes each. Of a lake with more
 /// each load reads what it names.
 pub const WHOLE_MAX: u64 = 4_000_000;
+
+/// A load of more identifiers leaves it to the next one to read them: most are the last that their process runs.
+const LEARNED_MAX: usize = 1_000_000;
 
 /// Identities while a load resolves them; no other load of this process does so meanwhile.
 pub struct Identities {
@@ -136,46 +139,40 @@ impl Loader {
 
     /// Makes durable what the rows taught, and ends the turn. Another process that was faster is an error: it may have given
     /// the same numbers to new persons.
-    pub(super) async fn teach(
-        &self,
-        teaching: Teaching<'_>,
-        resolved: &Resolved,
-        identities: Identities,
-    ) -> Result<()> {
-        let Identities { contract, version, rows, conflicts_version, mut stored, mut turn } = identities;
+    pub(super) async fn teach(&self, teaching: Teaching<'_>, resolved: Resolved, identities: Identities) -> Result<()> {
+        let Identities { contract, version, rows, conflicts_version, stored, mut turn } = identities;
         let Teaching { load_id, source, now_us } = teaching;
-        let (graph, resolution) = (&resolved.graph, &resolved.resolution);
         let mut versions = (version, conflicts_version);
         let conflicts = system::schema(system::CONFLICTS)?;
-        if let Some(batch) = identity::conflict_rows(&conflicts, graph, resolution, now_us)? {
+        if let Some(batch) = identity::conflict_rows(&conflicts, &resolved.graph, &resolved.resolution, now_us)? {
             let id = step_id(load_id, "conflicts", version);
             let table = TableName::new(system::SCHEMA, system::CONFLICTS);
             versions.1 = self.append(table, id, stream_of(vec![batch], conflicts)).await?.version;
         }
         let schema = contract.stored_schema();
-        let learned = (graph, resolution);
-        let IdentityRows { new, changed, renews } =
-            identity::identity_rows(&schema, learned, (&stored, rows), source, now_us)?;
+        let lesson = Arc::new(Lesson::new(resolved, stored, rows, source, now_us));
         let (store, table) = (self.store.within_a_write(), TableName::new(PUBLIC, IDENTITIES));
-        let request = |step, batches| WriteRequest {
-            load_id: step_id(load_id, step, version),
-            rows: stream_of(batches, Arc::clone(&schema)),
-            notes: BTreeMap::new(),
-        };
+        let request =
+            |step, rows| WriteRequest { load_id: step_id(load_id, step, version), rows, notes: BTreeMap::new() };
         let mut commits = 0;
         // Identifiers that are not stored yet need not be looked for. Cut off after them, the load finds its merges again.
-        if !new.is_empty() {
-            versions.0 = store.add_onto(&table, versions.0, request("identities", new)).await?.version;
+        if lesson.adds() {
+            let rows = request("identities", lesson.new_rows(&schema));
+            versions.0 = store.add_onto(&table, versions.0, rows, &identity::SORTED_BY).await?.version;
             commits += 1;
         }
-        if !changed.is_empty() {
-            versions.0 = store.write_onto(&table, versions.0, request("identities_changed", changed)).await?.version;
+        if lesson.changes() {
+            let rows = request("identities_changed", lesson.changed_rows(&schema));
+            versions.0 = store.write_onto(&table, versions.0, rows).await?.version;
             commits += 1;
         }
         let is_own = versions.0 <= version + commits && versions.1 <= conflicts_version + 1;
-        if is_own && self.stays(&stored) {
-            stored.extend(learned, source, now_us, renews);
-            *turn = Some(Known { versions, stored });
+        if is_own
+            && self.stays(&lesson.stored)
+            && lesson.graph.identifiers() <= LEARNED_MAX
+            && let Some(lesson) = Arc::into_inner(lesson)
+        {
+            *turn = Some(Known { versions, stored: lesson.learned() });
         }
         Ok(())
     }

@@ -87,7 +87,7 @@ impl Tail {
         Loader::tell_persons(&resolved, report);
         let source = self.load.source.as_ref().map_or(self.load.table.table.as_str(), |source| source.name.as_str());
         let teaching = Teaching { load_id: &self.load.id, source, now_us: self.load.now_us };
-        self.loader.teach(teaching, &resolved, identities).await
+        self.loader.teach(teaching, resolved, identities).await
     }
 }
 

@@ -56,6 +56,8 @@ pub enum LakeError {
     Corrupt { path: String, found: String },
     #[error("{path}: {source}")]
     Io { path: String, source: io::Error },
+    #[error("sorting rows in the folder for temporary files: {source}")]
+    Spill { source: io::Error },
     #[error("object store: {source}")]
     Objects {
         #[from]
@@ -108,7 +110,7 @@ impl LakeError {
             Self::Locked { .. } => Reason::Locked,
             Self::Contended { .. } | Self::Moved { .. } => Reason::Serialization,
             Self::Corrupt { .. } => Reason::Corrupt,
-            Self::Io { source, .. } => of_io(source),
+            Self::Io { source, .. } | Self::Spill { source } => of_io(source),
             Self::Objects { source } => of_objects(source),
             Self::Log { source: DeltaTableError::ObjectStore { source } } => of_objects(source),
             Self::Log { source: DeltaTableError::InvalidJsonLog { .. } | DeltaTableError::InvalidStatsJson { .. } } => {
@@ -162,6 +164,7 @@ impl From<LakeError> for Error {
                 Ok(own) => *own,
                 Err(inner) => Error::of(Reason::Internal, DataFusionError::External(inner)),
             },
+            error @ LakeError::Spill { .. } => Error::of(error.reason(), error).with_hint("TMPDIR names that folder"),
             error if error.reason() == Reason::DiskFull => Error::of(Reason::DiskFull, DiskFull { source: error })
                 .with_hint("make room and write again: what was acknowledged is there, and nothing of this write is"),
             error => Error::of(error.reason(), error),

@@ -4,10 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use deltalake::kernel::Action;
-use futures::StreamExt;
 
-use super::arrange::{arranged, partitions};
-use super::data_file::{FILE_BYTES_MAX, FileWriter, Layout, Written};
+use super::arrange::Arranged;
+use super::data_file::{FILE_BYTES_MAX, Layout, Written};
 use super::error::LakeError;
 use super::snapshot::{FileEntry, Snapshot};
 use super::store::Store;
@@ -77,14 +76,7 @@ impl Store {
     async fn gathered(&self, layout: &Layout, chosen: &[Arc<FileEntry>]) -> Result<Vec<Written>, LakeError> {
         let paths = chosen.iter().map(|file| (file.path.clone(), file.bytes)).collect();
         let rows = chained(self.object_store(), paths, Arc::clone(&layout.schema));
-        let mut rows = arranged(rows, &layout.spec, self.writing())?;
-        let mut writer = FileWriter::new(layout.clone(), layout.spec.order().to_vec());
-        while let Some(batch) = rows.next().await {
-            for (partition, rows) in partitions(&batch?, &layout.spec)? {
-                writer.write(partition.as_ref(), &rows).await?;
-            }
-        }
-        writer.finish().await
+        Arranged::take(rows, &layout.spec, self.writing()).await?.write(layout, None).await
     }
 }
 

@@ -1,21 +1,25 @@
 //! The keys of one load, each with the row of the load that stands for it.
 //!
 //! Of two rows with one key the one with the greater version stays, and of equal versions the later one. Keys are held as
-//! 128-bit hashes, contents as 64-bit hashes: about 64 bytes a row in memory, whatever the width of the key.
+//! 128-bit hashes, contents as 64-bit hashes: about 50 bytes a row in memory, whatever the width of the key.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
-use arrow::compute::{SortOptions, cast, sort_limit};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch, UInt32Array};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, UInt32Type};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::ScalarValue;
+use datafusion::common::hash_utils::{QualityRandomState, create_hashes};
 use datafusion::error::DataFusionError;
+use datafusion::functions_aggregate::min_max::{MaxAccumulator, MinAccumulator};
+use datafusion::logical_expr::Accumulator;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
+use hashbrown::HashTable;
 
 use super::error::LakeError;
 use super::parts::Part;
@@ -50,10 +54,22 @@ pub enum Fate {
 
 #[derive(Debug, Clone, Copy)]
 pub struct Winner {
-    arrival: u32,
+    key: Key,
     pub version: i64,
     pub content: u64,
+    arrival: u32,
     pub fate: Fate,
+}
+
+/// Whether a file may hold keys that lie within bounds.
+pub fn may_touch(bounds: &[(ScalarValue, ScalarValue)], file: &FileEntry, spec: &TableSpec) -> bool {
+    let schema = spec.schema();
+    let apart = |(name, (least, greatest)): (&String, &(ScalarValue, ScalarValue))| {
+        let Some(range) = schema.index_of(name).ok().and_then(|index| file.ranges.get(index)) else { return false };
+        // Values of unlike types do not compare, and then nothing is said.
+        range.max.as_ref().is_some_and(|max| max < least) || range.min.as_ref().is_some_and(|min| min > greatest)
+    };
+    !bounds.is_empty() && !spec.key.iter().zip(bounds).any(apart)
 }
 
 /// Tells rows of one table apart by key, version and content.
@@ -63,7 +79,6 @@ pub struct Fingerprint {
     version: Option<usize>,
     content: Vec<usize>,
     keys: RowConverter,
-    contents: RowConverter,
 }
 
 impl Fingerprint {
@@ -77,11 +92,8 @@ impl Fingerprint {
         let key = spec.key.iter().map(|name| schema.index_of(name)).collect::<Result<Vec<_>, _>>()?;
         let version = spec.version.as_ref().map(|name| schema.index_of(name)).transpose()?;
         let content: Vec<usize> = (0..schema.fields().len()).filter(|index| !key.contains(index)).collect();
-        let converter = |columns: &[usize]| {
-            let fields = columns.iter().map(|index| SortField::new(schema.field(*index).data_type().clone()));
-            RowConverter::new(fields.collect())
-        };
-        Ok(Self { keys: converter(&key)?, contents: converter(&content)?, key, version, content })
+        let fields = key.iter().map(|index| SortField::new(schema.field(*index).data_type().clone()));
+        Ok(Self { keys: RowConverter::new(fields.collect())?, key, version, content })
     }
 
     pub fn keys(&self, batch: &RecordBatch) -> Result<Vec<Key>, LakeError> {
@@ -95,13 +107,18 @@ impl Fingerprint {
         Ok(rows.iter().map(|row| key(row.as_ref())).collect())
     }
 
-    /// All columns but the key.
+    /// All columns but the key. Each counts by its place: a value beside a null is another content than a null beside it.
     pub fn contents(&self, batch: &RecordBatch) -> Result<Vec<u64>, LakeError> {
-        if self.content.is_empty() {
-            return Ok(vec![0; batch.num_rows()]);
+        const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+        let (mut contents, mut hashes) = (vec![0_u64; batch.num_rows()], vec![0; batch.num_rows()]);
+        for index in &self.content {
+            hashes.fill(0);
+            create_hashes([batch.column(*index)], &QualityRandomState::with_seed(SPREAD), &mut hashes)?;
+            for (content, hash) in contents.iter_mut().zip(&hashes) {
+                *content = (content.rotate_left(29) ^ hash).wrapping_mul(SPREAD);
+            }
         }
-        let rows = self.contents.convert_columns(&columns(batch, &self.content))?;
-        Ok(rows.iter().map(|row| hashed(2, row.as_ref())).collect())
+        Ok(contents)
     }
 
     /// A null is older than all; without a version column all rows are of one age.
@@ -122,16 +139,6 @@ fn part_of(ends: &[u64], arrival: u32) -> usize {
     ends.partition_point(|end| *end <= u64::from(arrival))
 }
 
-/// The least value of a column, or the greatest; null where it has none.
-fn first(column: &ArrayRef, descending: bool) -> Result<ScalarValue, LakeError> {
-    let first = sort_limit(column, Some(SortOptions { descending, nulls_first: false }), Some(1))?;
-    Ok(if first.is_empty() {
-        ScalarValue::try_from(column.data_type())?
-    } else {
-        ScalarValue::try_from_array(&first, 0)?
-    })
-}
-
 fn columns(batch: &RecordBatch, indices: &[usize]) -> Vec<ArrayRef> {
     indices.iter().map(|index| Arc::clone(batch.column(*index))).collect()
 }
@@ -147,9 +154,11 @@ fn hashed(purpose: u8, bytes: &[u8]) -> u64 {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Keys {
-    winners: HashMap<Key, Winner>,
+    winners: Vec<Winner>,
+    /// Places in `winners`, by key.
+    index: HashTable<u32>,
     /// The least and greatest value of each key column.
-    bounds: Vec<(ScalarValue, ScalarValue)>,
+    bounds: Vec<(MinAccumulator, MaxAccumulator)>,
     arrivals: u32,
 }
 
@@ -165,69 +174,76 @@ impl Keys {
         let (keys, versions) = (fingerprint.keys(batch)?, fingerprint.versions(batch)?);
         let contents = fingerprint.contents(batch)?;
         for (((arrival, key), version), content) in (first..).zip(keys).zip(versions).zip(contents) {
-            let row = Winner { arrival, version, content, fate: Fate::New };
-            let best = self.winners.entry(key).or_insert(row);
-            if row.version >= best.version {
-                *best = row;
+            let row = Winner { key, version, content, arrival, fate: Fate::New };
+            match self.get_mut(&key) {
+                Some(best) if row.version >= best.version => *best = row,
+                Some(_) => {}
+                None => self.add(row),
             }
         }
         self.widen(batch, fingerprint)?;
         Ok(UInt32Array::from_iter_values(first..self.arrivals))
     }
 
+    fn add(&mut self, row: Winner) {
+        let winners = &mut self.winners;
+        // Bounded by KEYS_MAX.
+        let nth = winners.len() as u32;
+        winners.push(row);
+        self.index.insert_unique(hash_of(&row.key), nth, |nth| hash_of(&winners[*nth as usize].key));
+    }
+
     fn widen(&mut self, batch: &RecordBatch, fingerprint: &Fingerprint) -> Result<(), LakeError> {
         for (place, index) in fingerprint.key.iter().enumerate() {
             let column = batch.column(*index);
-            let (least, greatest) = (first(column, false)?, first(column, true)?);
-            match self.bounds.get_mut(place) {
-                None => self.bounds.push((least, greatest)),
-                Some((min, max)) => {
-                    if min.is_null() || least < *min {
-                        *min = least;
-                    }
-                    if max.is_null() || greatest > *max {
-                        *max = greatest;
-                    }
-                }
+            if place == self.bounds.len() {
+                let data_type = column.data_type();
+                self.bounds.push((MinAccumulator::try_new(data_type)?, MaxAccumulator::try_new(data_type)?));
             }
+            let (least, greatest) = &mut self.bounds[place];
+            least.update_batch(std::slice::from_ref(column))?;
+            greatest.update_batch(std::slice::from_ref(column))?;
         }
         Ok(())
     }
 
     /// Of all keys, ascending.
     pub fn hashes(&self) -> Vec<u64> {
-        let mut hashes: Vec<u64> = self.winners.keys().map(hash_of).collect();
+        let mut hashes: Vec<u64> = self.winners.iter().map(|winner| hash_of(&winner.key)).collect();
         hashes.sort_unstable();
         hashes
     }
 
-    /// Whether the file may hold one of the keys.
-    pub fn may_touch(&self, file: &FileEntry, spec: &TableSpec) -> bool {
-        let schema = spec.schema();
-        let apart = |(name, (least, greatest)): (&String, &(ScalarValue, ScalarValue))| {
-            let Some(range) = schema.index_of(name).ok().and_then(|index| file.ranges.get(index)) else { return false };
-            // Values of unlike types do not compare, and then nothing is said.
-            range.max.as_ref().is_some_and(|max| max < least) || range.min.as_ref().is_some_and(|min| min > greatest)
-        };
-        !self.winners.is_empty() && !spec.key.iter().zip(&self.bounds).any(apart)
+    /// The least and greatest value of each key column; null where there is none.
+    pub fn bounds(&mut self) -> Result<Vec<(ScalarValue, ScalarValue)>, LakeError> {
+        let bounds = self.bounds.iter_mut().map(|(least, greatest)| Ok((least.evaluate()?, greatest.evaluate()?)));
+        bounds.collect()
+    }
+
+    fn place(&self, key: &Key) -> Option<usize> {
+        let found = self.index.find(hash_of(key), |nth| self.winners[*nth as usize].key == *key);
+        found.map(|nth| *nth as usize)
     }
 
     pub fn get_mut(&mut self, key: &Key) -> Option<&mut Winner> {
-        self.winners.get_mut(key)
+        self.place(key).map(|nth| &mut self.winners[nth])
     }
 
     /// Whether no key stands twice in the load, nor in the table.
     pub fn are_new(&self) -> bool {
-        self.beaten() == 0 && self.winners.values().all(|winner| winner.fate == Fate::New)
+        self.beaten() == 0 && self.winners.iter().all(|winner| winner.fate == Fate::New)
     }
 
     /// How many rows of the load share each fate, and how many lost to another row of the load.
     pub fn count(&self, fate: Fate) -> u64 {
-        self.winners.values().filter(|winner| winner.fate == fate).count() as u64
+        self.winners.iter().filter(|winner| winner.fate == fate).count() as u64
     }
 
     /// What became of each part's rows.
     pub fn tallies(&self, parts: &[Part]) -> Vec<Commit> {
+        if parts.is_empty() {
+            return Vec::new();
+        }
         let ends: Vec<u64> = parts
             .iter()
             .scan(0, |end, part| {
@@ -237,7 +253,7 @@ impl Keys {
             .collect();
         let mut tallies: Vec<Commit> =
             parts.iter().map(|part| Commit { rows_duplicate: part.rows, ..Commit::default() }).collect();
-        for winner in self.winners.values() {
+        for winner in &self.winners {
             let Some(tally) = tallies.get_mut(part_of(&ends, winner.arrival)) else { continue };
             // What no winner stands for was beaten.
             tally.rows_duplicate -= 1;
@@ -253,7 +269,7 @@ impl Keys {
 
     /// The part whose row takes the place of the stored row of a key.
     pub fn owner(&self, key: &Key, parts: &[Part]) -> Option<usize> {
-        let arrival = u64::from(self.winners.get(key)?.arrival);
+        let arrival = u64::from(self.winners[self.place(key)?].arrival);
         let mut end = 0;
         parts.iter().position(|part| {
             end += part.rows;
@@ -265,15 +281,25 @@ impl Keys {
         u64::from(self.arrivals) - self.winners.len() as u64
     }
 
-    /// The rows of a batch from [`taken`] that belong into the table.
-    pub fn kept(&self, batch: &RecordBatch, fingerprint: &Fingerprint) -> Result<BooleanArray, LakeError> {
+    /// The rows that belong into the table, as far as their fates are decided.
+    pub fn chosen(&self) -> Chosen {
+        let mut chosen = BooleanBufferBuilder::new(self.arrivals as usize);
+        chosen.append_n(self.arrivals as usize, false);
+        for winner in self.winners.iter().filter(|winner| matches!(winner.fate, Fate::New | Fate::Update)) {
+            chosen.set_bit(winner.arrival as usize, true);
+        }
+        Chosen(chosen.finish())
+    }
+}
+
+/// The rows of a load that belong into the table, by their arrival.
+pub struct Chosen(BooleanBuffer);
+
+impl Chosen {
+    /// Those of a batch from [`taken`].
+    pub fn of(&self, batch: &RecordBatch) -> Result<BooleanArray, LakeError> {
         let arrivals = batch.column(batch.schema().index_of(ARRIVAL)?).as_primitive::<UInt32Type>();
-        let keys = fingerprint.keys(batch)?;
-        let kept = keys.iter().zip(arrivals.values()).map(|(key, arrival)| {
-            let winner = self.winners.get(key).filter(|winner| winner.arrival == *arrival);
-            winner.is_some_and(|winner| matches!(winner.fate, Fate::New | Fate::Update))
-        });
-        Ok(kept.collect::<Vec<bool>>().into())
+        Ok(BooleanBuffer::collect_bool(arrivals.len(), |row| self.0.value(arrivals.value(row) as usize)).into())
     }
 }
 
@@ -351,6 +377,16 @@ mod tests {
     }
 
     #[test]
+    fn contents_differ_where_a_value_changes_its_column() {
+        let (batch, mut spec) =
+            pairs(&[(Some("x"), None, 0), (None, Some("x"), 0), (None, None, 0), (Some("x"), None, 0)]);
+        spec.key = Vec::new();
+        let contents = Fingerprint::new(&spec).unwrap().contents(&batch).unwrap();
+        let distinct: std::collections::HashSet<_> = contents.iter().collect();
+        assert_eq!((distinct.len(), contents[0]), (3, contents[3]));
+    }
+
+    #[test]
     fn the_greater_version_wins_and_then_the_later_row() {
         let rows = [
             (Some("k"), Some("1"), 5),
@@ -361,7 +397,7 @@ mod tests {
         let (batch, spec) = pairs(&rows);
         let mut keys = Keys::default();
         keys.take(&batch, &Fingerprint::new(&spec).unwrap(), "t").unwrap();
-        let winners: Vec<_> = keys.winners.values().map(|winner| (winner.arrival, winner.version)).collect();
+        let winners: Vec<_> = keys.winners.iter().map(|winner| (winner.arrival, winner.version)).collect();
         assert_eq!((winners, keys.beaten()), (vec![(2, 7)], 3));
     }
 }

@@ -98,7 +98,7 @@ impl Store {
         let load = Load { load_id: &load_id, notes: &notes, operation, onto: Some(seen), parts };
         let (whole, done) = if layout.spec.key.is_empty() {
             let added = |part: &Part| Commit { rows_added: part.rows, ..Commit::default() };
-            (self.append(name, &layout, rows, &load).await?, parts.iter().map(added).collect())
+            (self.append(name, &layout, rows, &[], &load).await?, parts.iter().map(added).collect())
         } else {
             self.upsert(name, &layout, rows, &load, TakenKey::Supersede).await?
         };

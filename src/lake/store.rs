@@ -42,9 +42,9 @@ pub(super) const LOCK: &str = ".writer";
 const CHECKPOINT_COMMITS: u64 = 50;
 
 /// What one lake's writes may hold in memory together before rows go to the disk.
-const SORT_BYTES_MAX: usize = 512 << 20;
+const SORT_BYTES_MAX: usize = 768 << 20;
 /// The same of writes within writes.
-const INNER_SORT_BYTES_MAX: usize = 256 << 20;
+const INNER_SORT_BYTES_MAX: usize = 384 << 20;
 
 /// A lake. Clones share caches and locks.
 #[derive(Clone)]

@@ -1,7 +1,7 @@
 //! Writes to a table with a key: the stored rows that newer ones replace leave in the same commit.
 //!
 //! ```text
-//! rows -> note key, version, content -> sort        nothing is held but hashes; sorted runs go to the disk
+//! rows -> note key, version, content -> by partition   nothing is held but hashes and what memory has room for
 //! for each file whose key range is met: read key and version, decide each met key's fate
 //! write the rows that stay; write the met files anew without the rows that are replaced; commit both at once
 //! ```
@@ -10,17 +10,15 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::compute::filter_record_batch;
-use arrow::record_batch::RecordBatch;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use deltalake::kernel::Action;
 use futures::StreamExt;
 
-use super::arrange::{arranged, partitions};
-use super::data_file::{FileWriter, Layout, Written};
+use super::arrange::Arranged;
+use super::data_file::Layout;
 use super::error::LakeError;
 use super::key_index::{Hashes, meet};
-use super::keys::{Fate, Fingerprint, Key, Taken, hash_of, taken};
+use super::keys::{Fate, Fingerprint, Key, Taken, hash_of, may_touch, taken};
 use super::snapshot::{FileEntry, Snapshot};
 use super::store::Store;
 use super::stored::{Rows, chained, key_schema, read, remove, without};
@@ -45,9 +43,7 @@ impl Store {
         let (mut rows, mut settled, mut turn) = (rows, Commit::default(), None);
         for _ in 0..ATTEMPTS_MAX {
             let (noted, keys) = taken(rows, &layout.spec, name.to_string())?;
-            let mut sorted = arranged(noted, &layout.spec, self.writing())?;
-            // The sort gives its first rows only after it has seen the last: then all keys are known.
-            let first = sorted.next().await.transpose()?;
+            let arranged = Arranged::take(noted, &layout.spec, self.writing()).await?;
             if turn.is_none() {
                 turn = Some(self.locks().hold(name).await?);
             }
@@ -56,10 +52,7 @@ impl Store {
                 return Ok((Commit { version: snapshot.version, repeated: true, ..Commit::default() }, Vec::new()));
             }
             load.ensure_unmoved(&snapshot)?;
-            let met = match taken_key {
-                TakenKey::Absent => Vec::new(),
-                _ => self.met(&snapshot, layout, &keys).await?,
-            };
+            let met = self.met(&snapshot, layout, &keys).await?;
             self.ask_owners(&met, layout, &keys, load.parts).await?;
             if let TakenKey::Refuse { beside } = taken_key {
                 if let Some(beside) = beside {
@@ -69,7 +62,8 @@ impl Store {
                     return Err(LakeError::KeyTaken { table: name.to_string() });
                 }
             }
-            let added = self.write_kept(layout, first, sorted, &keys).await?;
+            let chosen = keys.lock().chosen();
+            let added = arranged.write(layout, Some(chosen)).await?;
             let (mut files, mut actions) = (added.clone(), Vec::new());
             for met in met.iter().filter(|met| !met.doomed.is_empty()) {
                 actions.push(remove(&met.file, &layout.spec, true));
@@ -95,10 +89,13 @@ impl Store {
     /// Decides the fate of each key that is stored, and finds the stored rows that go.
     async fn met(&self, snapshot: &Snapshot, layout: &Layout, keys: &Taken) -> Result<Vec<Met>, LakeError> {
         let mut met = Vec::new();
-        let hashes = keys.lock().hashes();
+        let (hashes, bounds) = {
+            let mut keys = keys.lock();
+            (keys.hashes(), keys.bounds()?)
+        };
         for file in &snapshot.files {
             let is_apart = |known: Hashes| !meet(&hashes, &known);
-            if !keys.lock().may_touch(file, &layout.spec) || self.key_index().of(&file.path).is_some_and(is_apart) {
+            if !may_touch(&bounds, file, &layout.spec) || self.key_index().of(&file.path).is_some_and(is_apart) {
                 continue;
             }
             let (mut doomed, even) = self.compare_versions(file, layout, keys).await?;
@@ -169,27 +166,6 @@ impl Store {
             }
         }
         Ok(doomed)
-    }
-
-    /// Writes the rows of the load that belong into the table.
-    async fn write_kept(
-        &self,
-        layout: &Layout,
-        first: Option<RecordBatch>,
-        rest: SendableRecordBatchStream,
-        keys: &Taken,
-    ) -> Result<Vec<Written>, LakeError> {
-        let fingerprint = Fingerprint::new(&layout.spec)?;
-        let mut writer = FileWriter::new(layout.clone(), layout.spec.order().to_vec());
-        let mut rows = futures::stream::iter(first.map(Ok)).chain(rest);
-        while let Some(batch) = rows.next().await {
-            let batch = batch?;
-            let kept = keys.lock().kept(&batch, &fingerprint)?;
-            for (partition, rows) in partitions(&filter_record_batch(&batch, &kept)?, &layout.spec)? {
-                writer.write(partition.as_ref(), &rows).await?;
-            }
-        }
-        writer.finish().await
     }
 }
 

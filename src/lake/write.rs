@@ -8,10 +8,9 @@ use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake::kernel::{Action, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use futures::StreamExt;
 
-use super::arrange::{arranged, partitions};
-use super::data_file::{FileWriter, Layout, Written};
+use super::arrange::{Arranged, write_in_order};
+use super::data_file::{Layout, Written};
 use super::error::LakeError;
 use super::parts::{Part, noted};
 use super::snapshot::Snapshot;
@@ -61,8 +60,8 @@ pub(super) enum TakenKey<'a> {
     Supersede,
     /// `beside` is another table of the same columns, whose keys are taken, too.
     Refuse { beside: Option<&'a TableName> },
-    /// Whoever brings the rows knows that no stored row has their keys, so none is looked at.
-    Absent,
+    /// Whoever brings the rows knows that no stored row has their keys, and that each stands once, so none is looked at.
+    Absent { sorted_by: &'a [&'a str] },
 }
 
 /// What became of an attempt to commit.
@@ -86,9 +85,16 @@ impl Store {
         Ok(self.write_rows(name, request, TakenKey::Supersede, Some(seen)).await?)
     }
 
-    /// As [`Store::write_onto`], for rows whose keys are known to be absent from version `seen`: no stored row is read.
-    pub async fn add_onto(&self, name: &TableName, seen: u64, request: WriteRequest) -> Result<Commit> {
-        Ok(self.write_rows(name, request, TakenKey::Absent, Some(seen)).await?)
+    /// As [`Store::write_onto`], for rows whose keys are known to be absent from version `seen`, and stand once among them: no
+    /// key is looked at. They come in order of `sorted_by`.
+    pub async fn add_onto(
+        &self,
+        name: &TableName,
+        seen: u64,
+        request: WriteRequest,
+        sorted_by: &[&str],
+    ) -> Result<Commit> {
+        Ok(self.write_rows(name, request, TakenKey::Absent { sorted_by }, Some(seen)).await?)
     }
 
     /// As [`Store::write`], for rows whose keys must be new: one that is taken, or stands twice among them, is an error,
@@ -117,29 +123,28 @@ impl Store {
         }
         refuse_other_columns(name, &snapshot, &rows)?;
         let layout = Layout::new(self.object_store(), name, &snapshot.spec)?;
-        if layout.spec.key.is_empty() {
-            self.append(name, &layout, rows, &load).await
-        } else {
-            Ok(self.upsert(name, &layout, rows, &load, taken).await?.0)
+        match taken {
+            TakenKey::Absent { sorted_by } => self.append(name, &layout, rows, sorted_by, &load).await,
+            _ if layout.spec.key.is_empty() => self.append(name, &layout, rows, &[], &load).await,
+            _ => Ok(self.upsert(name, &layout, rows, &load, taken).await?.0),
         }
     }
 
-    /// A table without a key only grows, so its files may be written before its turn to commit comes.
+    /// A table without a key only grows, so its files may be written before its turn to commit comes. Rows that come in the
+    /// order of its files are not sorted.
     pub(super) async fn append(
         &self,
         name: &TableName,
         layout: &Layout,
         rows: SendableRecordBatchStream,
+        sorted_by: &[&str],
         load: &Load<'_>,
     ) -> Result<Commit, LakeError> {
-        let mut rows = arranged(rows, &layout.spec, self.writing())?;
-        let mut writer = FileWriter::new(layout.clone(), layout.spec.order().to_vec());
-        while let Some(batch) = rows.next().await {
-            for (partition, rows) in partitions(&batch?, &layout.spec)? {
-                writer.write(partition.as_ref(), &rows).await?;
-            }
-        }
-        let files = writer.finish().await?;
+        let files = if layout.spec.partition.is_none() && !sorted_by.is_empty() && layout.spec.order() == sorted_by {
+            write_in_order(rows, layout).await?
+        } else {
+            Arranged::take(rows, &layout.spec, self.writing()).await?.write(layout, None).await?
+        };
         let _turn = self.locks().hold(name).await?;
         for _ in 0..ATTEMPTS_MAX {
             let snapshot = self.newest(name).await?;

@@ -1,35 +1,38 @@
-//! The wall clock of a time zone: local time -> instant, with the offset of a day kept while it stays the same.
+//! The wall clock of a time zone: local time -> instant, with the offsets of some days kept.
 
 use chrono::{DateTime, LocalResult, NaiveDateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
 pub const DAY_US: i64 = 86_400_000_000;
+/// Days whose offset is kept: a file's times are mostly of a few.
+const DAYS_KEPT: usize = 64;
 
 /// Reads local times of one zone.
 #[derive(Debug, Clone)]
 pub struct ZoneClock {
     zone: Tz,
-    /// A local day all of whose hours have one offset, and that offset in microseconds.
-    steady: Option<(i64, i64)>,
+    /// Local days all of whose hours have one offset, and that offset in microseconds; each at its place.
+    steady: [Option<(i64, i64)>; DAYS_KEPT],
 }
 
 impl ZoneClock {
     pub fn new(zone: Tz) -> Self {
-        Self { zone, steady: None }
+        Self { zone, steady: [None; DAYS_KEPT] }
     }
 
     /// The instant, in microseconds of UTC, at which the zone's clocks show `wall`. An hour that comes twice is the later
     /// one; an hour that is skipped is read by the offset before it. `None` beyond the calendar.
     pub fn instant(&mut self, wall: i64) -> Option<i64> {
         let day = wall.div_euclid(DAY_US);
-        if let Some((steady, offset)) = self.steady
+        let place = day.rem_euclid(DAYS_KEPT as i64) as usize;
+        if let Some((steady, offset)) = self.steady[place]
             && steady == day
         {
             return Some(wall - offset);
         }
         let first = self.offset(day * DAY_US)?;
         if first == self.offset(day * DAY_US + DAY_US - 1)? {
-            self.steady = Some((day, first));
+            self.steady[place] = Some((day, first));
             return Some(wall - first);
         }
         Some(wall - self.offset(wall)?)

@@ -2,27 +2,45 @@
 
 use std::collections::HashMap;
 
-use super::key::{ByHash, Hashed};
+use hashbrown::HashTable;
+
+use super::key::Hashed;
 use super::stored::Stored;
 
 /// The number of an identifier in the graph.
 pub type Node = u32;
 
-/// The identifiers of a load, and which of them occur together.
+/// Identifiers that are looked for at once.
+const AT_ONCE: usize = 32;
+
+/// The identifiers of a load, and which of them occur together: about 40 bytes an identifier.
 pub struct Graph {
     shared_max: usize,
     types: Vec<String>,
-    index: ByHash<Node>,
+    /// Nodes by their hashes.
+    index: HashTable<Node>,
     nodes: Vec<Identifier>,
+    /// Of identifiers that occur with several: without repeats.
+    several: Vec<Vec<Node>>,
+    /// Identifiers that join too many others of one type: how many, at least; 0 where the lake knew it before.
+    shared: HashMap<Node, usize>,
 }
 
 struct Identifier {
     hash: Hashed,
     id_type: u16,
-    /// Joins too many others of one type: how many, at least.
-    shared: Option<usize>,
-    /// Without repeats. Complete unless the identifier is shared.
-    beside: Vec<Node>,
+    beside: Beside,
+}
+
+/// The identifiers with which one occurs. Most occur with one at most.
+#[derive(Clone, Copy)]
+enum Beside {
+    Nobody,
+    One(Node),
+    /// Where the list is.
+    Several(u32),
+    /// It is not counted any more.
+    Shared,
 }
 
 /// What a load teaches about persons.
@@ -30,8 +48,6 @@ struct Identifier {
 pub struct Resolution {
     /// By node; `None` where it is shared.
     pub persons: Vec<Option<i64>>,
-    /// Nodes that the lake did not know.
-    pub new: Vec<Node>,
     pub persons_new: u64,
     /// Persons that turned out to be another: old and surviving one_id.
     pub merges: Vec<(i64, i64)>,
@@ -42,7 +58,8 @@ pub struct Resolution {
 impl Graph {
     /// An identifier that occurs with more than `shared_max` others of one type is shared.
     pub fn new(shared_max: usize) -> Self {
-        Self { shared_max, types: Vec::new(), index: ByHash::default(), nodes: Vec::new() }
+        let (types, nodes, several) = (Vec::new(), Vec::new(), Vec::new());
+        Self { shared_max, types, index: HashTable::new(), nodes, several, shared: HashMap::new() }
     }
 
     /// The number of an identifier type.
@@ -55,12 +72,33 @@ impl Graph {
         u16::try_from(number).unwrap_or(u16::MAX)
     }
 
-    pub fn node(&mut self, id_type: u16, hash: Hashed) -> Node {
+    /// The numbers of identifiers, new ones in their order. Most of the time goes into waiting for memory, so several are looked
+    /// for at once.
+    pub fn nodes(&mut self, identifiers: &[(u16, Hashed)], nodes: &mut Vec<Node>) {
+        for some in identifiers.chunks(AT_ONCE) {
+            let mut likely = [None; AT_ONCE];
+            for (likely, (_, hash)) in likely.iter_mut().zip(some) {
+                *likely = self.index.find(place(*hash), |_| true).copied();
+            }
+            for (likely, (_, hash)) in likely.iter_mut().zip(some) {
+                *likely = likely.filter(|node| self.nodes[*node as usize].hash == *hash);
+            }
+            for (likely, (id_type, hash)) in likely.iter().zip(some) {
+                nodes.push(likely.unwrap_or_else(|| self.node(*id_type, *hash)));
+            }
+        }
+    }
+
+    fn node(&mut self, id_type: u16, hash: Hashed) -> Node {
         let nodes = &mut self.nodes;
-        *self.index.entry(hash).or_insert_with(|| {
-            nodes.push(Identifier { hash, id_type, shared: None, beside: Vec::new() });
-            (nodes.len() - 1) as Node
-        })
+        let is_it = |node: &Node| nodes[*node as usize].hash == hash;
+        if let Some(node) = self.index.find(place(hash), is_it) {
+            return *node;
+        }
+        let node = nodes.len() as Node;
+        nodes.push(Identifier { hash, id_type, beside: Beside::Nobody });
+        self.index.insert_unique(place(hash), node, |node| place(nodes[*node as usize].hash));
+        node
     }
 
     /// Type and hash of a node.
@@ -74,7 +112,7 @@ impl Graph {
     }
 
     pub fn contains(&self, hash: Hashed) -> bool {
-        self.index.contains_key(&hash)
+        self.index.find(place(hash), |node| self.nodes[*node as usize].hash == hash).is_some()
     }
 
     /// The identifiers of one row occur together.
@@ -90,54 +128,72 @@ impl Graph {
     }
 
     fn put_beside(&mut self, node: Node, other: Node) {
-        let identifier = &self.nodes[node as usize];
-        if identifier.shared.is_some() || identifier.beside.contains(&other) {
+        let beside = self.beside(node);
+        if beside.contains(&other) || matches!(self.nodes[node as usize].beside, Beside::Shared) {
             return;
         }
         let id_type = self.nodes[other as usize].id_type;
-        let like = identifier.beside.iter().filter(|beside| self.nodes[**beside as usize].id_type == id_type).count();
-        let identifier = &mut self.nodes[node as usize];
+        let like = beside.iter().filter(|beside| self.nodes[**beside as usize].id_type == id_type).count();
+        let with = &mut self.nodes[node as usize].beside;
         if like >= self.shared_max {
-            identifier.shared = Some(like + 1);
-            identifier.beside = Vec::new();
-        } else {
-            identifier.beside.push(other);
+            *with = Beside::Shared;
+            self.shared.insert(node, like + 1);
+            return;
         }
+        match *with {
+            Beside::Nobody => *with = Beside::One(other),
+            Beside::One(first) => {
+                *with = Beside::Several(self.several.len() as u32);
+                self.several.push(vec![first, other]);
+            }
+            Beside::Several(list) => self.several[list as usize].push(other),
+            Beside::Shared => {}
+        }
+    }
+
+    /// Complete unless the identifier is shared.
+    fn beside(&self, node: Node) -> &[Node] {
+        match &self.nodes[node as usize].beside {
+            Beside::Nobody | Beside::Shared => &[],
+            Beside::One(other) => std::slice::from_ref(other),
+            Beside::Several(list) => &self.several[*list as usize],
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = Node> + use<> {
+        0..self.nodes.len() as Node
     }
 
     /// Gives every identifier its person. New persons are numbered from `stored.next_person()` in order of appearance; of
     /// persons that turn out to be one, the smallest number survives.
     pub fn resolve(&mut self, stored: &Stored) -> Resolution {
         let known: Vec<Option<i64>> = self.nodes.iter().map(|node| stored.person(node.hash)).collect();
-        for node in &mut self.nodes {
-            if stored.is_shared(node.hash) {
-                node.shared = Some(0);
+        for node in self.all() {
+            if stored.is_shared(self.nodes[node as usize].hash) {
+                self.shared.insert(node, 0);
             }
         }
         self.share_over_time(stored, &known);
         let mut entities = Entities::default();
         let entity: Vec<u32> = known.iter().map(|person| entities.of(*person)).collect();
-        for (nth, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.shared.is_none()) {
-            for other in node.beside.iter().filter(|other| self.nodes[**other as usize].shared.is_none()) {
-                entities.unite(entity[nth], entity[*other as usize]);
+        for node in self.all().filter(|node| !self.shared.contains_key(node)) {
+            for other in self.beside(node).iter().filter(|other| !self.shared.contains_key(other)) {
+                entities.unite(entity[node as usize], entity[*other as usize]);
             }
         }
-        let mut resolution = Resolution::default();
+        let mut resolution = Resolution { persons: Vec::with_capacity(self.nodes.len()), ..Resolution::default() };
         let mut next = stored.next_person();
-        for (nth, node) in self.nodes.iter().enumerate() {
-            if let Some(others) = node.shared {
+        for node in self.all() {
+            if let Some(others) = self.shared.get(&node) {
                 resolution.persons.push(None);
-                if others > 0 {
-                    resolution.conflicts.push((nth as Node, others));
+                if *others > 0 {
+                    resolution.conflicts.push((node, *others));
                 }
                 continue;
             }
-            let (person, is_new) = entities.person(entity[nth], &mut next);
+            let (person, is_new) = entities.person(entity[node as usize], &mut next);
             resolution.persons_new += u64::from(is_new);
             resolution.persons.push(Some(person));
-            if known[nth].is_none() {
-                resolution.new.push(nth as Node);
-            }
         }
         resolution.merges = entities.merges();
         resolution
@@ -148,24 +204,28 @@ impl Graph {
         let touched = known.iter().flatten().copied();
         let counts = stored.identifiers_of(touched, &self.types);
         let mut found = Vec::new();
-        for (nth, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.shared.is_none()) {
-            let Some(person) = known[nth] else { continue };
+        for node in self.all().filter(|node| !self.shared.contains_key(node)) {
+            let Some(person) = known[node as usize] else { continue };
             let mut fresh: HashMap<u16, usize> = HashMap::new();
-            for other in node.beside.iter().filter(|other| known[**other as usize] != Some(person)) {
+            for other in self.beside(node).iter().filter(|other| known[**other as usize] != Some(person)) {
                 *fresh.entry(self.nodes[*other as usize].id_type).or_default() += 1;
             }
-            let all = fresh.into_iter().map(|(id_type, fresh)| {
-                let own = usize::from(id_type == node.id_type);
-                fresh + counts.get(&(person, id_type)).copied().unwrap_or(0).saturating_sub(own)
+            let id_type = self.nodes[node as usize].id_type;
+            let all = fresh.into_iter().map(|(other, fresh)| {
+                let own = usize::from(other == id_type);
+                fresh + counts.get(&(person, other)).copied().unwrap_or(0).saturating_sub(own)
             });
             if let Some(others) = all.max().filter(|others| *others > self.shared_max) {
-                found.push((nth, others));
+                found.push((node, others));
             }
         }
-        for (nth, others) in found {
-            self.nodes[nth].shared = Some(others);
-        }
+        self.shared.extend(found);
     }
+}
+
+/// Where a hash lies in a table: it is as good as any, and nobody without the lake's secret can choose it.
+fn place(hash: Hashed) -> u64 {
+    hash as u64
 }
 
 /// Union-find over persons that the lake knows and identifiers that it does not.
@@ -256,15 +316,12 @@ mod tests {
         let mut graph = Graph::new(shared_max);
         let mut nodes = Vec::new();
         for row in rows {
-            let row: Vec<Node> = row
-                .iter()
-                .map(|(id_type, value)| {
-                    let number = graph.id_type(id_type);
-                    graph.node(number, hash(id_type, *value))
-                })
-                .collect();
-            graph.occur(&row);
-            nodes.push(row);
+            let row: Vec<(u16, Hashed)> =
+                row.iter().map(|(id_type, value)| (graph.id_type(id_type), hash(id_type, *value))).collect();
+            let mut own = Vec::new();
+            graph.nodes(&row, &mut own);
+            graph.occur(&own);
+            nodes.push(own);
         }
         let resolution = graph.resolve(stored);
         (graph, nodes, resolution)
@@ -318,7 +375,7 @@ mod tests {
         let rows = [vec![(PHONE, 1), (MEMBER, 1), (MEMBER, 2)]];
         let (_, _, resolution) = resolve(&rows, &stored, 20);
         assert_eq!(resolution.merges, [(8, 3)]);
-        assert_eq!((resolution.new.len(), resolution.persons_new), (1, 0));
+        assert_eq!(resolution.persons_new, 0);
         assert_eq!(persons(&rows, &stored, 20), [Some(3)]);
     }
 

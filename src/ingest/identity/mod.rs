@@ -16,11 +16,11 @@ mod normal;
 mod resolve;
 mod stored;
 
-pub use commit::{IdentityRows, conflict_rows, identity_rows, identity_rows_of};
+pub use commit::{Lesson, SORTED_BY, conflict_rows, identity_rows_of};
 pub use graph::Graph;
 pub use key::{IdentityKey, shown as shown_hash};
 pub use normal::normal;
-pub use resolve::{Gathered, Resolved, Resolver, gather, is_identifier, may_identify};
+pub use resolve::{Gathered, Hashes, Resolved, Resolver, gather, is_identifier, may_identify, types};
 pub use stored::{FORGOTTEN, MERGED, Stored, merges};
 
 use crate::dataset::{Contract, SqlType};

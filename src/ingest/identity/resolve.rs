@@ -5,15 +5,16 @@ use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::{Int64Array, Int64Builder, StringArray};
+use arrow::array::{Int64Array, StringArray};
 
+use super::super::ahead::Ahead;
 use super::super::cell::{Cells, TextCells, typed};
 use super::super::check::{ID_PREFIX, Mapping};
 use super::super::error::IngestError;
 use super::super::reader::{Chunk, Format, Input, Reader, Rows};
 use super::super::request::{Phase, Progress, ProgressSink};
 use super::graph::{Graph, Node, Resolution};
-use super::key::IdentityKey;
+use super::key::{Hashed, IdentityKey};
 use super::stored::Stored;
 use crate::dataset::Contract;
 
@@ -41,28 +42,81 @@ pub fn is_identifier(name: &str) -> bool {
     name.trim().to_lowercase().starts_with(ID_PREFIX)
 }
 
+/// The identifiers of a batch of rows, hashed.
+pub struct Hashes {
+    /// The names of their types.
+    types: Arc<[String]>,
+    /// Of each row, how many it has.
+    counts: Vec<u8>,
+    /// Row after row, each with the position of its type.
+    hashes: Vec<(u16, Hashed)>,
+}
+
+impl Hashes {
+    /// `types` are those of `mapping`, as [`types`] gives them.
+    pub fn of(chunk: &Chunk, mapping: &Mapping, types: &Arc<[String]>, key: &IdentityKey) -> Result<Self, IngestError> {
+        let mut found = Self { types: Arc::clone(types), counts: Vec::new(), hashes: Vec::new() };
+        match &chunk.rows {
+            Rows::Text(rows) => {
+                let cells = |(_, column): &(String, usize)| TextCells { rows, column: *column };
+                let columns: Vec<TextCells<'_>> = mapping.ids.iter().map(cells).collect();
+                (0..rows.len()).for_each(|row| found.add(row, &columns, rows.row(row).fault.is_none(), key));
+            }
+            Rows::Typed { batch, .. } => {
+                let texts = mapping.ids.iter().map(|(_, column)| typed::as_texts(batch.column(*column)));
+                let columns: Vec<StringArray> = texts.collect::<Result<_, _>>()?;
+                (0..batch.num_rows()).for_each(|row| found.add(row, &columns, true, key));
+            }
+        }
+        Ok(found)
+    }
+
+    fn add<C: Cells>(&mut self, row: usize, columns: &[C], is_whole: bool, key: &IdentityKey) {
+        let before = self.hashes.len();
+        for (nth, (cells, id_type)) in columns.iter().zip(self.types.iter()).enumerate().filter(|_| is_whole) {
+            if let Some(hash) = cells.get(row).and_then(|text| key.hashed(id_type, text)) {
+                self.hashes.push((nth as u16, hash));
+            }
+        }
+        // A row has at most as many as a header has columns that are read here; more would be left out, not lost.
+        self.hashes.truncate(before + usize::from(u8::MAX));
+        self.counts.push((self.hashes.len() - before) as u8);
+    }
+}
+
+/// The names of the identifier types that a mapping reads.
+pub fn types(mapping: &Mapping) -> Arc<[String]> {
+    mapping.ids.iter().map(|(id_type, _)| id_type.clone()).collect()
+}
+
 /// Gathers the identifiers of rows, to find the person of each.
-pub struct Resolver<'a> {
-    contract: &'a Contract,
-    key: &'a IdentityKey,
+pub struct Resolver {
     graph: Graph,
     rows: RowNodes,
     found: bool,
 }
 
-impl<'a> Resolver<'a> {
-    pub fn new(contract: &'a Contract, key: &'a IdentityKey, shared_max: usize) -> Result<Self, IngestError> {
-        Ok(Self { contract, key, graph: Graph::new(shared_max), rows: RowNodes::new()?, found: false })
-    }
-
-    pub fn mapping(&self, names: &[String], file: &str) -> Result<Mapping, IngestError> {
-        Mapping::of(names, self.contract, file, true)
+impl Resolver {
+    pub fn new(shared_max: usize) -> Result<Self, IngestError> {
+        Ok(Self { graph: Graph::new(shared_max), rows: RowNodes::new()?, found: false })
     }
 
     /// The rows follow those of the call before.
-    pub fn take(&mut self, chunk: &Chunk, mapping: &Mapping) -> Result<(), IngestError> {
-        self.found |= !mapping.ids.is_empty();
-        take(chunk, mapping, self.key, &mut self.graph, &mut self.rows)
+    pub fn take(&mut self, rows: &Hashes) -> Result<(), IngestError> {
+        self.found |= !rows.types.is_empty();
+        let numbers: Vec<u16> = rows.types.iter().map(|name| self.graph.id_type(name)).collect();
+        let identifiers: Vec<(u16, Hashed)> =
+            rows.hashes.iter().map(|(nth, hash)| (numbers[usize::from(*nth)], *hash)).collect();
+        let mut nodes = Vec::with_capacity(identifiers.len());
+        self.graph.nodes(&identifiers, &mut nodes);
+        let mut rest = nodes.as_slice();
+        for count in &rows.counts {
+            let (own, others) = rest.split_at(usize::from(*count));
+            rest = others;
+            self.graph.occur(own);
+            self.rows.write(own)?;
+        }
+        Ok(())
     }
 
     /// How many identifiers there are so far.
@@ -94,25 +148,19 @@ impl Gathered {
 /// Reads the identifiers of all files. `None` where no file has any.
 pub fn gather(
     inputs: &[Input],
-    contract: &Contract,
+    contract: &Arc<Contract>,
     key: &IdentityKey,
     shared_max: usize,
     progress: Option<&ProgressSink>,
 ) -> Result<Option<Gathered>, IngestError> {
-    let mut resolver = Resolver::new(contract, key, shared_max)?;
+    let mut resolver = Resolver::new(shared_max)?;
     let (bytes, mut rows_read) = (Arc::default(), 0);
     let bytes_total = inputs.iter().map(Input::bytes_len).sum();
     for input in inputs {
-        let mut reader = identifiers_of(input, &bytes)?;
-        let mut names: Arc<[String]> = Arc::from([]);
-        let mut mapping = Mapping::default();
-        while let Some(chunk) = reader.next()? {
-            if !Arc::ptr_eq(&names, &chunk.names) {
-                names = Arc::clone(&chunk.names);
-                mapping = resolver.mapping(&names, &input.name)?;
-            }
-            resolver.take(&chunk, &mapping)?;
-            rows_read += chunk.rows.len() as u64;
+        let mut hashes = hashed(input, contract, key, &bytes)?;
+        while let Some(rows) = hashes.next()? {
+            resolver.take(&rows)?;
+            rows_read += rows.counts.len() as u64;
             if let Some(progress) = progress {
                 let (phase, bytes) = (Phase::Identities, bytes.load(Ordering::Relaxed));
                 progress(Progress { phase, rows: rows_read, bytes, bytes_total });
@@ -122,16 +170,43 @@ pub fn gather(
     Ok(resolver.gathered())
 }
 
+/// The identifiers of a file: rows are read on one thread and hashed on another.
+fn hashed(
+    input: &Input,
+    contract: &Arc<Contract>,
+    key: &IdentityKey,
+    bytes: &Arc<AtomicU64>,
+) -> Result<Ahead<Hashes>, IngestError> {
+    let mut reader = identifiers_of(input, bytes)?;
+    let mut chunks = Ahead::new(move || reader.next())?;
+    let (contract, key, file) = (Arc::clone(contract), key.clone(), Arc::clone(&input.name));
+    let mut names: Arc<[String]> = Arc::from([]);
+    let (mut mapping, mut id_types) = (Mapping::default(), Arc::from([]));
+    Ahead::new(move || {
+        let Some(chunk) = chunks.next()? else { return Ok(None) };
+        if !Arc::ptr_eq(&names, &chunk.names) {
+            names = Arc::clone(&chunk.names);
+            mapping = Mapping::of(&names, &contract, &file, true)?;
+            id_types = types(&mapping);
+        }
+        Hashes::of(&chunk, &mapping, &id_types, &key).map(Some)
+    })
+}
+
 impl Resolved {
     /// The persons of the next `rows` rows.
     pub fn persons(&mut self, rows: usize) -> Result<Int64Array, IngestError> {
-        let mut persons = Int64Builder::with_capacity(rows);
-        let mut nodes = Vec::new();
-        for _ in 0..rows {
-            self.rows.read(&mut nodes)?;
-            persons.append_option(nodes.iter().find_map(|node| self.resolution.persons[*node as usize]));
-        }
-        Ok(persons.finish())
+        let (mut counts, mut nodes) = (Vec::with_capacity(rows), Vec::new());
+        self.rows.read(rows, &mut counts, &mut nodes)?;
+        // By themselves, so that several are waited for at once.
+        let persons: Vec<Option<i64>> = nodes.iter().map(|node| self.resolution.persons[*node as usize]).collect();
+        let mut rest = persons.as_slice();
+        let of_row = counts.iter().map(|count| {
+            let (own, others) = rest.split_at(usize::from(*count));
+            rest = others;
+            own.iter().find_map(|person| *person)
+        });
+        Ok(of_row.collect())
     }
 }
 
@@ -146,59 +221,6 @@ fn identifiers_of(input: &Input, counter: &Arc<AtomicU64>) -> Result<Reader, Ing
     Reader::open(input, Some(&ids), counter)
 }
 
-fn take(
-    chunk: &Chunk,
-    mapping: &Mapping,
-    key: &IdentityKey,
-    graph: &mut Graph,
-    spool: &mut RowNodes,
-) -> Result<(), IngestError> {
-    let types: Vec<u16> = mapping.ids.iter().map(|(id_type, _)| graph.id_type(id_type)).collect();
-    let mut nodes = Vec::with_capacity(types.len());
-    match &chunk.rows {
-        Rows::Text(rows) => {
-            let columns: Vec<TextCells<'_>> =
-                mapping.ids.iter().map(|(_, column)| TextCells { rows, column: *column }).collect();
-            for row in 0..rows.len() {
-                nodes.clear();
-                if rows.row(row).fault.is_none() {
-                    identifiers(row, &columns, mapping, &types, key, graph, &mut nodes);
-                }
-                graph.occur(&nodes);
-                spool.write(&nodes)?;
-            }
-        }
-        Rows::Typed { batch, .. } => {
-            let columns: Result<Vec<StringArray>, _> =
-                mapping.ids.iter().map(|(_, column)| typed::as_texts(batch.column(*column))).collect();
-            let columns = columns?;
-            for row in 0..batch.num_rows() {
-                nodes.clear();
-                identifiers(row, &columns, mapping, &types, key, graph, &mut nodes);
-                graph.occur(&nodes);
-                spool.write(&nodes)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn identifiers<C: Cells>(
-    row: usize,
-    columns: &[C],
-    mapping: &Mapping,
-    types: &[u16],
-    key: &IdentityKey,
-    graph: &mut Graph,
-    nodes: &mut Vec<Node>,
-) {
-    for ((cells, (id_type, _)), number) in columns.iter().zip(&mapping.ids).zip(types) {
-        if let Some(hash) = cells.get(row).and_then(|text| key.hashed(id_type, text)) {
-            nodes.push(graph.node(*number, hash));
-        }
-    }
-}
-
 /// The nodes of each row, in a file, so that a long load stays out of memory.
 struct RowNodes {
     writer: Option<BufWriter<File>>,
@@ -211,12 +233,12 @@ impl RowNodes {
         Ok(Self { writer: Some(BufWriter::with_capacity(1 << 18, file)), reader: None })
     }
 
+    /// At most 255 nodes.
     fn write(&mut self, nodes: &[Node]) -> Result<(), IngestError> {
         let Some(writer) = &mut self.writer else { return Ok(()) };
-        // A row has at most as many identifiers as a header has columns that are read here; more would be cut, not lost.
-        let count = u8::try_from(nodes.len()).unwrap_or(u8::MAX);
+        let count = nodes.len() as u8;
         writer.write_all(&[count]).map_err(spool)?;
-        for node in &nodes[..usize::from(count)] {
+        for node in nodes {
             writer.write_all(&node.to_le_bytes()).map_err(spool)?;
         }
         Ok(())
@@ -230,15 +252,18 @@ impl RowNodes {
         Ok(())
     }
 
-    fn read(&mut self, nodes: &mut Vec<Node>) -> Result<(), IngestError> {
-        nodes.clear();
+    /// The nodes of the next `rows` rows, and how many each has.
+    fn read(&mut self, rows: usize, counts: &mut Vec<u8>, nodes: &mut Vec<Node>) -> Result<(), IngestError> {
         let Some(reader) = &mut self.reader else { return Ok(()) };
-        let mut count = [0];
-        reader.read_exact(&mut count).map_err(spool)?;
-        for _ in 0..count[0] {
-            let mut node = [0; 4];
-            reader.read_exact(&mut node).map_err(spool)?;
-            nodes.push(Node::from_le_bytes(node));
+        for _ in 0..rows {
+            let mut count = [0];
+            reader.read_exact(&mut count).map_err(spool)?;
+            counts.push(count[0]);
+            for _ in 0..count[0] {
+                let mut node = [0; 4];
+                reader.read_exact(&mut node).map_err(spool)?;
+                nodes.push(Node::from_le_bytes(node));
+            }
         }
         Ok(())
     }

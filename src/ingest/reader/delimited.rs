@@ -120,6 +120,30 @@ struct Splitter {
     rows: Vec<RowMark>,
 }
 
+/// Where the first of two bytes is. Cells are short: eight bytes are looked at together.
+fn first_of(bytes: &[u8], one: u8, other: u8) -> Option<usize> {
+    const WORD: usize = size_of::<u64>();
+    let (words, rest) = bytes.as_chunks::<WORD>();
+    for (nth, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = zeros(word ^ repeated(one)) | zeros(word ^ repeated(other));
+        if found != 0 {
+            return Some(nth * WORD + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let found = rest.iter().position(|byte| *byte == one || *byte == other);
+    found.map(|at| words.len() * WORD + at)
+}
+
+const fn repeated(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; size_of::<u64>()])
+}
+
+/// The high bit of the lowest byte that is zero, and perhaps of bytes above it.
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(repeated(1)) & !word & repeated(0x80)
+}
+
 /// What ended a cell.
 enum Stop {
     Delimiter,
@@ -187,7 +211,7 @@ impl Splitter {
         let start = self.position;
         let delimiter = self.delimiter;
         let rest = &self.bytes[start..self.length];
-        let Some(len) = rest.iter().position(|byte| *byte == delimiter || *byte == b'\n') else {
+        let Some(len) = first_of(rest, delimiter, b'\n') else {
             return self.end_of_block(start, self.length);
         };
         let end = start + len;
@@ -222,7 +246,7 @@ impl Splitter {
         let mut doubled = false;
         loop {
             let rest = &self.bytes[at..self.length];
-            let Some(len) = rest.iter().position(|byte| *byte == QUOTE || *byte == b'\n') else {
+            let Some(len) = first_of(rest, QUOTE, b'\n') else {
                 if self.last {
                     *fault = Some(RowFault::QuoteOpen);
                     self.position = self.length;
@@ -294,6 +318,23 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
+
+    #[test]
+    fn the_first_of_two_bytes_is_found_wherever_it_is() {
+        for length in 0..40 {
+            for at in 0..length {
+                let mut bytes = vec![b'x'; length];
+                bytes[at..].fill(b',');
+                assert_eq!(first_of(&bytes, b',', b'\n'), Some(at));
+                bytes[at] = b'\n';
+                assert_eq!(first_of(&bytes, b',', b'\n'), Some(at));
+            }
+            // Bytes next to those that are looked for, and those above ASCII.
+            let others: Vec<u8> =
+                (0..length).map(|nth| [b'+', b'-', 0x0B, 0x09, 0xAC, 0x8A, 0xFF, 0][nth % 8]).collect();
+            assert_eq!(first_of(&others, b',', b'\n'), None);
+        }
+    }
 
     fn plain(delimiter: u8) -> Grid {
         Grid { delimiter, header_row: 1, data_row: 2, unit: LineUnit::Break }

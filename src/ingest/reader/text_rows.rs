@@ -70,24 +70,9 @@ pub struct TextRows {
 
 impl TextRows {
     /// `cells` lie row after row. Rows whose bytes are no UTF-8 become faulty, their strange bytes `?`.
-    pub fn new(mut bytes: Vec<u8>, mut cells: Vec<Cell>, width: usize, mut rows: Vec<RowMark>) -> Self {
-        if std::str::from_utf8(&bytes).is_err() {
-            for (nth, row) in rows.iter_mut().enumerate() {
-                let own = &cells[nth * width..(nth + 1) * width];
-                let ranges = own.iter().chain(std::iter::once(&row.raw)).filter_map(|cell| cell.range());
-                for range in ranges {
-                    if std::str::from_utf8(&bytes[range.clone()]).is_err() {
-                        row.fault = Some(RowFault::NotText);
-                        bytes[range].iter_mut().filter(|byte| !byte.is_ascii()).for_each(|byte| *byte = b'?');
-                    }
-                }
-            }
-        }
-        // What lies between the rows (the header's bytes) may still be strange; it is never shown.
-        let text = String::from_utf8(bytes).unwrap_or_else(|error| {
-            let bytes = error.into_bytes();
-            bytes.into_iter().map(|byte| if byte.is_ascii() { byte as char } else { '?' }).collect()
-        });
+    pub fn new(bytes: Vec<u8>, mut cells: Vec<Cell>, width: usize, mut rows: Vec<RowMark>) -> Self {
+        let text = String::from_utf8(bytes)
+            .unwrap_or_else(|error| with_strange_rows(error.into_bytes(), &cells, width, &mut rows));
         cells.truncate(rows.len() * width);
         Self { text, cells, width, rows }
     }
@@ -128,4 +113,22 @@ impl TextRows {
     fn slice(&self, cell: Cell) -> Option<&str> {
         self.text.get(cell.range()?)
     }
+}
+
+/// The text of bytes some of which are no UTF-8: the rows that hold those become faulty.
+fn with_strange_rows(mut bytes: Vec<u8>, cells: &[Cell], width: usize, rows: &mut [RowMark]) -> String {
+    for (nth, row) in rows.iter_mut().enumerate() {
+        let own = &cells[nth * width..(nth + 1) * width];
+        for range in own.iter().chain(std::iter::once(&row.raw)).filter_map(|cell| cell.range()) {
+            if std::str::from_utf8(&bytes[range.clone()]).is_err() {
+                row.fault = Some(RowFault::NotText);
+                bytes[range].iter_mut().filter(|byte| !byte.is_ascii()).for_each(|byte| *byte = b'?');
+            }
+        }
+    }
+    // What lies between the rows (the header's bytes) may still be strange; it is never shown.
+    String::from_utf8(bytes).unwrap_or_else(|error| {
+        let bytes = error.into_bytes();
+        bytes.into_iter().map(|byte| if byte.is_ascii() { byte as char } else { '?' }).collect()
+    })
 }

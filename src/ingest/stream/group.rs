@@ -115,7 +115,7 @@ impl Group {
                 Some(resolved) => {
                     let source = members[0].contract.name.as_str();
                     let teaching = Teaching { load_id: UNREPEATED, source, now_us: members[0].now_us };
-                    self.loader.teach(teaching, &resolved, found.identities).await?;
+                    self.loader.teach(teaching, resolved, found.identities).await?;
                 }
                 None => self.loader.keep(found.identities),
             }

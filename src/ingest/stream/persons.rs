@@ -7,12 +7,11 @@ use arrow::array::Int64Array;
 use tokio::task::spawn_blocking;
 
 use super::super::error::IngestError;
-use super::super::identity::{Gathered, IdentityKey, Resolved, Resolver, is_identifier};
+use super::super::identity::{Gathered, Hashes, IdentityKey, Resolved, Resolver, is_identifier, types};
 use super::super::load::Loader;
 use super::super::persons::Identities;
 use super::body::MappedChunk;
 use super::member::Member;
-use crate::dataset::Contract;
 use crate::error::Result;
 
 /// Of one member.
@@ -42,11 +41,10 @@ pub async fn resolve(loader: &Loader, members: &[Member]) -> Result<(Option<Foun
         return Ok((None, without().collect()));
     }
     let Some(key) = loader.identity_key().await? else { return Ok((None, without().collect())) };
-    let contract = Arc::clone(&members[0].contract);
     let rows: Vec<Arc<Vec<MappedChunk>>> = members.iter().map(|member| Arc::clone(&member.chunks)).collect();
     let shared_max = loader.dataset.identity_shared_max;
     let read = rows.clone();
-    let gathering = spawn_blocking(move || gathered(&contract, &read, &key, shared_max));
+    let gathering = spawn_blocking(move || gathered(&read, &key, shared_max));
     let (gathered, ends) = gathering.await.map_err(|_| IngestError::ThreadEnded)??;
     let wanted = gathered.as_ref().map(|gathered| &gathered.graph);
     let Some(identities) = loader.identities(wanted).await? else { return Ok((None, without().collect())) };
@@ -59,16 +57,15 @@ pub async fn resolve(loader: &Loader, members: &[Member]) -> Result<(Option<Foun
 
 /// The identifiers of all members' rows, and how many there are up to the end of each member.
 fn gathered(
-    contract: &Contract,
     rows: &[Arc<Vec<MappedChunk>>],
     key: &IdentityKey,
     shared_max: usize,
 ) -> Result<(Option<Gathered>, Vec<usize>), IngestError> {
-    let mut resolver = Resolver::new(contract, key, shared_max)?;
+    let mut resolver = Resolver::new(shared_max)?;
     let mut ends = Vec::with_capacity(rows.len());
     for chunks in rows {
         for mapped in chunks.iter() {
-            resolver.take(&mapped.chunk, &mapped.mapping)?;
+            resolver.take(&Hashes::of(&mapped.chunk, &mapped.mapping, &types(&mapped.mapping), key)?)?;
         }
         ends.push(resolver.identifiers());
     }
