@@ -11,6 +11,7 @@ mod cost;
 mod crash;
 mod custom_dataset;
 mod exports;
+mod full_disk;
 mod functions;
 mod hostile_files;
 mod map;
