@@ -14,7 +14,7 @@ TARGET = $${CARGO_TARGET_DIR:-target}
 
 help:
 	@echo 'make demo     build, make a sample brand, serve Postgres on 127.0.0.1:5433 and the web on 127.0.0.1:8433'
-	@echo 'make test     format, lints, unit, SQL and integration tests, then psql, psycopg 3 and JDBC'
+	@echo 'make test     format, lints, unit, SQL and integration tests, then psql, psycopg 3, JDBC and a reader of Delta tables'
 	@echo 'make bench    benchmarks: load, scan, rfm, a query over the wire; then the same beside DuckDB'
 	@echo 'make clients  every real client there is a program for (HENNA_CLIENTS_DIR adds drivers and BI tools)'
 

@@ -114,7 +114,7 @@ impl Loader {
 
     async fn attempt(&self, request: &LoadRequest, load: Load, inputs: Vec<Input>) -> Result<LoadReport> {
         self.make_system_tables().await?;
-        if self.store.snapshot(&load.table).await?.loaded(&load.id).await? {
+        if self.store.holds(&load.table, &load.id).await? {
             return self.repeated(&load).await;
         }
         let bytes_total = inputs.iter().map(Input::bytes_len).sum();

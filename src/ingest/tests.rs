@@ -1,5 +1,7 @@
 //! Loads into a lake in a temporary folder: what a file holds, what the lake then holds, what is said about it.
 
+mod faults;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
@@ -47,16 +49,7 @@ impl House {
     }
 
     async fn shop() -> Self {
-        let files = [
-            ("dataset.toml", TOML),
-            ("tables/orders.sql", ORDERS),
-            ("tables/customers.sql", CUSTOMERS),
-            ("tables/identities.sql", IDENTITIES_SQL),
-            ("sources/kasse/source.toml", "time_zone = 'Europe/Berlin'\ndelimiter = ';'"),
-            ("sources/kasse/orders.sql", SOURCE),
-        ];
-        let files = files.map(|(path, text)| DatasetFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() });
-        Self::of(Dataset::parse("shop", files.to_vec()).unwrap()).await
+        Self::of(shop()).await
     }
 
     fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
@@ -71,23 +64,40 @@ impl House {
 
     /// Rows of a query over the lake's tables, as texts; a NULL is empty.
     async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
-        let context = SessionContext::new();
-        self.store.register(&context.runtime_env()).unwrap();
-        for name in self.store.tables().await.unwrap() {
-            let snapshot = self.store.snapshot(&name).await.unwrap();
-            let shape = Arc::clone(&snapshot.schema);
-            context.register_table(name.table.as_str(), snapshot.provider(shape, None)).unwrap();
-        }
-        let batches = context.sql(sql).await.unwrap().collect().await.unwrap();
-        let row = |batch: &RecordBatch, row| {
-            batch.columns().iter().map(|array| array_value_to_string(array, row).unwrap()).collect()
-        };
-        batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |nth| row(batch, nth))).collect()
+        rows_of(&self.store, sql).await
     }
 
     async fn count(&self, table: &str) -> u64 {
         self.rows(&format!("SELECT count(*) FROM {table}")).await[0][0].parse().unwrap()
     }
+}
+
+async fn rows_of(store: &Store, sql: &str) -> Vec<Vec<String>> {
+    let context = SessionContext::new();
+    store.register(&context.runtime_env()).unwrap();
+    for name in store.tables().await.unwrap() {
+        let snapshot = store.snapshot(&name).await.unwrap();
+        let shape = Arc::clone(&snapshot.schema);
+        context.register_table(name.table.as_str(), snapshot.provider(shape, None)).unwrap();
+    }
+    let batches = context.sql(sql).await.unwrap().collect().await.unwrap();
+    let row = |batch: &RecordBatch, row| {
+        batch.columns().iter().map(|array| array_value_to_string(array, row).unwrap()).collect()
+    };
+    batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |nth| row(batch, nth))).collect()
+}
+
+fn shop() -> Dataset {
+    let files = [
+        ("dataset.toml", TOML),
+        ("tables/orders.sql", ORDERS),
+        ("tables/customers.sql", CUSTOMERS),
+        ("tables/identities.sql", IDENTITIES_SQL),
+        ("sources/kasse/source.toml", "time_zone = 'Europe/Berlin'\ndelimiter = ';'"),
+        ("sources/kasse/orders.sql", SOURCE),
+    ];
+    let files = files.map(|(path, text)| DatasetFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() });
+    Dataset::parse("shop", files.to_vec()).unwrap()
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 
 use std::collections::HashSet;
 use std::path::Path as FsPath;
+use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
 use object_store::buffered::BufWriter;
@@ -17,6 +18,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use tokio::io::AsyncWriteExt;
 
+use super::durable::{OsDisk, make_lasting};
 use super::error::LakeError;
 use super::snapshot::Snapshot;
 use super::store::{LOCK, MARKER, Place, Store, commit_path, place};
@@ -40,21 +42,20 @@ impl Store {
     /// Copies the lake to a folder that is absent or empty. `last` are tables that others refer to. Of each table the newest
     /// version goes along, with its log.
     pub async fn copy_to(&self, root: &str, last: &[TableName]) -> Result<Copied> {
-        Ok(self.copy_all(root, last).await?)
+        Ok(self.copy_into(&empty_place(root)?, last).await?)
     }
 
-    async fn copy_all(&self, root: &str, last: &[TableName]) -> Result<Copied, LakeError> {
-        let copy = empty_place(root)?;
+    pub(super) async fn copy_into(&self, copy: &Self, last: &[TableName]) -> Result<Copied, LakeError> {
         let mut done = Copied::default();
-        self.copy_blobs(&copy, &mut done).await?;
+        self.copy_blobs(copy, &mut done).await?;
         let mut names = self.named_tables().await?;
         names.sort_by_key(|name| last.contains(name));
         for name in names {
-            self.copy_table(&copy, &name, &mut done).await?;
+            self.copy_table(copy, &name, &mut done).await?;
             done.tables += 1;
         }
         for mark in self.marks().await? {
-            self.copy_file(&copy, &mark.location, None, &mut done).await?;
+            self.copy_file(copy, &mark.location, None, &mut done).await?;
         }
         Ok(done)
     }
@@ -173,13 +174,13 @@ impl Store {
 fn empty_place(root: &str) -> Result<Store, LakeError> {
     if let Place::Folder(folder) = place(root)? {
         let failed = |source| LakeError::Io { path: root.to_owned(), source };
-        std::fs::create_dir_all(&folder).map_err(failed)?;
+        make_lasting(&folder, &OsDisk).map_err(failed)?;
         if std::fs::read_dir(&folder).map_err(failed)?.next().is_some() {
             return Err(LakeError::PlaceTaken { root: root.to_owned() });
         }
         own(&folder).map_err(failed)?;
     }
-    Store::at(root)
+    Store::at(root, Arc::new(OsDisk))
 }
 
 #[cfg(unix)]

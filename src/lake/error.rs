@@ -110,7 +110,7 @@ impl LakeError {
             Self::Locked { .. } => Reason::Locked,
             Self::Contended { .. } | Self::Moved { .. } => Reason::Serialization,
             Self::Corrupt { .. } => Reason::Corrupt,
-            Self::Io { source, .. } | Self::Spill { source } => of_io(source),
+            Self::Io { source, .. } | Self::Spill { source } => of_causes(source),
             Self::Objects { source } => of_objects(source),
             Self::Log { source: DeltaTableError::ObjectStore { source } } => of_objects(source),
             Self::Log { source: DeltaTableError::InvalidJsonLog { .. } | DeltaTableError::InvalidStatsJson { .. } } => {
@@ -118,7 +118,7 @@ impl LakeError {
             }
             Self::Log { .. } => Reason::Io,
             Self::Arrow { .. } => Reason::Internal,
-            Self::Parquet { .. } => Reason::Io,
+            Self::Parquet { source } => of_causes(source),
             Self::Engine { source } => of_engine(source),
         }
     }
@@ -136,14 +136,13 @@ fn of_objects(error: &object_store::Error) -> Reason {
     if let object_store::Error::NotFound { .. } = error {
         return Reason::FileMissing;
     }
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(current) = cause {
-        if let Some(io) = current.downcast_ref::<io::Error>() {
-            return of_io(io);
-        }
-        cause = current.source();
-    }
-    Reason::Io
+    of_causes(error)
+}
+
+/// What the innermost error of input or output says: others are wrapped around it.
+fn of_causes(error: &(dyn std::error::Error + 'static)) -> Reason {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).last().map_or(Reason::Io, of_io)
 }
 
 fn of_engine(error: &DataFusionError) -> Reason {
@@ -151,7 +150,7 @@ fn of_engine(error: &DataFusionError) -> Reason {
         DataFusionError::ResourcesExhausted(_) => Reason::MemoryExhausted,
         DataFusionError::IoError(io) => of_io(io),
         DataFusionError::ObjectStore(source) => of_objects(source),
-        DataFusionError::ParquetError(_) => Reason::Io,
+        DataFusionError::ParquetError(source) => of_causes(source),
         _ => Reason::Internal,
     }
 }
@@ -187,14 +186,23 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_from_a_broken_one() {
-        let full = object_store::Error::Generic {
+        let full = || object_store::Error::Generic {
             store: "test",
             source: Box::new(io::Error::from(io::ErrorKind::StorageFull)),
         };
-        let error = Error::from(LakeError::from(full));
-        assert_eq!(
-            (error.kind(), error.to_string().as_str()),
-            (Kind::Exhausted, "no space is left where the lake lies")
-        );
+        let wrapped = io::Error::other(full());
+        for error in [
+            LakeError::from(full()),
+            LakeError::from(ParquetError::External(Box::new(full()))),
+            LakeError::Io { path: "x".to_owned(), source: wrapped },
+        ] {
+            let error = Error::from(error);
+            assert_eq!(
+                (error.kind(), error.to_string().as_str()),
+                (Kind::Exhausted, "no space is left where the lake lies")
+            );
+        }
+        let broken = Error::from(LakeError::from(ParquetError::General("torn".to_owned())));
+        assert_eq!((broken.reason(), broken.to_string().as_str()), (Reason::Io, "Parquet error: torn"));
     }
 }

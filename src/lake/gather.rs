@@ -52,7 +52,11 @@ impl Store {
                 return Ok(Commit { version: snapshot.version, ..Commit::default() });
             }
             let layout = Layout::new(self.object_store(), name, &snapshot.spec)?;
-            let files = self.gathered(&layout, &chosen).await?;
+            let files = match self.gathered(&layout, &chosen).await {
+                // A file that a writer took out of the table may have been deleted since.
+                Err(_) if before.is_none() && self.newest(name).await?.version != snapshot.version => continue,
+                outcome => outcome?,
+            };
             let _turn = match before {
                 Some(turn) => turn,
                 None => self.locks().hold(name).await?,

@@ -24,6 +24,8 @@ mod data_file;
 mod decided;
 mod durable;
 mod error;
+#[cfg(test)]
+pub mod faults;
 mod footers;
 mod gather;
 mod key_index;

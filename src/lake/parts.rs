@@ -113,7 +113,8 @@ impl Store {
 
     async fn kept_part(&self, name: &TableName, load_id: &str) -> Result<Option<(Commit, Value)>, LakeError> {
         let snapshot = self.newest(name).await?;
-        let Some(version) = snapshot.loaded_at(load_id).await?.and_then(|version| u64::try_from(version).ok()) else {
+        let Some(version) = self.loaded_at(&snapshot, load_id).await?.and_then(|version| u64::try_from(version).ok())
+        else {
             return Ok(None);
         };
         let commit = Commit { version, repeated: true, ..Commit::default() };

@@ -66,16 +66,7 @@ impl Snapshot {
         self.files.iter().map(|file| file.bytes).sum()
     }
 
-    /// Whether this version holds the load. Reads the log back to its last checkpoint.
-    pub async fn loaded(&self, load_id: &str) -> Result<bool> {
-        Ok(self.holds(load_id).await?)
-    }
-
-    pub(super) async fn holds(&self, load_id: &str) -> Result<bool, LakeError> {
-        Ok(self.loaded_at(load_id).await?.is_some())
-    }
-
-    /// The version that the load made.
+    /// The version that a load made. Reads the log back to its last checkpoint.
     pub(super) async fn loaded_at(&self, load_id: &str) -> Result<Option<i64>, LakeError> {
         Ok(self.state.transaction_version(self.log.as_ref(), load_id).await?)
     }

@@ -13,7 +13,7 @@ use deltalake::kernel::StructType;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel as _;
 use deltalake::kernel::transaction::CommitProperties;
 use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -22,7 +22,7 @@ use serde_json::json;
 use url::Url;
 
 use super::arrange;
-use super::durable::{DurableStore, OsDisk};
+use super::durable::{Disk, DurableStore, OsDisk, make_lasting};
 use super::error::LakeError;
 use super::key_index::KeyIndex;
 use super::lock::Locks;
@@ -57,6 +57,8 @@ pub struct Store {
 struct Shared {
     root: String,
     objects: Arc<dyn ObjectStore>,
+    /// The same where they lie in a folder.
+    durable: Option<DurableStore>,
     locks: Locks,
     snapshots: Mutex<HashMap<TableName, Cached>>,
     earlier: Remembered,
@@ -75,11 +77,15 @@ struct Cached {
 impl Store {
     /// Makes a lake in a folder (made where absent) or at a `memory://` URL. Refuses a folder that holds a lake.
     pub async fn create(root: &str) -> Result<Self> {
+        Self::create_on(root, Arc::new(OsDisk)).await
+    }
+
+    pub(super) async fn create_on(root: &str, disk: Arc<dyn Disk>) -> Result<Self> {
         if let Place::Folder(folder) = place(root)? {
             let failed = |source| LakeError::Io { path: root.to_owned(), source };
-            std::fs::create_dir_all(&folder).map_err(failed)?;
+            make_lasting(&folder, disk.as_ref()).map_err(failed)?;
         }
-        let store = Self::at(root)?;
+        let store = Self::at(root, disk)?;
         let marker = Bytes::from(format!("{}\n", json!({ "format": FORMAT })));
         if !store.put_if_absent(MARKER, marker).await? {
             return Err(LakeError::LakeExists { root: root.to_owned() }.into());
@@ -89,13 +95,17 @@ impl Store {
 
     /// Opens a lake that [`Store::create`] made.
     pub async fn open(root: &str) -> Result<Self> {
+        Self::open_on(root, Arc::new(OsDisk)).await
+    }
+
+    pub(super) async fn open_on(root: &str, disk: Arc<dyn Disk>) -> Result<Self> {
         let absent = || LakeError::LakeAbsent { root: root.to_owned() };
         if let Place::Folder(folder) = place(root)?
             && !folder.join(MARKER).is_file()
         {
             return Err(absent().into());
         }
-        let store = Self::at(root)?;
+        let store = Self::at(root, disk)?;
         let marker = store.get(MARKER).await?.ok_or_else(absent)?;
         let marker: serde_json::Value = serde_json::from_slice(&marker)
             .map_err(|error| LakeError::Corrupt { path: MARKER.to_owned(), found: error.to_string() })?;
@@ -108,24 +118,35 @@ impl Store {
         }
     }
 
-    pub(super) fn at(root: &str) -> Result<Self, LakeError> {
+    pub(super) fn at(root: &str, disk: Arc<dyn Disk>) -> Result<Self, LakeError> {
         match place(root)? {
-            Place::Memory => Self::over(Arc::new(InMemory::new()), root, None),
+            Place::Memory => Self::over(Arc::new(InMemory::new()), root),
             Place::Folder(folder) => {
                 let failed = |source| LakeError::Io { path: root.to_owned(), source };
                 let folder = folder.canonicalize().map_err(failed)?;
-                let objects = DurableStore::new(&folder, Arc::new(OsDisk))?;
-                Self::over(Arc::new(objects), root, Some(folder.join(LOCK)))
+                let durable = DurableStore::new(&folder, disk)?;
+                let lock = Some(folder.join(LOCK));
+                Self::of(Arc::new(durable.clone()), Some(durable), Locks::new(root, lock), root)
             }
         }
     }
 
     /// A lake whose root is that of `objects`. The store must list in order of path and know put-if-absent.
-    pub(super) fn over(objects: Arc<dyn ObjectStore>, root: &str, lock: Option<PathBuf>) -> Result<Self, LakeError> {
+    pub(super) fn over(objects: Arc<dyn ObjectStore>, root: &str) -> Result<Self, LakeError> {
+        Self::of(objects, None, Locks::new(root, None), root)
+    }
+
+    fn of(
+        objects: Arc<dyn ObjectStore>,
+        durable: Option<DurableStore>,
+        locks: Locks,
+        root: &str,
+    ) -> Result<Self, LakeError> {
         let shared = Shared {
             root: root.to_owned(),
             objects,
-            locks: Locks::new(root, lock),
+            durable,
+            locks,
             snapshots: Mutex::default(),
             earlier: Remembered::default(),
             key_index: KeyIndex::default(),
@@ -221,10 +242,36 @@ impl Store {
     async fn empty(&self, name: &TableName) -> Result<(), LakeError> {
         let files: Vec<Path> =
             self.shared.objects.list(Some(&name.folder())).map_ok(|meta| meta.location).try_collect().await?;
-        for file in files {
-            self.shared.objects.delete(&file).await?;
+        self.delete_all(files).await
+    }
+
+    /// Those that are gone already are passed over.
+    pub(super) async fn delete_all(&self, files: Vec<Path>) -> Result<(), LakeError> {
+        let files = futures::stream::iter(files.into_iter().map(Ok)).boxed();
+        let mut deleted = self.shared.objects.delete_stream(files);
+        while let Some(outcome) = deleted.next().await {
+            match outcome {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
+    }
+
+    /// Lets a file last that another writer put there: it may have died before it did so itself.
+    pub(super) async fn settle(&self, path: &Path) -> Result<(), LakeError> {
+        match &self.shared.durable {
+            Some(durable) => Ok(durable.settle(path).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Deletes what writers of a table had not yet put into its place when they died, and gives the number of files.
+    pub(super) async fn sweep(&self, name: &TableName) -> Result<u64, LakeError> {
+        match &self.shared.durable {
+            Some(durable) => Ok(durable.sweep(&name.folder()).await?),
+            None => Ok(0),
+        }
     }
 
     /// In order of schema and table.
@@ -251,6 +298,21 @@ impl Store {
     /// The newest version of a table. Costs two existence tests where nothing changed.
     pub async fn snapshot(&self, name: &TableName) -> Result<Arc<Snapshot>> {
         Ok(self.newest(name).await?)
+    }
+
+    /// Whether the newest version of a table holds a load, which then lasts.
+    pub async fn holds(&self, name: &TableName, load_id: &str) -> Result<bool> {
+        let snapshot = self.newest(name).await?;
+        Ok(self.loaded_at(&snapshot, load_id).await?.is_some())
+    }
+
+    /// The version that a load made: one of which is told that it is there must last.
+    pub(super) async fn loaded_at(&self, snapshot: &Snapshot, load_id: &str) -> Result<Option<i64>, LakeError> {
+        let version = snapshot.loaded_at(load_id).await?;
+        if version.is_some() {
+            self.settle(&commit_path(&snapshot.name, snapshot.version)).await?;
+        }
+        Ok(version)
     }
 
     pub(super) async fn newest(&self, name: &TableName) -> Result<Arc<Snapshot>, LakeError> {
@@ -318,7 +380,10 @@ impl Store {
         let path = blob_path(path)?;
         match self.shared.objects.put_opts(&path, bytes.into(), PutMode::Create.into()).await {
             Ok(_) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                self.settle(&path).await?;
+                Ok(false)
+            }
             Err(error) => Err(LakeError::from(error).into()),
         }
     }
@@ -338,12 +403,10 @@ impl Store {
         }
     }
 
-    /// Nothing happens where there is no such blob.
-    pub async fn delete(&self, path: &str) -> Result<()> {
-        match self.shared.objects.delete(&blob_path(path)?).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(LakeError::from(error).into()),
-        }
+    /// Deletes blobs, durably. Nothing happens where there is no such blob.
+    pub async fn delete(&self, paths: &[String]) -> Result<()> {
+        let paths = paths.iter().map(|path| blob_path(path)).collect::<Result<Vec<Path>, LakeError>>()?;
+        Ok(self.delete_all(paths).await?)
     }
 
     /// The paths of all blobs beneath a folder, in order.

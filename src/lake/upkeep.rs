@@ -11,7 +11,8 @@ use deltalake::kernel::Action;
 use deltalake::protocol::checkpoints::create_checkpoint;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use futures::{StreamExt, TryStreamExt};
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
 
 use super::data_file::Layout;
 use super::error::LakeError;
@@ -85,7 +86,7 @@ impl Store {
         }
     }
 
-    /// Deletes data files that left the table longer than `retain` ago, and files that no commit ever named and that are
+    /// Deletes what writers that died left behind, data files that left the table longer than `retain` ago, and files that no commit ever named and that are
     /// older than a day as well (younger ones may belong to a load on its way). Gives their number.
     /// Queries that began on an earlier version and run for longer than `retain` may then fail to read.
     pub async fn vacuum(&self, name: &TableName, retain: Duration) -> Result<u64> {
@@ -98,18 +99,15 @@ impl Store {
         let ago = |span| Utc::now() - chrono::Duration::from_std(span).unwrap_or(chrono::Duration::MAX);
         let (before, abandoned) = (ago(retain), ago(retain.max(ABANDONED)));
         let removed = removed(&snapshot).await?;
-        let mut deleted = 0;
-        for stray in self.strays(&snapshot).await? {
-            let due = match removed.get(stray.location.as_ref()) {
-                Some(since) => *since <= before,
-                None => stray.last_modified <= abandoned,
-            };
-            if due {
-                self.object_store().delete(&stray.location).await?;
-                deleted += 1;
-            }
-        }
-        Ok(deleted)
+        let is_due = |stray: &ObjectMeta| match removed.get(stray.location.as_ref()) {
+            Some(since) => *since <= before,
+            None => stray.last_modified <= abandoned,
+        };
+        let due: Vec<Path> =
+            self.strays(&snapshot).await?.into_iter().filter(is_due).map(|stray| stray.location).collect();
+        let deleted = due.len() as u64;
+        self.delete_all(due).await?;
+        Ok(deleted + self.sweep(name).await?)
     }
 
     /// The data files in a table's folder that its newest version does not name.

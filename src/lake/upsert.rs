@@ -48,7 +48,7 @@ impl Store {
                 turn = Some(self.locks().hold(name).await?);
             }
             let snapshot = self.newest(name).await?;
-            if load.is_in(&snapshot).await? {
+            if self.has(load, &snapshot).await? {
                 return Ok((Commit { version: snapshot.version, repeated: true, ..Commit::default() }, Vec::new()));
             }
             load.ensure_unmoved(&snapshot)?;

@@ -118,7 +118,7 @@ impl Store {
         let WriteRequest { load_id, rows, notes } = request;
         let snapshot = self.newest(name).await?;
         let load = Load { load_id: &load_id, notes: &notes, operation: appending(&snapshot), onto, parts: &[] };
-        if load.is_in(&snapshot).await? {
+        if self.has(&load, &snapshot).await? {
             return Ok(Commit { version: snapshot.version, repeated: true, ..Commit::default() });
         }
         refuse_other_columns(name, &snapshot, &rows)?;
@@ -148,7 +148,7 @@ impl Store {
         let _turn = self.locks().hold(name).await?;
         for _ in 0..ATTEMPTS_MAX {
             let snapshot = self.newest(name).await?;
-            if load.is_in(&snapshot).await? {
+            if self.has(load, &snapshot).await? {
                 return Ok(Commit { version: snapshot.version, repeated: true, ..Commit::default() });
             }
             load.ensure_unmoved(&snapshot)?;
@@ -159,6 +159,12 @@ impl Store {
             }
         }
         Err(LakeError::Contended { table: name.to_string(), attempts: ATTEMPTS_MAX })
+    }
+
+    /// Whether a version holds the load. Of parts that is asked before, of each.
+    pub(super) async fn has(&self, load: &Load<'_>, snapshot: &Snapshot) -> Result<bool, LakeError> {
+        let asks = load.parts.is_empty() && !load.load_id.is_empty();
+        Ok(asks && self.loaded_at(snapshot, load.load_id).await?.is_some())
     }
 
     /// Puts the actions into the log as the version after `snapshot`.
@@ -215,11 +221,6 @@ pub(super) struct Load<'a> {
 }
 
 impl Load<'_> {
-    /// Whether a version holds it. Of parts that is asked before, of each.
-    pub async fn is_in(&self, snapshot: &Snapshot) -> Result<bool, LakeError> {
-        Ok(self.parts.is_empty() && !self.load_id.is_empty() && snapshot.holds(self.load_id).await?)
-    }
-
     /// What makes a repeat known: the id of the load, or of each part that may be repeated, and where it was committed.
     fn transactions(&self, version: u64, now: i64) -> Vec<Transaction> {
         let ids: Vec<&str> = match self.parts {

@@ -66,8 +66,9 @@ impl LogStore for LakeLog {
 
 #[async_trait]
 impl AuditStore for LakeLog {
-    async fn remove(&self, path: &str) -> Result<(), LogStoreError> {
-        self.store.delete(&self.inward(path)).await.map_err(told)
+    async fn remove(&self, paths: &[String]) -> Result<(), LogStoreError> {
+        let paths: Vec<String> = paths.iter().map(|path| self.inward(path)).collect();
+        self.store.delete(&paths).await.map_err(told)
     }
 }
 

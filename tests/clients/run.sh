@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs real clients against a demo of their own: a small lake in a temporary folder, on a free port, stopped by its own pid.
-#   run.sh core   psql, psycopg 3, JDBC; and where HENNA_CLIENTS_DIR names a folder of client programs, what its corpus says
+#   run.sh core   psql, psycopg 3, JDBC, a reader of Delta tables; and where HENNA_CLIENTS_DIR names a folder of client programs, what its corpus says
 #                 that clients send, compared with PostgreSQL's answers
 #   run.sh all    and every client program of that folder, over its own dataset; one that is not installed is skipped, and why
 # Each client ends with `N passed, N failed, N skipped`; so does this script, with the sum. Exit 1 if anything failed.
@@ -88,6 +88,8 @@ export PGPASSWORD=henna-demo
 client psql bash "$here/psql.sh"
 client psycopg3 "$python" "$here/psycopg3.py"
 client jdbc jdbc JdbcSmoke
+mkdir "$work/delta"
+client delta "$python" "$here/delta.py" "$henna" "$work/delta"
 # Five million rows take minutes from a debug binary.
 if [ "$what" = all ]; then
   SERVER_PID=$server PYTHON=$python client memory bash "$here/memory.sh"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Finds the real clients' programs, and installs what is missing where this machine lets it (apt-get as root; pip and npm in
 # folders of their own). Otherwise it says what to install.
-#   tools.sh core      psql, java, pgjdbc, psycopg
+#   tools.sh core      psql, java, pgjdbc, psycopg, a reader of Delta tables
 #   tools.sh all       and every driver and BI tool, in $CLIENTS_HOME; what cannot be had is told, and run.sh skips it
 #   tools.sh duckdb    the peer of the benchmarks
 #   tools.sh python    prints the Python that has psycopg
@@ -92,6 +92,8 @@ core() {
   package "${JDBC_JAR:-/usr/share/java/postgresql.jar}" libpostgresql-jdbc-java
   package python3 python3
   module psycopg 'psycopg[binary]'
+  module pyarrow pyarrow==26.0.1
+  module deltalake deltalake==1.6.6
 }
 
 missing=0

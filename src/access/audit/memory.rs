@@ -8,8 +8,8 @@ use super::segments::AuditStore;
 
 #[async_trait]
 impl AuditStore for MemoryLog {
-    async fn remove(&self, path: &str) -> Result<(), LogStoreError> {
-        self.tamper(path, None);
+    async fn remove(&self, paths: &[String]) -> Result<(), LogStoreError> {
+        paths.iter().for_each(|path| self.tamper(path, None));
         Ok(())
     }
 }

@@ -36,7 +36,7 @@ const ATTEMPTS_MAX: usize = 64;
 #[async_trait]
 pub trait AuditStore: LogStore {
     /// Nothing happens where there is no such file.
-    async fn remove(&self, path: &str) -> Result<(), LogStoreError>;
+    async fn remove(&self, paths: &[String]) -> Result<(), LogStoreError>;
 }
 
 /// One file of records.
@@ -151,7 +151,7 @@ impl Segments {
                 continue;
             }
             if self.is_outrun(&next).await? {
-                self.remove(segment).await?;
+                self.remove(&[segment]).await?;
                 continue;
             }
             self.mark(&next).await;
@@ -181,10 +181,7 @@ impl Segments {
             // Whoever was faster wrote the same bytes.
             self.put(Segment::closed(first), content).await?;
         }
-        for segment in open {
-            self.remove(segment).await?;
-        }
-        Ok(())
+        self.remove(&open).await
     }
 
     /// The lines of all records of a range; None unless each is there.
@@ -214,8 +211,9 @@ impl Segments {
         Ok(newest.map(|head| (expired, head)))
     }
 
-    pub async fn remove(&self, segment: Segment) -> Result<(), AccessError> {
-        self.store.remove(&segment.path()).await.map_err(|error| storage("removed", &error))
+    pub async fn remove(&self, segments: &[Segment]) -> Result<(), AccessError> {
+        let paths: Vec<String> = segments.iter().map(|segment| segment.path()).collect();
+        self.store.remove(&paths).await.map_err(|error| storage("removed", &error))
     }
 
     /// The newest record as its writer knew it.

@@ -268,8 +268,8 @@ impl LogStore for Breakable {
 
 #[async_trait]
 impl AuditStore for Breakable {
-    async fn remove(&self, path: &str) -> Result<(), LogStoreError> {
-        self.inner.remove(path).await
+    async fn remove(&self, paths: &[String]) -> Result<(), LogStoreError> {
+        self.inner.remove(paths).await
     }
 }
 

@@ -102,10 +102,7 @@ impl Writer {
         };
         let told = AuditEvent { removed: Some(head), ..AuditEvent::now(AuditKind::Retention) };
         self.segments.append(&mut self.head, &[told]).await?;
-        for segment in expired {
-            self.segments.remove(segment).await?;
-        }
-        Ok(())
+        self.segments.remove(&expired).await
     }
 
     fn end(self, waiting: usize) {

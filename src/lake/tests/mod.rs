@@ -4,6 +4,7 @@
 mod faults;
 mod keys;
 mod parts;
+mod power;
 mod reading;
 mod travel;
 mod upkeep;

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::*;
 use crate::error::{Error, Reason};
 
-fn part(load_id: Option<&str>, rows: u64) -> Part {
+pub(super) fn part(load_id: Option<&str>, rows: u64) -> Part {
     Part { load_id: load_id.map(str::to_owned), rows, note: json!({ "from": load_id }), owner: None }
 }
 
@@ -22,8 +22,12 @@ fn counts(commit: &Commit) -> [u64; 4] {
     [commit.rows_added, commit.rows_updated, commit.rows_duplicate, commit.rows_stale]
 }
 
-async fn together(store: &Store, parts: &[Part], rows: SendableRecordBatchStream) -> crate::error::Result<Together> {
-    let seen = store.snapshot(&name()).await.unwrap().version;
+pub(super) async fn together(
+    store: &Store,
+    parts: &[Part],
+    rows: SendableRecordBatchStream,
+) -> crate::error::Result<Together> {
+    let seen = store.snapshot(&name()).await?.version;
     store.write_together(&name(), seen, parts, rows).await
 }
 

@@ -37,8 +37,8 @@ async fn a_repeated_load_adds_no_rows() {
     let again = store.write(&name(), load("1", &THREE)).await.unwrap();
     assert_eq!(again, Commit { version: 1, repeated: true, ..Commit::default() });
     let snapshot = store.snapshot(&name()).await.unwrap();
-    assert_eq!((snapshot.rows(), snapshot.loaded("1").await.unwrap()), (3, true));
-    assert!(!snapshot.loaded("2").await.unwrap());
+    assert_eq!((snapshot.rows(), store.holds(&name(), "1").await.unwrap()), (3, true));
+    assert!(!store.holds(&name(), "2").await.unwrap());
 }
 
 #[tokio::test]
@@ -273,7 +273,7 @@ async fn a_checkpoint_keeps_files_tags_statistics_and_loads() {
     let elsewhere = Store::open(folder.path().to_str().unwrap()).await.unwrap();
     let after = elsewhere.snapshot(&name()).await.unwrap();
     assert_eq!(after.files, before.files);
-    assert!(after.loaded("0").await.unwrap());
+    assert!(elsewhere.holds(&name(), "0").await.unwrap());
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ async fn small_files_are_gathered_and_no_row_changes() {
     assert_eq!(ask(&store, "SELECT * FROM orders ORDER BY id").await, before);
     let again = store.compact(&name()).await.unwrap();
     assert_eq!((again.version, again.files), (commit.version, 0));
-    assert!(snapshot.loaded("0").await.unwrap());
+    assert!(store.holds(&name(), "0").await.unwrap());
 }
 
 #[tokio::test]
