@@ -50,7 +50,7 @@ mod write;
 pub use check::{Finding, Severity};
 pub use copy::Copied;
 pub use error::LakeError;
-pub use parts::{Owner, Part, Together};
+pub use parts::{Judge, Owner, Part, Together};
 pub use provider::RawTable;
 pub use remap::Remap;
 pub use snapshot::{FileEntry, Snapshot};

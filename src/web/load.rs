@@ -62,11 +62,12 @@ pub async fn run(
     }
 }
 
-fn document(Loaded { report, tells_persons }: &Loaded) -> Value {
+fn document(Loaded { report, tells_persons, tells_table }: &Loaded) -> Value {
     let mut document = serde_json::to_value(report).unwrap_or_default();
-    if !tells_persons {
-        document["identities_new"] = Value::Null;
-        document["identities_merged"] = Value::Null;
+    let untold =
+        [(tells_persons, &["identities_new", "identities_merged"][..]), (tells_table, &["files", "bytes", "version"])];
+    for key in untold.iter().filter(|(tells, _)| !**tells).flat_map(|(_, keys)| *keys) {
+        document[*key] = Value::Null;
     }
     document["load_id"] = json!(report.load_id);
     document["repeated"] = json!(report.repeated);

@@ -254,7 +254,7 @@ impl Group {
                 load_id: member.is_keyed.then(|| member.id.clone()),
                 rows: checked.kept.iter().map(|batch| batch.num_rows() as u64).sum(),
                 note: member.note(report),
-                owner: member.bound.as_ref().map(|(_, bound)| Arc::clone(&bound.replaces)),
+                owner: member.bound.as_ref().map(|(_, bound)| bound.stored.clone()),
             })
             .collect();
         let rows: Vec<RecordBatch> = checked.into_iter().flat_map(|checked| checked.kept).collect();

@@ -15,7 +15,7 @@ use super::body::{BodyFormat, MappedChunk};
 use super::queue::Room;
 use crate::dataset::Contract;
 use crate::error::Result;
-use crate::lake::{Commit, Owner, TableName};
+use crate::lake::{Commit, Judge, Owner, TableName};
 
 /// A load whose rows are the body of a request.
 pub struct StreamRequest {
@@ -41,9 +41,9 @@ pub struct StreamRequest {
 #[derive(Clone)]
 pub struct Bound {
     /// New rows.
-    pub admits: Owner,
-    /// Stored rows that new ones are to replace.
-    pub replaces: Owner,
+    pub admits: Judge,
+    /// Stored rows of the same keys.
+    pub stored: Owner,
 }
 
 impl fmt::Debug for Bound {

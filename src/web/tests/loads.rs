@@ -159,6 +159,38 @@ async fn a_user_replaces_those_rows_alone_that_it_may_see_and_change() {
     assert_eq!(server.rows("SELECT said FROM notes ORDER BY number").await, json!([["d"], ["b"]]));
 }
 
+/// Who may add rows and knows a key that is hidden learns that it is taken, as by INSERT, and nothing more.
+#[tokio::test]
+async fn a_load_tells_nothing_of_the_version_and_content_of_a_hidden_row() {
+    let server = Server::start().await;
+    server
+        .run_all(&[
+            "CREATE TABLE notes (number bigint PRIMARY KEY, team text, said text)",
+            "INSERT INTO notes VALUES (1, 'tmall', 'a'), (2, 'douyin', 'b')",
+            "GRANT SELECT, INSERT ON notes TO tmall_team",
+            "ALTER TABLE notes ENABLE ROW LEVEL SECURITY",
+            "CREATE POLICY notes_tmall ON notes FOR SELECT TO tmall_team USING (team = 'tmall')",
+            "CREATE POLICY notes_new ON notes FOR INSERT TO tmall_team WITH CHECK (true)",
+            "CREATE POLICY notes_changed ON notes FOR UPDATE TO tmall_team USING (true)",
+        ])
+        .await;
+    let note = |number: u32, team: &str, said: &str| {
+        format!("{{\"number\":{number},\"team\":\"{team}\",\"said\":\"{said}\"}}\n")
+    };
+    let (same, other) = (note(2, "douyin", "b"), note(2, "douyin", "c"));
+    let same = server.load("tmall", "notes", &[], same.as_bytes()).await;
+    let other = server.load("tmall", "notes", &[], other.as_bytes()).await;
+    assert_eq!((same.status, &same.body), (403, &other.body), "{}", same.body);
+    assert_eq!(other.status, 403);
+    let own = server.load("tmall", "notes", &[], note(1, "tmall", "a").as_bytes()).await;
+    assert_eq!(counts(&own), [1, 0, 0, 1, 0]);
+    // The files that a load writes anew hold rows of others.
+    let untold = |answer: &Answer| ["files", "bytes", "version"].map(|key| answer.json()[key].is_null());
+    assert_eq!(untold(&own), [true; 3]);
+    let all = server.load("admin", "notes", &[], note(3, "jd", "a").as_bytes()).await;
+    assert_eq!(untold(&all), [false; 3]);
+}
+
 #[tokio::test]
 async fn every_format_gives_the_same_rows() {
     let server = Server::start().await;
