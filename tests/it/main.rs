@@ -4,6 +4,7 @@
 mod attack;
 mod audit;
 mod authored;
+mod bench;
 mod blocks;
 mod chapter;
 mod cli;
