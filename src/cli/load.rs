@@ -12,6 +12,9 @@ use crate::error::{Error, Reason, Result};
 use crate::ingest::{LoadReport, LoadRequest, Loader, OnReject, Phase, Progress, ProgressSink, REJECT_SHARE_MAX};
 use crate::query::Lake;
 
+/// Of a load's id, enough to tell it apart.
+const LOAD_LETTERS: usize = 12;
+
 #[derive(Debug, Args)]
 pub struct LoadArgs {
     /// Table that takes the rows
@@ -122,8 +125,12 @@ fn told(report: &LoadReport) -> String {
     if !report.ignored_columns.is_empty() {
         lines.push(format!("  columns kept nowhere: {}", report.ignored_columns.join(", ")));
     }
+    if report.rejects_settled > 0 {
+        lines.push(format!("  {} rows that were refused before are settled", report.rejects_settled));
+    }
     if report.rows_rejected > 0 {
-        lines.push("  see SELECT file, line, column_name, reason, raw FROM henna.rejects".to_owned());
+        let load = report.load_id.get(..LOAD_LETTERS).unwrap_or(&report.load_id);
+        lines.push(format!("  see henna rejects {load}; --out DIR writes them as files to be corrected"));
     }
     lines.join("\n") + "\n"
 }

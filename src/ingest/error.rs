@@ -22,6 +22,8 @@ pub enum IngestError {
     FileAbsent { file: String },
     #[error("'{file}' cannot be read: {source}")]
     FileUnreadable { file: String, source: io::Error },
+    #[error("'{file}' cannot be written: {source}")]
+    FileUnwritable { file: String, source: io::Error },
     #[error(
         "'{file}' is of no known format: .csv, .tsv, .txt, .ndjson, .jsonl, .parquet, .xlsx, and the text ones also .gz and .zst"
     )]
@@ -120,7 +122,7 @@ impl From<IngestError> for Error {
             SourceUnknown { .. } | SourceTable { .. } | SourceElsewhere { .. } => Reason::UndefinedObject,
             FileAbsent { .. } | FilesAbsent { .. } => Reason::FileMissing,
             FileElsewhere { .. } | Pattern { .. } => Reason::Unsupported,
-            FileUnreadable { .. } | SpoolFile { .. } => Reason::Io,
+            FileUnreadable { .. } | FileUnwritable { .. } | SpoolFile { .. } => Reason::Io,
             FormatUnknown { .. }
             | NotParquet { .. }
             | NotArrow { .. }

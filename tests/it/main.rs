@@ -17,6 +17,7 @@ mod hostile_files;
 mod map;
 mod online_retail;
 mod query_log;
+mod rejects;
 mod slt;
 mod stream;
 mod support;

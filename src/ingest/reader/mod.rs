@@ -103,6 +103,14 @@ impl Reader {
         &self.names
     }
 
+    /// The rows of a delimited text before its data, as they stand in the file.
+    pub fn head(&self) -> Option<&[String]> {
+        match &self.kind {
+            Kind::Delimited(reader) => Some(reader.head()),
+            Kind::NdJson(_) | Kind::Parquet(_) => None,
+        }
+    }
+
     fn names(&self) -> &Arc<[String]> {
         self.shape.as_ref().map_or(&self.names, Shape::names)
     }
