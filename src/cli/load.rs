@@ -19,7 +19,7 @@ const LOAD_LETTERS: usize = 12;
 pub struct LoadArgs {
     /// Table that takes the rows
     table: String,
-    /// CSV, TSV, NDJSON, XLSX or Parquet, also .gz and .zst; folders and patterns; - is standard input
+    /// CSV, TSV, NDJSON, XLSX or Parquet, also .gz and .zst; folders and patterns, also s3://BUCKET/...; - is standard input
     #[arg(required_unless_present = "watch")]
     files: Vec<String>,
     /// Load the files that come into this folder, until Ctrl-C; they go to its loaded/ or failed/

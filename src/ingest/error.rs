@@ -29,9 +29,12 @@ pub enum IngestError {
     )]
     FormatUnknown { file: String },
     #[error(
-        "'{file}' lies elsewhere, and only files of this machine are read: copy it, or pipe it into henna load TABLE -"
+        "'{file}' lies elsewhere, and only files of this machine and of s3:// are read: copy it, or pipe it into henna load TABLE -"
     )]
     FileElsewhere { file: String },
+    /// Of a file in a bucket.
+    #[error("{error}")]
+    Elsewhere { error: Box<Error> },
     #[error("'{name}' names no file")]
     FilesAbsent { name: String },
     #[error("pattern '{pattern}': {reason}")]
@@ -117,7 +120,11 @@ impl From<ParquetError> for IngestError {
 impl From<IngestError> for Error {
     fn from(error: IngestError) -> Self {
         use IngestError::*;
+        if let Elsewhere { error } = error {
+            return *error;
+        }
         let reason = match &error {
+            Elsewhere { error } => error.reason(),
             TableUnknown { .. } => Reason::UndefinedTable,
             SourceUnknown { .. } | SourceTable { .. } | SourceElsewhere { .. } => Reason::UndefinedObject,
             FileAbsent { .. } | FilesAbsent { .. } => Reason::FileMissing,

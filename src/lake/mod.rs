@@ -18,6 +18,7 @@
 //! [`Store::check`] lists them.
 
 mod arrange;
+mod bucket;
 mod check;
 mod copy;
 mod data_file;
@@ -47,6 +48,7 @@ mod upkeep;
 mod upsert;
 mod write;
 
+pub use bucket::{BUCKET_SCHEME, Bucket, BucketFile};
 pub use check::{Finding, Severity};
 pub use copy::Copied;
 pub use error::LakeError;

@@ -6,6 +6,7 @@ mod audit;
 mod authored;
 mod bench;
 mod blocks;
+mod buckets;
 mod chapter;
 mod cli;
 mod cost;

@@ -72,6 +72,16 @@ impl Input {
         Ok(vec![Self::spooled("-", spool, None)?])
     }
 
+    /// A file that was copied here, called by the last part of the key that it has elsewhere.
+    pub fn copied(key: &str, copy: NamedTempFile) -> Result<Vec<Self>, IngestError> {
+        let name = key.rsplit('/').next().unwrap_or(key);
+        if is_workbook(name) {
+            return Self::sheets(name, copy.path());
+        }
+        let format = format_of(name).ok_or_else(|| IngestError::FormatUnknown { file: key.to_owned() })?;
+        Ok(vec![Self::new(name, copy.path().to_owned(), format, Some(copy))])
+    }
+
     fn sheets(name: &str, path: &Path) -> Result<Vec<Self>, IngestError> {
         let sheets = workbook::sheets(name, path)?;
         let several = sheets.len() > 1;

@@ -1,9 +1,10 @@
 //! Files of every format as one stream of bounded batches: text cells with their lines, or typed columns with row numbers.
 //!
-//! `paths` finds the files, `input` opens one, `decode` and `workbook` make UTF-8 text of other encodings and of sheets;
+//! `paths` and `bucket` find the files, `input` opens one, `decode` and `workbook` make UTF-8 text of other encodings and of sheets;
 //! `delimited`, `ndjson` and `parquet` split it into rows; `shape` gives those the columns of a source by the steps of `clean`.
 
 mod blocks;
+mod bucket;
 mod clean;
 mod decode;
 mod delimited;
