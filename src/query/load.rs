@@ -22,14 +22,14 @@ use crate::catalog::inventory::{Body, HOUSE, Origin, PUBLIC, Relation};
 use crate::dataset::Contract;
 use crate::error::{Error, Reason, Result};
 use crate::ingest::identity::IDENTITIES;
-use crate::ingest::stream::{BodyFormat, Bound, Busy, Room, StreamRequest};
+use crate::ingest::stream::{BodyKind, Bound, Busy, Room, StreamRequest};
 use crate::ingest::{LoadReport, OnReject};
 use crate::lake::{Judge, Owner};
 
 /// Rows that a request brings.
 pub struct RowsLoad {
     pub body: Bytes,
-    pub format: BodyFormat,
+    pub kind: BodyKind,
     /// By which the same user's repeat is known.
     pub key: Option<String>,
     pub on_reject: OnReject,
@@ -142,7 +142,8 @@ impl Session {
             key: load.key,
             bound,
             body: load.body,
-            format: load.format,
+            kind: load.kind,
+            is_fed: relation.origin == Origin::Founded && relation.schema == PUBLIC,
             on_reject: load.on_reject,
             reject_share_max: load.reject_share_max,
             room: load.room,

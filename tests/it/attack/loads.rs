@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use henna::ingest::OnReject;
-use henna::ingest::stream::BodyFormat;
+use henna::ingest::stream::{BodyFormat, BodyKind};
 use henna::query::RowsLoad;
 use henna::web;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -67,7 +67,7 @@ async fn load_in_process(house: &House, user: &str, body: &str) -> Told {
     let target = session.load_target("orders").unwrap();
     let load = RowsLoad {
         body: body.to_owned().into(),
-        format: BodyFormat::Csv,
+        kind: BodyKind::of(BodyFormat::Csv),
         key: None,
         on_reject: OnReject::Keep,
         reject_share_max: 0.0,
