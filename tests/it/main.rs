@@ -15,6 +15,7 @@ mod custom_dataset;
 mod exports;
 mod functions;
 mod hostile_files;
+mod hostile_rows;
 mod late;
 mod map;
 mod online_retail;
