@@ -14,7 +14,7 @@ GRANT USAGE ON SCHEMA public TO headquarters, wecom_team, tmall_team, douyin_tea
 GRANT USAGE ON SCHEMA mart TO headquarters, wecom_team, tmall_team, douyin_team, store_team, store_manager, guide;
 GRANT SELECT ON orders, order_items, interactions, customers, channel_costs
   TO headquarters, wecom_team, tmall_team, douyin_team, store_team, store_manager, guide;
-GRANT SELECT ON service_cases, settlements, fund_movements, live_sessions, live_orders
+GRANT SELECT ON service_cases, settlements, fund_movements, live_sessions, live_orders, product_days, product_newcomers
   TO headquarters, wecom_team, tmall_team, douyin_team, store_team;
 GRANT SELECT ON guide_days TO headquarters, wecom_team, tmall_team, douyin_team, store_team, guide;
 GRANT SELECT ON identities TO headquarters;
@@ -111,6 +111,20 @@ CREATE POLICY live_orders_wecom ON live_orders FOR SELECT TO wecom_team USING (t
 CREATE POLICY live_orders_tmall ON live_orders FOR SELECT TO tmall_team USING (team = 'tmall');
 CREATE POLICY live_orders_douyin ON live_orders FOR SELECT TO douyin_team USING (team = 'douyin');
 CREATE POLICY live_orders_store ON live_orders FOR SELECT TO store_team USING (team = 'store');
+
+ALTER TABLE product_days ENABLE ROW LEVEL SECURITY;
+CREATE POLICY product_days_headquarters ON product_days FOR SELECT TO headquarters USING (true);
+CREATE POLICY product_days_wecom ON product_days FOR SELECT TO wecom_team USING (team = 'wecom');
+CREATE POLICY product_days_tmall ON product_days FOR SELECT TO tmall_team USING (team = 'tmall');
+CREATE POLICY product_days_douyin ON product_days FOR SELECT TO douyin_team USING (team = 'douyin');
+CREATE POLICY product_days_store ON product_days FOR SELECT TO store_team USING (team = 'store');
+
+ALTER TABLE product_newcomers ENABLE ROW LEVEL SECURITY;
+CREATE POLICY product_newcomers_headquarters ON product_newcomers FOR SELECT TO headquarters USING (true);
+CREATE POLICY product_newcomers_wecom ON product_newcomers FOR SELECT TO wecom_team USING (team = 'wecom');
+CREATE POLICY product_newcomers_tmall ON product_newcomers FOR SELECT TO tmall_team USING (team = 'tmall');
+CREATE POLICY product_newcomers_douyin ON product_newcomers FOR SELECT TO douyin_team USING (team = 'douyin');
+CREATE POLICY product_newcomers_store ON product_newcomers FOR SELECT TO store_team USING (team = 'store');
 
 ALTER TABLE guide_days ENABLE ROW LEVEL SECURITY;
 CREATE POLICY guide_days_headquarters ON guide_days FOR SELECT TO headquarters USING (true);

@@ -12,11 +12,14 @@ use crate::error::{Error, Reason, Result};
 use crate::ingest::{LoadReport, LoadRequest, Loader, OnReject, Phase, Progress, ProgressSink, REJECT_SHARE_MAX};
 use crate::query::Lake;
 
+/// Of a load's id, enough to tell it apart.
+const LOAD_LETTERS: usize = 12;
+
 #[derive(Debug, Args)]
 pub struct LoadArgs {
     /// Table that takes the rows
     table: String,
-    /// CSV, TSV, NDJSON, XLSX or Parquet, also .gz and .zst; folders and patterns; - is standard input
+    /// CSV, TSV, NDJSON, XLSX or Parquet, also .gz and .zst; folders and patterns, also s3://BUCKET/...; - is standard input
     #[arg(required_unless_present = "watch")]
     files: Vec<String>,
     /// Load the files that come into this folder, until Ctrl-C; they go to its loaded/ or failed/
@@ -122,8 +125,12 @@ fn told(report: &LoadReport) -> String {
     if !report.ignored_columns.is_empty() {
         lines.push(format!("  columns kept nowhere: {}", report.ignored_columns.join(", ")));
     }
+    if report.rejects_settled > 0 {
+        lines.push(format!("  {} rows that were refused before are settled", report.rejects_settled));
+    }
     if report.rows_rejected > 0 {
-        lines.push("  see SELECT file, line, column_name, reason, raw FROM henna.rejects".to_owned());
+        let load = report.load_id.get(..LOAD_LETTERS).unwrap_or(&report.load_id);
+        lines.push(format!("  see henna rejects {load}; --out DIR writes them as files to be corrected"));
     }
     lines.join("\n") + "\n"
 }

@@ -10,6 +10,7 @@ mod functions;
 mod init;
 mod load;
 mod output;
+mod rejects;
 pub mod serve;
 mod sources;
 mod sql;
@@ -72,6 +73,8 @@ enum Verb {
     Check,
     /// List the sources of the dataset, or test which one a file is of
     Sources(sources::SourcesArgs),
+    /// List rows that loads refused, or write them as files to be corrected
+    Rejects(rejects::RejectsArgs),
     /// Gather small files into large ones; a server does it by itself, too
     Compact(compact::CompactArgs),
     /// Take away files of old versions; a server does it by itself, too
@@ -130,6 +133,7 @@ async fn dispatch(verb: Verb, config: &Config) -> Result<ExitCode> {
         Verb::Sql(args) => sql::run(args, config).await,
         Verb::Check => check::run(config).await,
         Verb::Sources(args) => sources::run(args, config).await,
+        Verb::Rejects(args) => rejects::run(args, config).await,
         Verb::Compact(args) => compact::run(args, config).await,
         Verb::Vacuum(args) => vacuum::run(args, config).await,
         Verb::Backup(args) => backup::back_up(args, config).await,

@@ -143,7 +143,8 @@ fn is_number(kind: &DataType) -> bool {
     kind.is_numeric()
 }
 
-fn cells(batch: &RecordBatch) -> Result<Vec<Vec<String>>> {
+/// The rows as texts; a NULL is empty.
+pub fn cells(batch: &RecordBatch) -> Result<Vec<Vec<String>>> {
     let options = FormatOptions::new().with_null("");
     let columns: Result<Vec<Vec<String>>> = batch
         .columns()

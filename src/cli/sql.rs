@@ -54,7 +54,7 @@ fn read(path: &PathBuf) -> Result<String> {
 }
 
 /// One transaction, as psql's -c and one message of the wire are.
-async fn run_command(session: &Session, text: &str, format: Format) -> Result<()> {
+pub async fn run_command(session: &Session, text: &str, format: Format) -> Result<()> {
     let statements = session.parse(text)?;
     let ran = async {
         for statement in &statements {

@@ -29,6 +29,10 @@ struct Seen {
 
 /// Loads what comes into the folder until Ctrl-C. `request` says how; its files are those of the folder.
 pub async fn watch(lake: &Lake, folder: &str, request: &LoadRequest) -> Result<()> {
+    if folder.contains("://") {
+        let text = format!("'{folder}' is no folder of this machine, and only those can be watched");
+        return Err(Error::new(Reason::Unsupported, text).with_hint("load it again and again: repeats add nothing"));
+    }
     let folder = PathBuf::from(folder);
     for outcome in [LOADED, FAILED] {
         fs::create_dir_all(folder.join(outcome)).map_err(|error| failed(&folder, &error))?;

@@ -80,6 +80,8 @@ pub enum LayoutFault {
     Origin { column: String },
     #[error("type '{text}' of column '{column}' is none that a table can have")]
     Type { column: String, text: String },
+    #[error("together names '{column}', which is none of the source's columns")]
+    Together { column: String },
     #[error("source '{source_name}' is described twice: in sources/{source_name}.toml and in its folder")]
     Twice { source_name: String },
     #[error("table '{table}' is fed twice: list it under tables or give it a SELECT")]

@@ -36,6 +36,8 @@ pub struct Layout {
     pub may_have: Vec<String>,
     /// Headers whose cells are kept nowhere: personal ones.
     pub left_out: Vec<String>,
+    /// Columns whose equal cells make rows one: where one of them is refused, all are. Of SELECTs that add rows up.
+    pub together: Vec<String>,
 }
 
 /// A column that the source gives.
@@ -114,6 +116,8 @@ pub struct LayoutSettings {
     may_have: Vec<String>,
     #[serde(default)]
     left_out: Vec<String>,
+    #[serde(default)]
+    together: Vec<String>,
 }
 
 /// `name = "header"` or `name = { from = .., .. }`.
@@ -200,6 +204,7 @@ impl Default for Layout {
             others: Vec::new(),
             may_have: Vec::new(),
             left_out: Vec::new(),
+            together: Vec::new(),
         }
     }
 }
@@ -218,6 +223,9 @@ impl Layout {
         if header_row == 0 || data_row <= header_row {
             return Err(fault(LayoutFault::Rows { header_row, data_row }));
         }
+        if let Some(column) = settings.together.iter().find(|name| !settings.columns.contains_key(*name)) {
+            return Err(fault(LayoutFault::Together { column: column.clone() }));
+        }
         let columns = settings.columns.into_iter().map(|(name, text)| column(name, text));
         Ok(Self {
             recognise: settings.recognise,
@@ -232,6 +240,7 @@ impl Layout {
             others: settings.others,
             may_have: settings.may_have,
             left_out: settings.left_out,
+            together: settings.together,
         })
     }
 }

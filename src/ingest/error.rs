@@ -22,14 +22,19 @@ pub enum IngestError {
     FileAbsent { file: String },
     #[error("'{file}' cannot be read: {source}")]
     FileUnreadable { file: String, source: io::Error },
+    #[error("'{file}' cannot be written: {source}")]
+    FileUnwritable { file: String, source: io::Error },
     #[error(
         "'{file}' is of no known format: .csv, .tsv, .txt, .ndjson, .jsonl, .parquet, .xlsx, and the text ones also .gz and .zst"
     )]
     FormatUnknown { file: String },
     #[error(
-        "'{file}' lies elsewhere, and only files of this machine are read: copy it, or pipe it into henna load TABLE -"
+        "'{file}' lies elsewhere, and only files of this machine and of s3:// are read: copy it, or pipe it into henna load TABLE -"
     )]
     FileElsewhere { file: String },
+    /// Of a file in a bucket.
+    #[error("{error}")]
+    Elsewhere { error: Box<Error> },
     #[error("'{name}' names no file")]
     FilesAbsent { name: String },
     #[error("pattern '{pattern}': {reason}")]
@@ -115,12 +120,16 @@ impl From<ParquetError> for IngestError {
 impl From<IngestError> for Error {
     fn from(error: IngestError) -> Self {
         use IngestError::*;
+        if let Elsewhere { error } = error {
+            return *error;
+        }
         let reason = match &error {
+            Elsewhere { error } => error.reason(),
             TableUnknown { .. } => Reason::UndefinedTable,
             SourceUnknown { .. } | SourceTable { .. } | SourceElsewhere { .. } => Reason::UndefinedObject,
             FileAbsent { .. } | FilesAbsent { .. } => Reason::FileMissing,
             FileElsewhere { .. } | Pattern { .. } => Reason::Unsupported,
-            FileUnreadable { .. } | SpoolFile { .. } => Reason::Io,
+            FileUnreadable { .. } | FileUnwritable { .. } | SpoolFile { .. } => Reason::Io,
             FormatUnknown { .. }
             | NotParquet { .. }
             | NotArrow { .. }

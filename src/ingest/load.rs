@@ -68,6 +68,8 @@ pub struct Load {
     pub table: TableName,
     pub contract: Arc<Contract>,
     pub source: Option<Source>,
+    /// The files as they are, before a SELECT of the source.
+    pub originals: Arc<[Input]>,
     pub changes: HeaderChanges,
     pub file_names: String,
     pub started: Instant,
@@ -139,7 +141,8 @@ impl Loader {
             progress: request.progress.clone(),
             bytes_total,
         };
-        self.write(load, pass, identities).await
+        let report = self.write(load.clone(), pass, identities).await?;
+        Ok(LoadReport { rejects_settled: self.settle_rejects(&load).await?, ..report })
     }
 
     async fn begin(&self, request: &LoadRequest) -> Result<(Load, Vec<Input>)> {
@@ -159,6 +162,7 @@ impl Loader {
             table: TableName::new(PUBLIC, table),
             contract: Arc::new(contract),
             source,
+            originals: inputs.clone().into(),
             changes,
             file_names: inputs.iter().map(|input| input.name.as_ref()).collect::<Vec<_>>().join(", "),
             started: Instant::now(),
@@ -229,7 +233,7 @@ impl Loader {
         // A crash after the commit may have left the load unrecorded.
         let report = self.report(load, LoadReport::default(), &commit);
         self.record(load, &report, Status::Loaded).await?;
-        Ok(report)
+        Ok(LoadReport { rejects_settled: self.settle_rejects(load).await?, ..report })
     }
 
     async fn record(&self, load: &Load, report: &LoadReport, status: Status) -> Result<()> {

@@ -4,11 +4,12 @@
 //! their source's columns; `source` maps those by SQL where that is not enough; `trial` does as much and loads nothing; `check` holds rows against the
 //! table's contract by means of `cell`, which reads values; `persons` finds the person of each row by means of `identity`;
 //! `pass` drives the rows through and `settle` ends them; `reject` and `record` keep what a load refused and did, in the
-//! tables of `system`; `stream` commits small loads together.
+//! tables of `system`; `correction` brings refused rows out and in again; `stream` commits small loads together.
 
 mod ahead;
 mod cell;
 mod check;
+mod correction;
 pub mod error;
 mod forget;
 pub mod identity;
@@ -21,6 +22,7 @@ mod record;
 mod reject;
 mod request;
 mod row_check;
+mod scan;
 mod settle;
 mod source;
 pub mod stream;
@@ -30,6 +32,7 @@ pub mod system;
 mod tests;
 mod trial;
 
+pub use correction::Exported;
 pub use error::IngestError;
 pub use forget::Forgotten;
 pub use load::{Loader, PUBLIC};

@@ -153,7 +153,7 @@ fn matches(layout: &Arc<Layout>, sheet: &Input, known: &mut KnownHeaders) -> Opt
 }
 
 /// What the headers of the files together have changed.
-fn changes(inputs: &[Input]) -> Result<HeaderChanges, IngestError> {
+pub fn changes(inputs: &[Input]) -> Result<HeaderChanges, IngestError> {
     let mut all = HeaderChanges::default();
     for input in inputs.iter().filter(|input| input.layout.is_some()) {
         let mut reader = Reader::open(input, None, &Arc::default())?;

@@ -1,5 +1,6 @@
 //! Rejects: rows that the contract refuses, spooled to a file while a load runs, so that they never fill the memory.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use super::error::IngestError;
 
 /// The longest raw row that is kept.
-const RAW_CHARS_MAX: usize = 8192;
+pub const RAW_CHARS_MAX: usize = 8192;
 const BUFFER_ROWS: usize = 4096;
 
 /// A row that was refused.
@@ -44,7 +45,9 @@ pub struct RejectSpool {
     loaded_at_us: i64,
     schema: SchemaRef,
     buffer: Vec<Reject>,
-    file: Option<ArrowWriter<File>>,
+    spool: Option<ArrowWriter<File>>,
+    /// Of which rows were refused.
+    pub files: BTreeSet<Arc<str>>,
     pub count: u64,
 }
 
@@ -52,11 +55,16 @@ impl RejectSpool {
     /// `schema` is that of `henna.rejects`.
     pub fn new(load_id: &str, table: &str, loaded_at_us: i64, schema: SchemaRef) -> Self {
         let (load_id, table, buffer) = (load_id.to_owned(), table.to_owned(), Vec::new());
-        Self { load_id, table, loaded_at_us, schema, buffer, file: None, count: 0 }
+        Self { load_id, table, loaded_at_us, schema, buffer, spool: None, files: BTreeSet::new(), count: 0 }
     }
 
     pub fn add(&mut self, rejects: Vec<Reject>) -> Result<(), IngestError> {
         self.count += rejects.len() as u64;
+        for reject in &rejects {
+            if !self.files.contains(&reject.file) {
+                self.files.insert(Arc::clone(&reject.file));
+            }
+        }
         self.buffer.extend(rejects);
         if self.buffer.len() >= BUFFER_ROWS { self.flush() } else { Ok(()) }
     }
@@ -64,7 +72,7 @@ impl RejectSpool {
     /// The rejects as rows of `henna.rejects`; `None` where there are none.
     pub fn finish(mut self) -> Result<Option<ParquetRecordBatchReader>, IngestError> {
         self.flush()?;
-        let Some(writer) = self.file else { return Ok(None) };
+        let Some(writer) = self.spool else { return Ok(None) };
         let file = writer.into_inner()?;
         Ok(Some(ParquetRecordBatchReaderBuilder::try_new(file)?.build()?))
     }
@@ -74,11 +82,11 @@ impl RejectSpool {
             return Ok(());
         }
         let batch = self.batch()?;
-        let writer = match &mut self.file {
+        let writer = match &mut self.spool {
             Some(writer) => writer,
             None => {
                 let file = tempfile::tempfile().map_err(|source| IngestError::SpoolFile { source })?;
-                self.file.insert(ArrowWriter::try_new(file, Arc::clone(&self.schema), None)?)
+                self.spool.insert(ArrowWriter::try_new(file, Arc::clone(&self.schema), None)?)
             }
         };
         writer.write(&batch)?;

@@ -91,6 +91,9 @@ pub struct LoadReport {
     /// How the files' headers differ from what their source knows.
     #[serde(skip)]
     pub header: HeaderChanges,
+    /// Rows that an earlier load refused, and that this one brought again and took.
+    #[serde(skip)]
+    pub rejects_settled: u64,
     #[serde(skip)]
     pub load_id: String,
 }

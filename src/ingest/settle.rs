@@ -70,6 +70,7 @@ impl Tail {
 
     async fn write_rejects(&self, rejects: RejectSpool) -> Result<()> {
         let id = format!("{}.rejects.{}", self.load.id, rejects.count);
+        self.loader.write_heads(&self.load, &rejects.files).await?;
         let Some(spooled) = rejects.finish()? else { return Ok(()) };
         let schema = system::schema(system::REJECTS)?;
         let rows = futures::stream::iter(spooled.map(|batch| Ok(batch?)));

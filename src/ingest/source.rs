@@ -1,10 +1,10 @@
 //! A foreign file through its source's mapping: its rows as the relation `source`, the mapping's SELECT, a canonical file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, new_null_array};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, new_null_array};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use chrono_tz::Tz;
@@ -21,7 +21,7 @@ use tempfile::NamedTempFile;
 
 use super::cell::zone::ZoneClock;
 use super::cell::{Cells, FaultMap, Faults, TextCells, column, typed};
-use super::check::{FILE, LINE, objects, raw_row};
+use super::check::{FILE, LINE, REASON, REJECT, objects, raw_row};
 use super::error::IngestError;
 use super::reader::{Chunk, Input, Reader, Rows, unique};
 use super::reject::Reject;
@@ -35,6 +35,9 @@ const MEMORY_MAX_BYTES: usize = 1 << 30;
 
 /// By file and line: a SELECT may read the relation more than once, and files may share a name.
 type FaultyRows = Arc<Mutex<BTreeMap<(usize, u64), Reject>>>;
+
+/// Cells that make rows one, by the layout.
+type GroupKey = Vec<String>;
 
 /// The files as rows of `table`. Where the source's columns feed it as they stand that is what their readers give; a SELECT is
 /// run over them, once, into a spool file. `zone` is that of its SQL's local times.
@@ -76,27 +79,48 @@ async fn selected(
     let fault =
         |cause| IngestError::Mapping { source_name: source.name.clone(), table: table.to_owned(), source: cause };
     let name = inputs.iter().map(|input| input.name.as_ref()).collect::<Vec<_>>().join(", ");
-    let faulty = FaultyRows::default();
-    let (schema, layout) = (relation_schema(&source.layout, &inputs)?, Arc::clone(&source.layout));
-    let zone_of_times = zone.parse().unwrap_or(Tz::UTC);
-    let relation = Relation { schema, inputs, layout, zone: zone_of_times, faulty: Arc::clone(&faulty) };
+    let relation = Relation {
+        schema: relation_schema(&source.layout, &inputs)?,
+        inputs,
+        layout: Arc::clone(&source.layout),
+        zone: zone.parse().unwrap_or(Tz::UTC),
+        faulty: FaultyRows::default(),
+        broken: Arc::default(),
+        left_out: Arc::default(),
+    };
+    let fault = |cause| match cause {
+        DataFusionError::IoError(source) => IngestError::SpoolFile { source },
+        cause => fault(cause),
+    };
+    let mut spool = run(&relation, sql, zone).await.map_err(fault)?;
+    let broken = std::mem::take(&mut *relation.broken.lock().unwrap_or_else(PoisonError::into_inner));
+    if !broken.is_empty() {
+        // What belongs to a refused row is told too late: the SELECT has added it up.
+        let relation = Relation { left_out: Arc::new(broken), ..relation.clone() };
+        spool = run(&relation, sql, zone).await.map_err(fault)?;
+    }
+    let rejects = std::mem::take(&mut *relation.faulty.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(Mapped { input: Input::spooled(&name, spool, None)?, rejects: rejects.into_values().collect() })
+}
+
+/// Runs the SELECT over the relation, into a spool file.
+async fn run(relation: &Relation, sql: &str, zone: &str) -> Result<NamedTempFile, DataFusionError> {
     let mut config = SessionConfig::new();
     config.options_mut().execution.time_zone = Some(zone.to_owned());
     config.options_mut().sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
-    let runtime = RuntimeEnvBuilder::new().with_memory_limit(MEMORY_MAX_BYTES, 1.0).build_arc().map_err(fault)?;
+    let runtime = RuntimeEnvBuilder::new().with_memory_limit(MEMORY_MAX_BYTES, 1.0).build_arc()?;
     let context = SessionContext::new_with_config_rt(config, runtime);
-    let provider = StreamingTable::try_new(Arc::clone(&relation.schema), vec![Arc::new(relation)]).map_err(fault)?;
-    context.register_table("source", Arc::new(provider)).map_err(fault)?;
-    let mut stream = context.sql(sql).await.map_err(fault)?.execute_stream().await.map_err(fault)?;
-    let spool = NamedTempFile::new().map_err(|source| IngestError::SpoolFile { source })?;
-    let file: File = spool.reopen().map_err(|source| IngestError::SpoolFile { source })?;
+    let provider = StreamingTable::try_new(Arc::clone(&relation.schema), vec![Arc::new(relation.clone())])?;
+    context.register_table("source", Arc::new(provider))?;
+    let mut stream = context.sql(sql).await?.execute_stream().await?;
+    let spool = NamedTempFile::new()?;
+    let file: File = spool.reopen()?;
     let mut writer = ArrowWriter::try_new(file, stream.schema(), None)?;
-    while let Some(batch) = stream.try_next().await.map_err(fault)? {
+    while let Some(batch) = stream.try_next().await? {
         writer.write(&batch)?;
     }
     writer.close()?;
-    let rejects = std::mem::take(&mut *faulty.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(Mapped { input: Input::spooled(&name, spool, None)?, rejects: rejects.into_values().collect() })
+    Ok(spool)
 }
 
 /// The columns that the source's layout gives, as texts, and `extras`; without a layout of columns those of all files by name,
@@ -116,7 +140,7 @@ fn relation_schema(layout: &Layout, inputs: &[Input]) -> Result<SchemaRef, Inges
     } else {
         fields.push(text_field(EXTRAS.to_owned()));
     }
-    fields.retain(|field| field.name() != LINE && field.name() != FILE);
+    fields.retain(|field| ![LINE, FILE, REJECT, REASON].contains(&field.name().as_str()));
     fields.push(Field::new(LINE, DataType::Int64, false));
     fields.push(Field::new(FILE, DataType::Utf8, false));
     Ok(Arc::new(Schema::new(fields)))
@@ -142,7 +166,7 @@ fn text_field(name: String) -> Field {
 }
 
 /// The rows of the files.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Relation {
     schema: SchemaRef,
     inputs: Vec<Input>,
@@ -151,6 +175,10 @@ struct Relation {
     /// Of times that name none.
     zone: Tz,
     faulty: FaultyRows,
+    /// The keys of refused rows, of a layout whose rows belong together.
+    broken: Arc<Mutex<HashSet<GroupKey>>>,
+    /// The keys of rows that are refused with others.
+    left_out: Arc<HashSet<GroupKey>>,
 }
 
 impl PartitionStream for Relation {
@@ -162,6 +190,7 @@ impl PartitionStream for Relation {
         let mut builder = RecordBatchReceiverStream::builder(Arc::clone(&self.schema), BATCHES_IN_FLIGHT);
         let (sender, schema, inputs) = (builder.tx(), Arc::clone(&self.schema), self.inputs.clone());
         let (layout, faulty) = (Arc::clone(&self.layout), Arc::clone(&self.faulty));
+        let (broken, left_out) = (Arc::clone(&self.broken), Arc::clone(&self.left_out));
         let mut clock = ZoneClock::new(self.zone);
         builder.spawn_blocking(move || {
             let external = |error: IngestError| DataFusionError::External(Box::new(error));
@@ -170,7 +199,13 @@ impl PartitionStream for Relation {
                 while let Some(chunk) = reader.next().map_err(external)? {
                     let (batch, faults) =
                         relation_batch(&schema, &layout, &input.name, &chunk, &mut clock).map_err(external)?;
-                    let found = faulty_rows(&input.name, &chunk, &batch, faults);
+                    let mut found = faulty_rows(&input.name, &chunk, &batch, faults);
+                    if left_out.is_empty() {
+                        let keys = found.keys().filter_map(|row| group_key(&layout, &batch, *row));
+                        broken.lock().unwrap_or_else(PoisonError::into_inner).extend(keys);
+                    } else {
+                        companions(&mut found, &batch, &left_out, &layout, &input.name, &chunk);
+                    }
                     let batch = without(&found, batch).map_err(external)?;
                     let found = found.into_values().map(|reject| ((nth, reject.line), reject));
                     faulty.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
@@ -251,6 +286,33 @@ fn faulty_rows(file: &Arc<str>, chunk: &Chunk, batch: &RecordBatch, faults: Faul
         }
     }
     found
+}
+
+/// The key of a row; none where the layout has none, or the row lacks a part of it.
+fn group_key(layout: &Layout, batch: &RecordBatch, row: usize) -> Option<GroupKey> {
+    let cell = |name: &String| {
+        let column = batch.column_by_name(name).filter(|column| column.is_valid(row))?;
+        Some(typed::shown(column, row))
+    };
+    layout.together.iter().map(cell).collect::<Option<GroupKey>>().filter(|key| !key.is_empty())
+}
+
+/// Refuses the rows that belong to refused ones.
+fn companions(
+    found: &mut BTreeMap<usize, Reject>,
+    batch: &RecordBatch,
+    left_out: &HashSet<GroupKey>,
+    layout: &Layout,
+    file: &Arc<str>,
+    chunk: &Chunk,
+) {
+    for row in 0..batch.num_rows() {
+        let Some(key) = group_key(layout, batch, row).filter(|key| left_out.contains(key)) else { continue };
+        let named = layout.together.iter().zip(&key).map(|(name, value)| format!("{name} \"{value}\""));
+        let named = named.collect::<Vec<_>>().join(", ");
+        let reason = || format!("another row of {named} is refused");
+        found.entry(row).or_insert_with(|| reject(file, chunk, row, None, reason()));
+    }
 }
 
 fn without(faulty: &BTreeMap<usize, Reject>, batch: RecordBatch) -> Result<RecordBatch, IngestError> {

@@ -12,14 +12,18 @@ pub const SCHEMA: &str = "henna";
 pub const LOADS: &str = "loads";
 pub const REJECTS: &str = "rejects";
 pub const CONFLICTS: &str = "identity_conflicts";
+pub const REJECT_FILES: &str = "reject_files";
+pub const CORRECTIONS: &str = "corrections";
 
-const TEXTS: [(&str, &str); 3] = [
+const TEXTS: [(&str, &str); 5] = [
     (LOADS, include_str!("system/loads.sql")),
     (REJECTS, include_str!("system/rejects.sql")),
     (CONFLICTS, include_str!("system/identity_conflicts.sql")),
+    (REJECT_FILES, include_str!("system/reject_files.sql")),
+    (CORRECTIONS, include_str!("system/corrections.sql")),
 ];
 
-/// The contracts of `henna.loads`, `henna.rejects` and `henna.identity_conflicts`.
+/// The contracts of the tables that loads write to.
 pub fn contracts() -> Result<Vec<Contract>> {
     let mut contracts = Vec::with_capacity(TEXTS.len());
     for (name, text) in TEXTS {
@@ -51,6 +55,21 @@ pub async fn create_tables(store: &Store) -> Result<()> {
         let name = TableName::new(SCHEMA, &contract.name);
         if !known.contains(&name) {
             store.create_table(&name, &table_spec(&contract)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Tables that lakes lack which were made before there were corrections.
+const LATER: [&str; 2] = [REJECT_FILES, CORRECTIONS];
+
+/// Makes those of the system's tables that a lake of an earlier version of the program lacks.
+pub async fn complete(store: &Store) -> Result<()> {
+    let known = store.tables().await?;
+    for name in LATER {
+        let table = TableName::new(SCHEMA, name);
+        if !known.contains(&table) && known.contains(&TableName::new(SCHEMA, LOADS)) {
+            store.create_table(&table, &table_spec(&contract(name)?)).await?;
         }
     }
     Ok(())
@@ -102,6 +121,6 @@ mod tests {
     #[test]
     fn the_system_tables_have_contracts() {
         let names: Vec<String> = contracts().unwrap().into_iter().map(|contract| contract.name).collect();
-        assert_eq!(names, ["loads", "rejects", "identity_conflicts"]);
+        assert_eq!(names, ["loads", "rejects", "identity_conflicts", "reject_files", "corrections"]);
     }
 }

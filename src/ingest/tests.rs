@@ -358,7 +358,7 @@ async fn the_system_tables_are_made_once() {
     system::create_tables(&house.store).await.unwrap();
     system::create_tables(&house.store).await.unwrap();
     let names = house.store.tables().await.unwrap();
-    assert_eq!(names.iter().filter(|name| name.schema == system::SCHEMA).count(), 3);
+    assert_eq!(names.iter().filter(|name| name.schema == system::SCHEMA).count(), 5);
 }
 
 /// The files that the client programs expect; the numbers are those of their `facts.json`.

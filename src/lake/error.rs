@@ -58,6 +58,20 @@ pub enum LakeError {
     Io { path: String, source: io::Error },
     #[error("sorting rows in the folder for temporary files: {source}")]
     Spill { source: io::Error },
+    #[error("'{name}' names no bucket: write s3://BUCKET/KEY")]
+    BucketUnnamed { name: String },
+    #[error("there are no credentials for s3://{bucket}")]
+    BucketCredentials { bucket: String },
+    #[error("there is no bucket '{bucket}'")]
+    BucketAbsent { bucket: String },
+    #[error("more than {max} files of s3://{bucket} are meant: load them in parts")]
+    BucketCrowded { bucket: String, max: usize },
+    #[error("{url} may not be read with these credentials")]
+    BucketDenied { url: String, source: object_store::Error },
+    #[error("{url} was changed while it was read: load it again")]
+    BucketFileChanged { url: String },
+    #[error("{url}: {source}")]
+    Bucket { url: String, source: object_store::Error },
     #[error("object store: {source}")]
     Objects {
         #[from]
@@ -111,7 +125,13 @@ impl LakeError {
             Self::Contended { .. } | Self::Moved { .. } => Reason::Serialization,
             Self::Corrupt { .. } => Reason::Corrupt,
             Self::Io { source, .. } | Self::Spill { source } => of_causes(source),
-            Self::Objects { source } => of_objects(source),
+            Self::BucketUnnamed { .. } => Reason::InvalidParameter,
+            Self::BucketCredentials { .. } => Reason::Configuration,
+            Self::BucketAbsent { .. } => Reason::FileMissing,
+            Self::BucketCrowded { .. } => Reason::LimitExceeded,
+            Self::BucketDenied { .. } => Reason::Privilege,
+            Self::BucketFileChanged { .. } => Reason::FileInvalid,
+            Self::Bucket { source, .. } | Self::Objects { source } => of_objects(source),
             Self::Log { source: DeltaTableError::ObjectStore { source } } => of_objects(source),
             Self::Log { source: DeltaTableError::InvalidJsonLog { .. } | DeltaTableError::InvalidStatsJson { .. } } => {
                 Reason::Corrupt
@@ -166,6 +186,9 @@ impl From<LakeError> for Error {
             error @ LakeError::Spill { .. } => Error::of(error.reason(), error).with_hint("TMPDIR names that folder"),
             error if error.reason() == Reason::DiskFull => Error::of(Reason::DiskFull, DiskFull { source: error })
                 .with_hint("make room and write again: what was acknowledged is there, and nothing of this write is"),
+            error @ LakeError::BucketCredentials { .. } => Error::of(error.reason(), error).with_hint(
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true for a bucket that anybody may read",
+            ),
             error => Error::of(error.reason(), error),
         }
     }

@@ -18,6 +18,7 @@
 //! [`Store::check`] lists them.
 
 mod arrange;
+mod bucket;
 mod check;
 mod copy;
 mod data_file;
@@ -49,10 +50,11 @@ mod upkeep;
 mod upsert;
 mod write;
 
+pub use bucket::{BUCKET_SCHEME, Bucket, BucketFile};
 pub use check::{Finding, Severity};
 pub use copy::Copied;
 pub use error::LakeError;
-pub use parts::{Owner, Part, Together};
+pub use parts::{Judge, Owner, Part, Together};
 pub use provider::RawTable;
 pub use remap::Remap;
 pub use snapshot::{FileEntry, Snapshot};

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use super::data_file::Layout;
 use super::error::LakeError;
 use super::keys::{Fingerprint, Taken};
+use super::snapshot::FileEntry;
 use super::store::{Store, commit_path};
 use super::stored::{Rows, read};
 use super::table::TableName;
@@ -26,8 +27,17 @@ use crate::error::Result;
 /// Where the commit's own account keeps what is said of its parts.
 const PARTS: &str = "parts";
 
-/// Asked of stored rows that rows of a part would replace: an error keeps them.
-pub type Owner = Arc<dyn Fn(RecordBatch) -> BoxFuture<'static, Result<()>> + Send + Sync>;
+/// Asked of rows: an error keeps the load from being committed.
+pub type Judge = Arc<dyn Fn(RecordBatch) -> BoxFuture<'static, Result<()>> + Send + Sync>;
+
+/// Asked of the stored rows whose keys a part has.
+#[derive(Clone)]
+pub struct Owner {
+    /// Of those that its rows would replace.
+    pub replaces: Judge,
+    /// Of those that stay, because they are the same or newer: whoever learns so much of them must see them.
+    pub sees: Judge,
+}
 
 /// One of the loads that are committed together.
 #[derive(Clone)]
@@ -140,7 +150,7 @@ impl Store {
         Ok(Some((commit, kept.note)))
     }
 
-    /// Shows each part the stored rows that its own would replace.
+    /// Shows each part the stored rows whose keys its own have.
     pub(super) async fn ask_owners(
         &self,
         met: &[Met],
@@ -151,27 +161,46 @@ impl Store {
         if parts.iter().all(|part| part.owner.is_none()) {
             return Ok(());
         }
+        let of_doomed = |owner: &Owner| Arc::clone(&owner.replaces);
+        let of_spared = |owner: &Owner| Arc::clone(&owner.sees);
+        for Met { file, doomed, spared } in met {
+            self.ask_of(file, doomed, layout, keys, parts, of_doomed).await?;
+            self.ask_of(file, spared, layout, keys, parts, of_spared).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks one question of each part's own among the rows at `positions` of a file.
+    async fn ask_of(
+        &self,
+        file: &FileEntry,
+        positions: &[u64],
+        layout: &Layout,
+        keys: &Taken,
+        parts: &[Part],
+        question: impl Fn(&Owner) -> Judge,
+    ) -> Result<(), LakeError> {
+        if positions.is_empty() {
+            return Ok(());
+        }
         let fingerprint = Fingerprint::new(&layout.spec)?;
-        for met in met.iter().filter(|met| !met.doomed.is_empty()) {
-            let positions = Rows::At(met.doomed.clone());
-            let file = &met.file;
-            let mut stored = read(&self.object_store(), &file.path, file.bytes, &layout.schema, positions).await?;
-            while let Some(batch) = stored.next().await {
-                let batch = batch?;
-                let found = fingerprint.keys(&batch)?;
-                let owners: Vec<Option<usize>> = {
-                    let keys = keys.lock();
-                    found.iter().map(|key| keys.owner(key, parts)).collect()
-                };
-                for (nth, part) in parts.iter().enumerate() {
-                    let Some(owner) = &part.owner else { continue };
-                    let own: BooleanArray = owners.iter().map(|owner| Some(*owner == Some(nth))).collect();
-                    if own.true_count() == 0 {
-                        continue;
-                    }
-                    let asked = owner(filter_record_batch(&batch, &own)?).await;
-                    asked.map_err(|error| LakeError::PartRefused { part: nth, error: Box::new(error) })?;
+        let positions = Rows::At(positions.to_vec());
+        let mut stored = read(&self.object_store(), &file.path, file.bytes, &layout.schema, positions).await?;
+        while let Some(batch) = stored.next().await {
+            let batch = batch?;
+            let found = fingerprint.keys(&batch)?;
+            let owners: Vec<Option<usize>> = {
+                let keys = keys.lock();
+                found.iter().map(|key| keys.owner(key, parts)).collect()
+            };
+            for (nth, part) in parts.iter().enumerate() {
+                let Some(owner) = &part.owner else { continue };
+                let own: BooleanArray = owners.iter().map(|owner| Some(*owner == Some(nth))).collect();
+                if own.true_count() == 0 {
+                    continue;
                 }
+                let asked = question(owner)(filter_record_batch(&batch, &own)?).await;
+                asked.map_err(|error| LakeError::PartRefused { part: nth, error: Box::new(error) })?;
             }
         }
         Ok(())

@@ -25,10 +25,22 @@ use super::stored::{Rows, chained, key_schema, read, remove, without};
 use super::table::TableName;
 use super::write::{ATTEMPTS_MAX, Commit, Load, Outcome, TakenKey, sized};
 
-/// A stored file and the positions of its rows that go, ascending.
+/// A stored file and the positions of its rows whose keys the load has, ascending.
 pub(super) struct Met {
     pub file: Arc<FileEntry>,
+    /// Those that go.
     pub doomed: Vec<u64>,
+    /// Those that stay: they are the same, or newer.
+    pub spared: Vec<u64>,
+}
+
+/// What the versions in a file tell of its rows whose keys the load has.
+#[derive(Default)]
+struct Compared {
+    older: Vec<u64>,
+    newer: Vec<u64>,
+    /// Of the load's version, with their keys.
+    even: Vec<(u64, Key)>,
 }
 
 impl Store {
@@ -86,7 +98,7 @@ impl Store {
         Err(LakeError::Contended { table: name.to_string(), attempts: ATTEMPTS_MAX })
     }
 
-    /// Decides the fate of each key that is stored, and finds the stored rows that go.
+    /// Decides the fate of each key that is stored, and finds the stored rows that have it.
     async fn met(&self, snapshot: &Snapshot, layout: &Layout, keys: &Taken) -> Result<Vec<Met>, LakeError> {
         let mut met = Vec::new();
         let (hashes, bounds) = {
@@ -98,27 +110,23 @@ impl Store {
             if !may_touch(&bounds, file, &layout.spec) || self.key_index().of(&file.path).is_some_and(is_apart) {
                 continue;
             }
-            let (mut doomed, even) = self.compare_versions(file, layout, keys).await?;
+            let Compared { older: mut doomed, newer: mut spared, even } =
+                self.compare_versions(file, layout, keys).await?;
             if !even.is_empty() {
-                doomed.extend(self.compare_contents(file, layout, keys, even).await?);
+                self.compare_contents(file, layout, keys, even, &mut doomed, &mut spared).await?;
                 doomed.sort_unstable();
+                spared.sort_unstable();
             }
-            met.push(Met { file: Arc::clone(file), doomed });
+            met.push(Met { file: Arc::clone(file), doomed, spared });
         }
         Ok(met)
     }
 
-    /// The positions of rows that are older than the load's, and of those of the same version, by key.
-    async fn compare_versions(
-        &self,
-        file: &FileEntry,
-        layout: &Layout,
-        keys: &Taken,
-    ) -> Result<(Vec<u64>, Vec<(u64, Key)>), LakeError> {
+    async fn compare_versions(&self, file: &FileEntry, layout: &Layout, keys: &Taken) -> Result<Compared, LakeError> {
         let schema = key_schema(&layout.spec);
         let fingerprint = Fingerprint::over(&schema, &layout.spec)?;
         let mut stored = read(&self.object_store(), &file.path, file.bytes, &schema, Rows::All).await?;
-        let (mut doomed, mut even, mut position, mut hashes) = (Vec::new(), Vec::new(), 0, Vec::new());
+        let (mut compared, mut position, mut hashes) = (Compared::default(), 0, Vec::new());
         while let Some(batch) = stored.next().await {
             let batch = batch?;
             let versions = fingerprint.versions(&batch)?;
@@ -129,17 +137,20 @@ impl Store {
                     match winner.version.cmp(&version) {
                         Ordering::Greater => {
                             winner.fate = Fate::Update;
-                            doomed.push(position);
+                            compared.older.push(position);
                         }
-                        Ordering::Less => winner.fate = Fate::Stale,
-                        Ordering::Equal => even.push((position, key)),
+                        Ordering::Less => {
+                            winner.fate = Fate::Stale;
+                            compared.newer.push(position);
+                        }
+                        Ordering::Equal => compared.even.push((position, key)),
                     }
                 }
                 position += 1;
             }
         }
         self.key_index().learn(&file.path, hashes);
-        Ok((doomed, even))
+        Ok(compared)
     }
 
     /// Of rows of one version the load's stays, unless both are the same: then nothing needs writing.
@@ -149,23 +160,28 @@ impl Store {
         layout: &Layout,
         keys: &Taken,
         even: Vec<(u64, Key)>,
-    ) -> Result<Vec<u64>, LakeError> {
+        doomed: &mut Vec<u64>,
+        spared: &mut Vec<u64>,
+    ) -> Result<(), LakeError> {
         let fingerprint = Fingerprint::new(&layout.spec)?;
         let positions = Rows::At(even.iter().map(|(position, _)| *position).collect());
         let mut stored = read(&self.object_store(), &file.path, file.bytes, &layout.schema, positions).await?;
-        let (mut doomed, mut even) = (Vec::new(), even.into_iter());
+        let mut even = even.into_iter();
         while let Some(batch) = stored.next().await {
             let contents = fingerprint.contents(&batch?)?;
             let mut keys = keys.lock();
             for (content, (position, key)) in contents.into_iter().zip(even.by_ref()) {
                 let Some(winner) = keys.get_mut(&key) else { continue };
-                winner.fate = if winner.content == content { Fate::Duplicate } else { Fate::Update };
-                if winner.fate == Fate::Update {
+                if winner.content == content {
+                    winner.fate = Fate::Duplicate;
+                    spared.push(position);
+                } else {
+                    winner.fate = Fate::Update;
                     doomed.push(position);
                 }
             }
         }
-        Ok(doomed)
+        Ok(())
     }
 }
 

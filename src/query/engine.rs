@@ -128,6 +128,7 @@ impl Lake {
         let pool = Pool::new(limits.threads)?;
         let streams = Streams::new(Loader::new(store.clone(), Arc::clone(&dataset)), pool.handle().clone());
         let base = base_state(&store, limits)?;
+        crate::ingest::system::complete(&store).await?;
         let founded = Inventory::of(&dataset, crate::ingest::system::contracts()?, system::contracts()?);
         let activity = Arc::default();
         let started_us = chrono::Utc::now().timestamp_micros();

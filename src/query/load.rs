@@ -22,14 +22,14 @@ use crate::catalog::inventory::{Body, HOUSE, Origin, PUBLIC, Relation};
 use crate::dataset::Contract;
 use crate::error::{Error, Reason, Result};
 use crate::ingest::identity::IDENTITIES;
-use crate::ingest::stream::{BodyFormat, Bound, Busy, Room, StreamRequest};
+use crate::ingest::stream::{BodyKind, Bound, Busy, Room, StreamRequest};
 use crate::ingest::{LoadReport, OnReject};
-use crate::lake::Owner;
+use crate::lake::{Judge, Owner};
 
 /// Rows that a request brings.
 pub struct RowsLoad {
     pub body: Bytes,
-    pub format: BodyFormat,
+    pub kind: BodyKind,
     /// By which the same user's repeat is known.
     pub key: Option<String>,
     pub on_reject: OnReject,
@@ -43,6 +43,8 @@ pub struct Loaded {
     pub report: LoadReport,
     /// Whether its numbers of persons may be told: they say whether the lake knows an identifier.
     pub tells_persons: bool,
+    /// Whether the table's version and the files that were written may be told: others' rows are in them.
+    pub tells_table: bool,
 }
 
 /// A table that rows may go into.
@@ -100,16 +102,19 @@ impl Session {
         Ok(LoadTarget { relation, contract, table })
     }
 
-    /// Loads the rows; returns when they are durable. The policies of the table are asked of new rows and of those that they
-    /// replace.
+    /// Loads the rows; returns when they are durable. The policies of the table are asked of new rows and of the stored ones that
+    /// have their keys.
     pub async fn load(self: Arc<Self>, target: LoadTarget, load: RowsLoad) -> Result<Loaded> {
         let (begun, id) = (Instant::now(), target.relation.id());
         let outcome = Arc::clone(&self).load_rows(target, load).await;
         let told = outcome.as_ref().map(|report| report.rows_read).map_err(Error::reason);
         self.tell_load(&id, begun, told);
-        let identities = TableId::new(PUBLIC, IDENTITIES);
-        let tells_persons = Visible::new(&self.security().snapshot(), &self.principal().get()).may_select(&identities);
-        outcome.map(|report| Loaded { report, tells_persons })
+        let (security, principal) = (self.security().snapshot(), self.principal().get());
+        let seen = Visible::new(&security, &principal);
+        let tells_persons = seen.may_select(&TableId::new(PUBLIC, IDENTITIES));
+        // As henna.tables does.
+        let tells_table = seen.may_select(&id) && self.lake().sees_every_row(&security, &principal, &id);
+        outcome.map(|report| Loaded { report, tells_persons, tells_table })
     }
 
     async fn load_rows(self: Arc<Self>, target: LoadTarget, load: RowsLoad) -> Result<LoadReport> {
@@ -118,11 +123,13 @@ impl Session {
         let shown = contract.schema(&self.time_zone());
         let state = self.context().state();
         let admission = table.admission(&state).map_err(failure)?;
-        let replacement = table.replacement(&state).map_err(failure)?;
-        let bound = match (admission, replacement) {
-            (None, None) => None,
-            (admission, replacement) => {
-                Some(Bound { admits: asked(&self, admission, &shown), replaces: asked(&self, replacement, &shown) })
+        let (sight, replacement) = table.stored_rows(&state).map_err(failure)?;
+        let bound = match (admission, sight, replacement) {
+            (None, None, None) => None,
+            (admission, sight, replacement) => {
+                let asked = |policy| asked(&self, policy, &shown);
+                let stored = Owner { sees: asked(sight), replaces: asked(replacement) };
+                Some(Bound { admits: asked(admission), stored })
             }
         };
         let security = self.security().snapshot();
@@ -135,7 +142,8 @@ impl Session {
             key: load.key,
             bound,
             body: load.body,
-            format: load.format,
+            kind: load.kind,
+            is_fed: relation.origin == Origin::Founded && relation.schema == PUBLIC,
             on_reject: load.on_reject,
             reject_share_max: load.reject_share_max,
             room: load.room,
@@ -145,7 +153,7 @@ impl Session {
 }
 
 /// Asks a policy of batches in stored types. The session lives as long as it may be asked.
-fn asked(session: &Arc<Session>, policy: Option<Admission>, shown: &SchemaRef) -> Owner {
+fn asked(session: &Arc<Session>, policy: Option<Admission>, shown: &SchemaRef) -> Judge {
     let Some(policy) = policy.map(Arc::new) else { return Arc::new(|_| async { Ok(()) }.boxed()) };
     let (session, shown) = (Arc::clone(session), Arc::clone(shown));
     Arc::new(move |batch: RecordBatch| {

@@ -1,7 +1,7 @@
 //! `POST /v1/load/TABLE`: rows in, a report out once they are durable; by login or by HTTP Basic authentication.
 //!
 //! The body is NDJSON, CSV, TSV, a stream of Arrow IPC or a Parquet file, as its Content-Type says; texts may be packed by
-//! gzip or zstd. `Idempotency-Key` makes a repeat known: it is answered by what the first one did, and adds nothing.
+//! gzip or zstd. A platform's export is recognised by its header, or named by `?source=`. `Idempotency-Key` makes a repeat known: it is answered by what the first one did, and adds nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use super::failure::Failure;
 use super::guard::connection::Peer;
 use super::house::House;
 use crate::error::Reason;
-use crate::ingest::stream::BodyFormat;
-use crate::ingest::{OnReject, REJECT_SHARE_MAX};
+use crate::ingest::stream::{BodyFormat, BodyKind};
+use crate::ingest::{HeaderChanges, OnReject, REJECT_SHARE_MAX};
 use crate::query::{Loaded, RowsLoad};
 
 /// One body. Larger files are loaded in parts, or by `henna load`.
@@ -43,12 +43,13 @@ pub async fn run(
     let login = house.caller(&headers, peer).await?;
     let session = Arc::new(house.session(&login, peer).await?);
     let target = session.load_target(&table)?;
-    let (on_reject, reject_share_max) = rejecting(&options)?;
-    let (format, key) = (format(&headers)?, key(&headers)?);
+    let Wanted { on_reject, reject_share_max, source } = wanted(&options)?;
+    let (format, charset) = format(&headers)?;
+    let (kind, key) = (BodyKind { format, charset, source }, key(&headers)?);
     let length = length(&headers)?;
     let room = house.lake.room_for(length).map_err(|_| busy())?;
     let body = read(body, length).await?;
-    let load = RowsLoad { body, format, key, on_reject, reject_share_max, room };
+    let load = RowsLoad { body, kind, key, on_reject, reject_share_max, room };
     match session.load(target, load).await {
         Ok(loaded) => Ok(Json(document(&loaded)).into_response()),
         Err(error) => Err(match error.reason() {
@@ -62,54 +63,75 @@ pub async fn run(
     }
 }
 
-fn document(Loaded { report, tells_persons }: &Loaded) -> Value {
+fn document(Loaded { report, tells_persons, tells_table }: &Loaded) -> Value {
     let mut document = serde_json::to_value(report).unwrap_or_default();
-    if !tells_persons {
-        document["identities_new"] = Value::Null;
-        document["identities_merged"] = Value::Null;
+    let untold =
+        [(tells_persons, &["identities_new", "identities_merged"][..]), (tells_table, &["files", "bytes", "version"])];
+    for key in untold.iter().filter(|(tells, _)| !**tells).flat_map(|(_, keys)| *keys) {
+        document[*key] = Value::Null;
     }
     document["load_id"] = json!(report.load_id);
     document["repeated"] = json!(report.repeated);
     document["ignored_columns"] = json!(report.ignored_columns);
+    let HeaderChanges { renamed, missing, new } = &report.header;
+    document["header"] = json!({ "renamed": renamed, "missing": missing, "new": new });
     document
 }
 
-fn rejecting(options: &HashMap<String, String>) -> Result<(OnReject, f64), Failure> {
+/// What the address asks for.
+struct Wanted {
+    on_reject: OnReject,
+    reject_share_max: f64,
+    source: Option<String>,
+}
+
+fn wanted(options: &HashMap<String, String>) -> Result<Wanted, Failure> {
     let refused = |text: String| Failure::new(StatusCode::BAD_REQUEST, text);
-    let (mut on_reject, mut share) = (OnReject::Keep, REJECT_SHARE_MAX);
+    let mut wanted = Wanted { on_reject: OnReject::Keep, reject_share_max: REJECT_SHARE_MAX, source: None };
     for (name, value) in options {
         match (name.as_str(), value.as_str()) {
-            ("on_reject", "keep") => on_reject = OnReject::Keep,
-            ("on_reject", "stop") => on_reject = OnReject::Stop,
+            ("on_reject", "keep") => wanted.on_reject = OnReject::Keep,
+            ("on_reject", "stop") => wanted.on_reject = OnReject::Stop,
             ("on_reject", _) => return Err(refused(format!("on_reject is keep or stop, got '{value}'"))),
             ("reject_share_max", _) => {
                 let given = value.parse().ok().filter(|share| (0.0..=1.0).contains(share));
                 let text = format!("reject_share_max must lie between 0 and 1, got '{value}'");
-                share = given.ok_or_else(|| refused(text))?;
+                wanted.reject_share_max = given.ok_or_else(|| refused(text))?;
             }
-            _ => return Err(refused(format!("unknown option '{name}': there are on_reject and reject_share_max"))),
+            ("source", _) => wanted.source = Some(value.clone()),
+            _ => {
+                let text = format!("unknown option '{name}': there are on_reject, reject_share_max and source");
+                return Err(refused(text));
+            }
         }
     }
-    Ok((on_reject, share))
+    Ok(wanted)
 }
 
-fn format(headers: &HeaderMap) -> Result<BodyFormat, Failure> {
+/// The format that the Content-Type names, and the encoding where it names one.
+fn format(headers: &HeaderMap) -> Result<(BodyFormat, Option<String>), Failure> {
+    let unknown = |text: String| Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match kind.as_str() {
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/json" => {
-            Ok(BodyFormat::NdJson)
-        }
-        "text/csv" => Ok(BodyFormat::Csv),
-        "text/tab-separated-values" => Ok(BodyFormat::Tsv),
-        "application/vnd.apache.arrow.stream" => Ok(BodyFormat::ArrowStream),
-        "application/vnd.apache.parquet" => Ok(BodyFormat::Parquet),
+    let mut parts = given.split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let format = match kind.as_str() {
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/json" => BodyFormat::NdJson,
+        "text/csv" => BodyFormat::Csv,
+        "text/tab-separated-values" => BodyFormat::Tsv,
+        "application/vnd.apache.arrow.stream" => BodyFormat::ArrowStream,
+        "application/vnd.apache.parquet" => BodyFormat::Parquet,
         _ => {
-            let text = format!("rows of type '{kind}' are not known");
             let hint = "Content-Type is application/x-ndjson, text/csv, text/tab-separated-values, \
                         application/vnd.apache.arrow.stream or application/vnd.apache.parquet";
-            Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text).with_hint(hint))
+            return Err(unknown(format!("rows of type '{kind}' are not known")).with_hint(hint));
         }
+    };
+    let mut pairs = parts.filter_map(|part| part.split_once('='));
+    let charset = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    let charset = charset.map(|(_, label)| label.trim().trim_matches('"').to_owned());
+    match charset {
+        Some(label) if !BodyKind::is_charset(&label) => Err(unknown(format!("charset '{label}' is not known"))),
+        charset => Ok((format, charset)),
     }
 }
 

@@ -56,6 +56,19 @@ chart = "table"
 sql = "CREATE ROLE mole SUPERUSER"
 "#;
 
+/// Exports of a till, in GB18030.
+const TILL: &str = r#"
+tables = ["sales"]
+encoding = "gb18030"
+time_zone = "Europe/Berlin"
+recognise = ["店铺", "单号", "实收"]
+others = ["备注"]
+[columns]
+team = { from = "店铺", values = { "京东" = "jd", "天猫" = "tmall" } }
+number = { from = ["单号", "小票号"], clean = ["id"] }
+amount = { from = "实收", clean = ["number"] }
+"#;
+
 const ROWS: &str = "team,number,amount\ntmall,1,10.00\ndouyin,1,20.50\ndouyin,2,30.00\n";
 /// Those of them that tmall may see.
 const ROWS_OF_TMALL: &str = "team,number,amount\ntmall,1,10.00\n";
@@ -102,6 +115,7 @@ impl Server {
             file("access.sql", ACCESS),
             file("boards/sales.toml", BOARD),
             file("boards/torn.toml", "title = 3"),
+            file("sources/till.toml", TILL),
         ];
         let dataset = Dataset::parse("shop", files).unwrap();
         let root = folder.path().join("lake");

@@ -119,6 +119,7 @@ all)
     adbc-driver-postgresql adbc-driver-manager pyarrow pyodbc pexpect pgcli
   environment venv-ibis 'python -c "import ibis.backends.postgres"' 'ibis-framework[postgres]' 'sqlglot<28' packaging
   environment venv-dbt 'dbt --version' 'dbt-core<1.12' dbt-postgres
+  environment venv-s3 'moto_server --help' 'moto[server]'
   environment venv-superset 'superset --version' apache-superset psycopg2-binary rich cachetools 'Flask-Caching<2.4'
   node_modules js pg pg-cursor pg-query-stream
   node_modules js-prisma prisma@7 @prisma/client@7 @prisma/adapter-pg@7

@@ -3,55 +3,12 @@
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::support::{Ran, folder, henna, ran};
-
-/// A new retail lake.
-struct Bench {
-    folder: tempfile::TempDir,
-    lake: PathBuf,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let folder = folder();
-        let lake = folder.path().join("lake");
-        ran(henna(&lake).arg("init")).ok();
-        Self { folder, lake }
-    }
-
-    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.folder.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        path
-    }
-
-    fn command(&self) -> Command {
-        henna(&self.lake)
-    }
-
-    fn load(&self, table: &str, file: &Path, more: &[&str]) -> Ran {
-        ran(self.command().args(["load", table]).arg(file).args(more))
-    }
-
-    fn report(&self, table: &str, file: &Path) -> Value {
-        let told = self.load(table, file, &["--json"]).ok().out;
-        serde_json::from_str(told.trim()).unwrap_or_else(|error| panic!("{error}: {told}"))
-    }
-
-    /// The rows of a query as CSV lines.
-    fn csv(&self, sql: &str) -> Vec<String> {
-        let told = ran(self.command().args(["sql", "--format", "csv", "-c", sql])).ok().out;
-        told.lines().skip(1).map(str::to_owned).collect()
-    }
-
-    fn orders(&self) -> Vec<String> {
-        self.csv("SELECT order_id FROM orders ORDER BY order_id")
-    }
-}
+use super::bench::Bench;
+use super::support::{folder, henna, ran};
 
 const HEADER: &str = "channel,order_id,order_time,status,paid_amount,id_phone";
 

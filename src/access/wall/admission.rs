@@ -57,23 +57,25 @@ impl SecuredTable {
         Ok(Some(Admission { table: self.clone(), policy, state: state.clone(), chain }))
     }
 
-    /// What stored rows must satisfy that the writer's new ones are to replace: those that it may see and change. None where
-    /// it may replace every row.
-    pub fn replacement(&self, state: &SessionState) -> Result<Option<Admission>> {
-        let Some(policy) = self.replace_policy().map_err(external)? else { return Ok(None) };
-        let chain = PolicyChain::extended(state, &self.id)?;
-        Ok(Some(Admission { table: self.clone(), policy, state: state.clone(), chain }))
+    /// What stored rows must satisfy that have the keys of the writer's new ones: those that stay, which it must see, and those
+    /// that the new ones are to replace, which it must see and may change. None where it may see and replace every row.
+    pub fn stored_rows(&self, state: &SessionState) -> Result<(Option<Admission>, Option<Admission>)> {
+        let asked = |commands: &[PolicyCommand]| -> Result<Option<Admission>> {
+            let Some(policy) = self.stored_policy(commands).map_err(external)? else { return Ok(None) };
+            let chain = PolicyChain::extended(state, &self.id)?;
+            Ok(Some(Admission { table: self.clone(), policy, state: state.clone(), chain }))
+        };
+        Ok((asked(&[PolicyCommand::Select])?, asked(&[PolicyCommand::Select, PolicyCommand::Update])?))
     }
 
-    fn replace_policy(&self) -> Result<Option<ast::Expr>, AccessError> {
+    fn stored_policy(&self, commands: &[PolicyCommand]) -> Result<Option<ast::Expr>, AccessError> {
         let (snapshot, principal) = (self.security.snapshot(), self.principal.get());
         snapshot.ensure_sound()?;
         let of = |command| match snapshot.row_security(principal.checked_role(), &self.id, command) {
             RowSecurity::Bypassed => None,
             RowSecurity::Policies(policies) => Some(format!("({})", policies.using_sql())),
         };
-        let conditions: Vec<String> =
-            [PolicyCommand::Select, PolicyCommand::Update].into_iter().filter_map(of).collect();
+        let conditions: Vec<String> = commands.iter().copied().filter_map(of).collect();
         if conditions.is_empty() {
             return Ok(None);
         }

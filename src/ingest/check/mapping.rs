@@ -14,6 +14,9 @@ const EXTRAS: &str = "extras";
 /// A mapped source tells by these from which line of which file a row came.
 pub const LINE: &str = "_line";
 pub const FILE: &str = "_file";
+/// A file of corrected rows tells by these which refused row each was, and why.
+pub const REJECT: &str = "_reject";
+pub const REASON: &str = "_reason";
 
 /// Where the values of a table's columns stand in a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,6 +65,8 @@ impl Mapping {
                 mapping.line = Some(position);
             } else if lower == FILE {
                 mapping.file = Some(position);
+            } else if lower == REJECT || lower == REASON {
+                // They are about the row, and no part of it.
             } else if extras.is_some() && !lower.is_empty() {
                 mapping.unknown.push((name.clone(), position));
             } else if !lower.is_empty() {

@@ -14,7 +14,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Date32Type, SchemaRef, TimeUnit, TimestampMicrosecondType};
 
 pub use self::extras::objects;
-pub use self::mapping::{FILE, ID_PREFIX, LINE, Mapping, ONE_ID};
+pub use self::mapping::{FILE, ID_PREFIX, LINE, Mapping, ONE_ID, REASON, REJECT};
 use self::rules::Rules;
 use super::cell::zone::ZoneClock;
 use super::cell::{CellFault, FaultMap, Faults, RowFaults, TextCells, column, typed};

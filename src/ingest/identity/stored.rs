@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-use datafusion::prelude::{Expr, SessionContext, col, lit};
-use futures::TryStreamExt;
+use datafusion::prelude::{col, lit};
 
-use super::super::error::IngestError;
+use super::super::scan::scan;
 use super::graph::{Graph, Node, Resolution};
 use super::key::{ByHash, Hashed, parsed};
 use crate::dataset::Contract;
@@ -274,30 +273,6 @@ fn compressed(steps: &HashMap<i64, i64>) -> HashMap<i64, i64> {
         at
     };
     steps.keys().map(|old| (*old, end(*old))).filter(|(old, survivor)| old != survivor).collect()
-}
-
-/// Reads columns of a table in their stored types.
-async fn scan(
-    store: &Store,
-    contract: &Contract,
-    snapshot: Arc<Snapshot>,
-    columns: &[&str],
-    kept: Option<Expr>,
-    mut take: impl FnMut(&RecordBatch),
-) -> Result<()> {
-    let context = SessionContext::new();
-    store.register(&context.runtime_env())?;
-    let provider = snapshot.provider(contract.stored_schema(), None);
-    let mut frame = context.read_table(provider).map_err(IngestError::from)?;
-    if let Some(kept) = kept {
-        frame = frame.filter(kept).map_err(IngestError::from)?;
-    }
-    let frame = frame.select_columns(columns).map_err(IngestError::from)?;
-    let mut stream = frame.execute_stream().await.map_err(IngestError::from)?;
-    while let Some(batch) = stream.try_next().await.map_err(IngestError::from)? {
-        take(&batch);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -37,17 +37,20 @@ pub struct Delimited {
     /// The line of the next row.
     line: u64,
     names: Arc<[String]>,
+    /// The rows before the data as they stand in the file.
+    head: Vec<String>,
 }
 
 impl Delimited {
     /// Reads the header, and goes on to the data.
     pub fn open(file: Arc<str>, input: Box<dyn Read + Send>, grid: Grid) -> Result<Self, IngestError> {
         let (blocks, names) = (Blocks::new(input), Arc::from([]));
-        let mut reader = Self { file, blocks, grid, line: 1, names };
+        let mut reader = Self { file, blocks, grid, line: 1, names, head: Vec::new() };
         let file = reader.file.to_string();
         for _ in 1..grid.header_row {
             let beyond = || IngestError::HeaderBeyond { file: file.clone(), row: grid.header_row };
-            reader.rows(true)?.ok_or_else(beyond)?;
+            let row = reader.rows(true)?.ok_or_else(beyond)?;
+            reader.head.push(row.raw(0).to_owned());
         }
         let header = reader.rows(true)?.ok_or_else(|| IngestError::HeaderAbsent { file: file.clone() })?;
         if header.row(0).fault.is_some() || header.raw(0).contains('\0') {
@@ -63,8 +66,10 @@ impl Delimited {
             return Err(IngestError::TooManyColumns { file, found: names.len(), max: COLUMNS_MAX });
         }
         reader.names = names.into();
+        reader.head.push(header.raw(0).to_owned());
         for _ in grid.header_row + 1..grid.data_row {
-            reader.rows(true)?;
+            let row = reader.rows(true)?;
+            reader.head.extend(row.map(|row| row.raw(0).to_owned()));
         }
         Ok(reader)
     }
@@ -72,6 +77,11 @@ impl Delimited {
     /// The header, trimmed.
     pub fn names(&self) -> &Arc<[String]> {
         &self.names
+    }
+
+    /// The rows before the data, the header among them, as they stand in the file.
+    pub fn head(&self) -> &[String] {
+        &self.head
     }
 
     pub fn next(&mut self) -> Result<Option<TextRows>, IngestError> {

@@ -34,6 +34,8 @@ pub struct Input {
     pub sheet: Option<Arc<str>>,
     /// How the rows become those of a source.
     pub layout: Option<Arc<Layout>>,
+    /// The encoding that whoever sent the file says it has; goes before that of its layout.
+    pub charset: Option<Arc<str>>,
     _spool: Option<Arc<NamedTempFile>>,
 }
 
@@ -72,6 +74,16 @@ impl Input {
         Ok(vec![Self::spooled("-", spool, None)?])
     }
 
+    /// A file that was copied here, called by the last part of the key that it has elsewhere.
+    pub fn copied(key: &str, copy: NamedTempFile) -> Result<Vec<Self>, IngestError> {
+        let name = key.rsplit('/').next().unwrap_or(key);
+        if is_workbook(name) {
+            return Self::sheets(name, copy.path());
+        }
+        let format = format_of(name).ok_or_else(|| IngestError::FormatUnknown { file: key.to_owned() })?;
+        Ok(vec![Self::new(name, copy.path().to_owned(), format, Some(copy))])
+    }
+
     fn sheets(name: &str, path: &Path) -> Result<Vec<Self>, IngestError> {
         let sheets = workbook::sheets(name, path)?;
         let several = sheets.len() > 1;
@@ -87,7 +99,7 @@ impl Input {
     }
 
     fn new(name: &str, path: PathBuf, format: Format, spool: Option<NamedTempFile>) -> Self {
-        Self { name: name.into(), path, format, sheet: None, layout: None, _spool: spool.map(Arc::new) }
+        Self { name: name.into(), path, format, sheet: None, layout: None, charset: None, _spool: spool.map(Arc::new) }
     }
 
     /// The same file, its rows as the layout makes them.
@@ -121,7 +133,8 @@ impl Input {
 
     /// The text of the file, decompressed, in UTF-8. `counter` counts the bytes read from disk.
     pub fn text(&self, counter: &Arc<AtomicU64>) -> Result<Box<dyn Read + Send>, IngestError> {
-        let label = self.layout.as_ref().and_then(|layout| layout.encoding.as_deref());
+        let of_layout = self.layout.as_ref().and_then(|layout| layout.encoding.as_deref());
+        let label = self.charset.as_deref().or(of_layout);
         let unreadable = |source| IngestError::FileUnreadable { file: self.name.to_string(), source };
         decode::utf8(self.bytes(counter)?, label.filter(|_| self.sheet.is_none())).map_err(unreadable)
     }

@@ -1,9 +1,10 @@
 //! Files of every format as one stream of bounded batches: text cells with their lines, or typed columns with row numbers.
 //!
-//! `paths` finds the files, `input` opens one, `decode` and `workbook` make UTF-8 text of other encodings and of sheets;
+//! `paths` and `bucket` find the files, `input` opens one, `decode` and `workbook` make UTF-8 text of other encodings and of sheets;
 //! `delimited`, `ndjson` and `parquet` split it into rows; `shape` gives those the columns of a source by the steps of `clean`.
 
 mod blocks;
+mod bucket;
 mod clean;
 mod decode;
 mod delimited;
@@ -101,6 +102,14 @@ impl Reader {
     /// The header as it stands in the file; of NDJSON the names that were met until now.
     pub fn file_header(&self) -> &[String] {
         &self.names
+    }
+
+    /// The rows of a delimited text before its data, as they stand in the file.
+    pub fn head(&self) -> Option<&[String]> {
+        match &self.kind {
+            Kind::Delimited(reader) => Some(reader.head()),
+            Kind::NdJson(_) | Kind::Parquet(_) => None,
+        }
     }
 
     fn names(&self) -> &Arc<[String]> {

@@ -1,11 +1,13 @@
-//! What a user names as files: paths, folders, patterns.
+//! What a user names as files: paths, folders, patterns, and the same in buckets.
 
 use std::path::{Path, PathBuf};
 
 use super::super::error::IngestError;
+use super::bucket;
 use super::input::{Input, is_known};
+use crate::lake::BUCKET_SCHEME;
 
-const FILES_MAX: usize = 100_000;
+pub const FILES_MAX: usize = 100_000;
 const DEPTH_MAX: usize = 16;
 
 /// The files that `names` mean, each as one input or, of a workbook, as those of its sheets. A folder means the files of known formats
@@ -15,6 +17,10 @@ pub fn inputs(names: &[String]) -> Result<Vec<Vec<Input>>, IngestError> {
     for name in names {
         if name == "-" {
             found.push(Input::stdin()?);
+            continue;
+        }
+        if name.starts_with(BUCKET_SCHEME) {
+            found.extend(bucket::inputs(name)?);
             continue;
         }
         for path in paths(name)? {
@@ -92,7 +98,7 @@ mod tests {
         assert_eq!(named("**/*.gz"), ["b/3.tsv.gz"]);
         let none = paths(&folder.path().join("*.parquet").to_string_lossy()).unwrap_err().to_string();
         assert!(none.ends_with("*.parquet' names no file"), "{none}");
-        let away = paths("s3://bucket/a.csv").unwrap_err().to_string();
-        assert!(away.starts_with("'s3://bucket/a.csv' lies elsewhere"), "{away}");
+        let away = paths("https://host/a.csv").unwrap_err().to_string();
+        assert!(away.starts_with("'https://host/a.csv' lies elsewhere"), "{away}");
     }
 }

@@ -9,6 +9,7 @@ use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 
 use super::super::cell::typed;
+use super::super::check::{REASON, REJECT};
 use super::super::error::IngestError;
 use super::clean::{is_shortened, step, trimmed};
 use super::text_rows::{Cell, RowFault, RowMark, TextRows};
@@ -52,7 +53,8 @@ impl Shape {
         let header = unique(header);
         let keys: Vec<String> = header.iter().map(|name| key(name)).collect();
         let find = |name: &str| keys.iter().position(|known| *known == key(name));
-        let mut taken: HashSet<usize> = layout.left_out.iter().filter_map(|name| find(name)).collect();
+        let left_out = layout.left_out.iter().map(String::as_str).chain([REJECT, REASON]);
+        let mut taken: HashSet<usize> = left_out.filter_map(find).collect();
         let (mut names, mut outs) = (Vec::new(), Vec::new());
         for (nth, column) in layout.columns.iter().enumerate() {
             let positions: Vec<usize> = match &column.origin {

@@ -10,6 +10,7 @@ use rand::Rng;
 use tokio::task::spawn_blocking;
 
 use super::super::check::Checker;
+use super::super::correction::HeadRow;
 use super::super::error::IngestError;
 use super::super::load::{Loader, parsed, stream_of};
 use super::super::persons::Teaching;
@@ -19,7 +20,6 @@ use super::super::request::{LoadReport, OnReject};
 use super::super::system;
 use super::member::{Member, Note};
 use super::persons::{self, Persons};
-use crate::dataset::Contract;
 use crate::error::{Error, Reason, Result};
 use crate::lake::{Commit, Part, TableName, Together};
 
@@ -35,8 +35,8 @@ const UNREPEATED: &str = "";
 pub struct Group {
     loader: Loader,
     table: TableName,
-    /// Rules are planned once and used again.
-    checkers: Vec<Checker>,
+    /// Rules are planned once and used again; each with the zone of times that name none.
+    checkers: Vec<(String, Checker)>,
     /// The loads of this commit whose rejects are durable.
     rejected: HashSet<String>,
 }
@@ -174,45 +174,45 @@ impl Group {
         members: &[Member],
         persons: &[Persons],
     ) -> Result<Vec<std::result::Result<Checked, IngestError>>> {
-        let mut checkers = self.take_checkers(&members[0].contract, members.len())?;
-        let checking = members.iter().zip(persons).map(|(member, persons)| {
-            let (mut checker, file) = (checkers.pop(), Arc::clone(&member.file));
-            let (chunks, persons) = (Arc::clone(&member.chunks), persons.chunks.clone());
-            spawn_blocking(move || {
-                let mut found = Checked { kept: Vec::new(), rejects: Vec::new(), ignored: BTreeSet::new() };
+        // A table may have been altered since.
+        self.checkers.retain(|(_, checker)| **checker.contract() == *members[0].contract);
+        let mut checking = Vec::with_capacity(members.len());
+        for (member, persons) in members.iter().zip(persons) {
+            let (mut checker, file) = (self.take_checker(member)?, Arc::clone(&member.file));
+            let (body, persons) = (Arc::clone(&member.body), persons.chunks.clone());
+            checking.push(spawn_blocking(move || {
+                let rejects = body.faulty.clone();
+                let mut found = Checked { kept: Vec::new(), rejects, ignored: BTreeSet::new() };
                 let mut outcome = Ok(());
-                if let Some(checker) = &mut checker {
-                    for (mapped, persons) in chunks.iter().zip(persons) {
-                        found.ignored.extend(mapped.mapping.ignored.iter().cloned());
-                        match checker.check(&file, &mapped.chunk, &mapped.mapping, persons) {
-                            Ok(checked) => {
-                                found.kept.push(checked.kept);
-                                found.rejects.extend(checked.rejects);
-                            }
-                            Err(error) => {
-                                outcome = Err(error);
-                                break;
-                            }
+                for (mapped, persons) in body.chunks.iter().zip(persons) {
+                    found.ignored.extend(mapped.mapping.ignored.iter().cloned());
+                    match checker.1.check(&file, &mapped.chunk, &mapped.mapping, persons) {
+                        Ok(checked) => {
+                            found.kept.push(checked.kept);
+                            found.rejects.extend(checked.rejects);
+                        }
+                        Err(error) => {
+                            outcome = Err(error);
+                            break;
                         }
                     }
                 }
                 (checker, outcome.map(|()| found))
-            })
-        });
-        let checked = try_join_all(checking.collect::<Vec<_>>()).await.map_err(|_| IngestError::ThreadEnded)?;
+            }));
+        }
+        let checked = try_join_all(checking).await.map_err(|_| IngestError::ThreadEnded)?;
         let (used, outcomes): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
-        self.checkers.extend(used.into_iter().flatten());
+        self.checkers.extend(used);
         Ok(outcomes)
     }
 
-    fn take_checkers(&mut self, contract: &Arc<Contract>, count: usize) -> Result<Vec<Checker>> {
-        // A table may have been altered since.
-        self.checkers.retain(|checker| **checker.contract() == **contract);
-        let zone = &self.loader.dataset.time_zone;
-        while self.checkers.len() < count {
-            self.checkers.push(Checker::new(Arc::clone(contract), parsed(zone), zone)?);
+    fn take_checker(&mut self, member: &Member) -> Result<(String, Checker)> {
+        let own = &self.loader.dataset.time_zone;
+        let zone = member.body.source.as_ref().and_then(|source| source.time_zone.as_ref()).unwrap_or(own);
+        if let Some(place) = self.checkers.iter().position(|(known, _)| known == zone) {
+            return Ok(self.checkers.swap_remove(place));
         }
-        Ok(self.checkers.split_off(self.checkers.len() - count))
+        Ok((zone.clone(), Checker::new(Arc::clone(&member.contract), parsed(zone), own)?))
     }
 
     async fn write_rejects(&mut self, members: &[Member], checked: &[Checked]) -> Result<()> {
@@ -232,6 +232,14 @@ impl Group {
         if batches.is_empty() {
             return Ok(());
         }
+        let mut heads = Vec::new();
+        for (member, _) in members.iter().zip(checked).filter(rejecting) {
+            let source = member.body.source.as_ref();
+            if let Some(head) = &member.body.head {
+                heads.push(HeadRow { load_id: &member.id, table: &member.contract.name, source, head });
+            }
+        }
+        self.loader.append_heads(&heads).await?;
         let table = TableName::new(system::SCHEMA, system::REJECTS);
         self.loader.append(table, UNREPEATED.to_owned(), stream_of(batches, schema)).await?;
         self.rejected.extend(members.iter().map(|member| member.id.clone()));
@@ -254,7 +262,7 @@ impl Group {
                 load_id: member.is_keyed.then(|| member.id.clone()),
                 rows: checked.kept.iter().map(|batch| batch.num_rows() as u64).sum(),
                 note: member.note(report),
-                owner: member.bound.as_ref().map(|(_, bound)| Arc::clone(&bound.replaces)),
+                owner: member.bound.as_ref().map(|(_, bound)| bound.stored.clone()),
             })
             .collect();
         let rows: Vec<RecordBatch> = checked.into_iter().flat_map(|checked| checked.kept).collect();
@@ -282,7 +290,7 @@ impl Group {
             LoadRow {
                 load_id: &member.id,
                 table: &member.contract.name,
-                source: None,
+                source: report.source.as_deref(),
                 files: &member.file,
                 status,
                 started_us: member.now_us,

@@ -11,11 +11,11 @@ use tokio::sync::oneshot;
 
 use super::super::load::hex;
 use super::super::request::{LoadReport, OnReject};
-use super::body::{BodyFormat, MappedChunk};
+use super::body::{Body, BodyKind};
 use super::queue::Room;
 use crate::dataset::Contract;
 use crate::error::Result;
-use crate::lake::{Commit, Owner, TableName};
+use crate::lake::{Commit, Judge, Owner, TableName};
 
 /// A load whose rows are the body of a request.
 pub struct StreamRequest {
@@ -30,7 +30,9 @@ pub struct StreamRequest {
     /// What the user may not bring and not replace; `None` where that is nothing.
     pub bound: Option<Bound>,
     pub body: Bytes,
-    pub format: BodyFormat,
+    pub kind: BodyKind,
+    /// Whether sources of the dataset may feed the table.
+    pub is_fed: bool,
     pub on_reject: OnReject,
     /// 0 to 1.
     pub reject_share_max: f64,
@@ -41,9 +43,9 @@ pub struct StreamRequest {
 #[derive(Clone)]
 pub struct Bound {
     /// New rows.
-    pub admits: Owner,
-    /// Stored rows that new ones are to replace.
-    pub replaces: Owner,
+    pub admits: Judge,
+    /// Stored rows of the same keys.
+    pub stored: Owner,
 }
 
 impl fmt::Debug for Bound {
@@ -64,7 +66,7 @@ pub struct Member {
     pub identified: bool,
     /// Whose policies bind it; such a load is committed with loads of the same user alone.
     pub bound: Option<(String, Bound)>,
-    pub chunks: Arc<Vec<MappedChunk>>,
+    pub body: Arc<Body>,
     pub bytes: usize,
     pub on_reject: OnReject,
     pub reject_share_max: f64,
@@ -88,7 +90,8 @@ impl Member {
     }
 
     pub fn rows_read(&self) -> u64 {
-        self.chunks.iter().map(|mapped| mapped.chunk.rows.len() as u64).sum()
+        let rows = self.body.chunks.iter().map(|mapped| mapped.chunk.rows.len() as u64);
+        rows.sum::<u64>() + self.body.faulty.len() as u64
     }
 
     pub fn note(&self, report: &LoadReport) -> serde_json::Value {
@@ -106,6 +109,8 @@ impl Member {
     pub fn report(&self, found: LoadReport, commit: &Commit) -> LoadReport {
         LoadReport {
             table: self.contract.name.clone(),
+            source: self.body.source.as_ref().map(|source| source.name.clone()),
+            header: self.body.changes.clone(),
             rows_added: commit.rows_added,
             rows_updated: commit.rows_updated,
             rows_duplicate: commit.rows_duplicate + commit.rows_stale,

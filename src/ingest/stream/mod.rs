@@ -10,6 +10,6 @@ mod member;
 mod persons;
 mod queue;
 
-pub use body::BodyFormat;
+pub use body::{BodyFormat, BodyKind};
 pub use member::{Bound, StreamRequest};
 pub use queue::{Busy, Room, Streams};

@@ -10,7 +10,7 @@ use super::super::error::IngestError;
 use super::super::identity::{Gathered, Hashes, IdentityKey, Resolved, Resolver, is_identifier, types};
 use super::super::load::Loader;
 use super::super::persons::Identities;
-use super::body::MappedChunk;
+use super::body::{Body, MappedChunk};
 use super::member::Member;
 use crate::error::Result;
 
@@ -34,14 +34,14 @@ pub struct Found {
 /// The persons of each member's rows; `None` where the table has none, or no row an identifier.
 pub async fn resolve(loader: &Loader, members: &[Member]) -> Result<(Option<Found>, Vec<Persons>)> {
     let names_persons = |mapped: &MappedChunk| mapped.chunk.names.iter().any(|name| is_identifier(name));
-    let asks = |member: &Member| member.identified && member.chunks.iter().any(names_persons);
+    let asks = |member: &Member| member.identified && member.body.chunks.iter().any(names_persons);
     let without =
-        || members.iter().map(|member| Persons { chunks: vec![None; member.chunks.len()], ..Persons::default() });
+        || members.iter().map(|member| Persons { chunks: vec![None; member.body.chunks.len()], ..Persons::default() });
     if !members.iter().any(asks) {
         return Ok((None, without().collect()));
     }
     let Some(key) = loader.identity_key().await? else { return Ok((None, without().collect())) };
-    let rows: Vec<Arc<Vec<MappedChunk>>> = members.iter().map(|member| Arc::clone(&member.chunks)).collect();
+    let rows: Vec<Arc<Body>> = members.iter().map(|member| Arc::clone(&member.body)).collect();
     let shared_max = loader.dataset.identity_shared_max;
     let read = rows.clone();
     let gathering = spawn_blocking(move || gathered(&read, &key, shared_max));
@@ -57,14 +57,14 @@ pub async fn resolve(loader: &Loader, members: &[Member]) -> Result<(Option<Foun
 
 /// The identifiers of all members' rows, and how many there are up to the end of each member.
 fn gathered(
-    rows: &[Arc<Vec<MappedChunk>>],
+    rows: &[Arc<Body>],
     key: &IdentityKey,
     shared_max: usize,
 ) -> Result<(Option<Gathered>, Vec<usize>), IngestError> {
     let mut resolver = Resolver::new(shared_max)?;
     let mut ends = Vec::with_capacity(rows.len());
-    for chunks in rows {
-        for mapped in chunks.iter() {
+    for body in rows {
+        for mapped in &body.chunks {
             resolver.take(&Hashes::of(&mapped.chunk, &mapped.mapping, &types(&mapped.mapping), key)?)?;
         }
         ends.push(resolver.identifiers());
@@ -74,18 +74,18 @@ fn gathered(
 
 fn resolved(
     gathered: Option<Gathered>,
-    rows: &[Arc<Vec<MappedChunk>>],
+    rows: &[Arc<Body>],
     identities: &Identities,
     ends: &[usize],
 ) -> Result<(Option<Resolved>, Vec<Persons>), IngestError> {
     let Some(gathered) = gathered else {
-        let none = |chunks: &Arc<Vec<MappedChunk>>| Persons { chunks: vec![None; chunks.len()], ..Persons::default() };
+        let none = |body: &Arc<Body>| Persons { chunks: vec![None; body.chunks.len()], ..Persons::default() };
         return Ok((None, rows.iter().map(none).collect()));
     };
     let mut resolved = gathered.resolve(&identities.stored)?;
     let mut persons = taught(&resolved, identities, ends);
-    for (chunks, persons) in rows.iter().zip(&mut persons) {
-        for mapped in chunks.iter() {
+    for (body, persons) in rows.iter().zip(&mut persons) {
+        for mapped in &body.chunks {
             let found = resolved.persons(mapped.chunk.rows.len())?;
             persons.chunks.push((!mapped.mapping.ids.is_empty()).then_some(found));
         }

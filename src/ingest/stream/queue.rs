@@ -16,7 +16,7 @@ use super::super::request::LoadReport;
 use super::body::{self, Target};
 use super::group::Group;
 use super::member::{Member, StreamRequest, digest, fresh_id, keyed_id};
-use crate::dataset::Contract;
+use crate::dataset::{Contract, Dataset};
 use crate::error::{Error, Reason, Result};
 use crate::lake::TableName;
 
@@ -99,7 +99,8 @@ impl Streams {
         let arriving = Arriving::new(&self.shared.arriving);
         let (reply, answered) = oneshot::channel();
         let table = request.table.clone();
-        let member = spawn_blocking(move || member(request, reply));
+        let dataset = Arc::clone(&self.shared.loader.dataset);
+        let member = spawn_blocking(move || member(request, &dataset, reply));
         let member = member.await.map_err(|_| IngestError::ThreadEnded)??;
         self.queue(&table).try_send(member).map_err(|_| busy())?;
         drop(arriving);
@@ -141,13 +142,14 @@ impl Drop for Arriving {
     }
 }
 
-fn member(request: StreamRequest, reply: oneshot::Sender<Result<LoadReport>>) -> Result<Member> {
+fn member(request: StreamRequest, dataset: &Dataset, reply: oneshot::Sender<Result<LoadReport>>) -> Result<Member> {
     let started = Instant::now();
     let now_us = chrono::Utc::now().timestamp_micros();
-    let StreamRequest { table, contract, identified, user, key, bound, body, format, .. } = request;
+    let StreamRequest { table, contract, identified, user, key, bound, body, kind, is_fed, .. } = request;
     let id = key.as_ref().map_or_else(|| fresh_id(now_us), |key| keyed_id(&table, &user, key));
     let file = format!("HTTP {id}").into();
-    let chunks = body::read(&body, format, &file, &Target { contract: &contract, identified })?;
+    let target = Target { contract: &contract, identified, dataset: is_fed.then_some(dataset) };
+    let read = body::read(&body, &kind, &file, &target)?;
     Ok(Member {
         id,
         is_keyed: key.is_some(),
@@ -156,7 +158,7 @@ fn member(request: StreamRequest, reply: oneshot::Sender<Result<LoadReport>>) ->
         identified,
         contract,
         bound: bound.map(|bound| (user, bound)),
-        chunks: Arc::new(chunks),
+        body: Arc::new(read),
         bytes: body.len(),
         on_reject: request.on_reject,
         reject_share_max: request.reject_share_max,

@@ -69,19 +69,46 @@ async fn parts_of_a_table_without_a_key_are_added_whole() {
 async fn an_owner_is_shown_what_its_own_rows_replace_and_may_keep_it() {
     let (_folder, store) = lake(&spec(&["id"], Some("version"))).await;
     store.write(&name(), load("1", &THREE)).await.unwrap();
-    let shown = Arc::new(Mutex::new(Vec::new()));
-    let told = Arc::clone(&shown);
-    let owner: Owner = Arc::new(move |batch: RecordBatch| {
-        let ids = batch.column(0).as_string::<i32>().iter().flatten().map(str::to_owned);
-        told.lock().unwrap().extend(ids);
-        async { Err(Error::new(Reason::Privilege, "not yours")) }.boxed()
-    });
+    let replaced = Arc::new(Mutex::new(Vec::new()));
+    let owner = Owner { replaces: judge(&replaced, Err("not yours")), sees: judge(&Arc::default(), Ok(())) };
     let guarded = Part { owner: Some(owner), ..part(None, 2) };
     let rows = || orders(&[("a", 2), ("b", 2), ("f", 1)]);
     let refused = together(&store, &[part(None, 1), guarded], rows()).await.unwrap();
     assert!(matches!(refused, Together::Refused { part: 1, .. }), "{refused:?}");
-    assert_eq!(*shown.lock().unwrap(), ["b"]);
+    assert_eq!(*replaced.lock().unwrap(), ["b"]);
     assert_eq!(store.snapshot(&name()).await.unwrap().version, 1);
+}
+
+/// Notes the ids that it is asked of.
+fn judge(asked: &Arc<Mutex<Vec<String>>>, verdict: Result<(), &'static str>) -> Judge {
+    let asked = Arc::clone(asked);
+    Arc::new(move |batch: RecordBatch| {
+        asked.lock().unwrap().extend(batch.column(0).as_string::<i32>().iter().flatten().map(str::to_owned));
+        async move { verdict.map_err(|text| Error::new(Reason::Privilege, text)) }.boxed()
+    })
+}
+
+#[tokio::test]
+async fn an_owner_is_asked_of_stored_rows_that_are_the_same_or_newer() {
+    let (_folder, store) = lake(&spec(&["id"], Some("version"))).await;
+    store.write(&name(), load("1", &THREE)).await.unwrap();
+    let (replaced, seen) = (Arc::default(), Arc::default());
+    let owner = |verdict| Owner { replaces: judge(&replaced, Ok(())), sees: judge(&seen, verdict) };
+    let guarded = |verdict| [Part { owner: Some(owner(verdict)), ..part(None, 4) }];
+    // a is replaced, b the same, c stale, f new.
+    let other = |id, version| (id, "2025-03-31T16:00:00Z", 1, 5, version);
+    let rows = || stream(vec![batch(&[other("a", 2), THREE[2], other("c", 0), other("f", 1)])]);
+    let refused = together(&store, &guarded(Err("hidden")), rows()).await.unwrap();
+    assert!(matches!(refused, Together::Refused { part: 0, .. }), "{refused:?}");
+    assert_eq!(store.snapshot(&name()).await.unwrap().version, 1);
+    seen.lock().unwrap().clear();
+    let Together::Committed(done) = together(&store, &guarded(Ok(())), rows()).await.unwrap() else {
+        panic!("refused")
+    };
+    assert_eq!(counts(&done[0]), [1, 1, 1, 1]);
+    let seen: std::collections::BTreeSet<String> = seen.lock().unwrap().drain(..).collect();
+    assert_eq!(seen, ["b", "c"].map(str::to_owned).into());
+    assert_eq!(replaced.lock().unwrap().last().unwrap(), "a");
 }
 
 #[tokio::test]

@@ -159,6 +159,73 @@ async fn a_user_replaces_those_rows_alone_that_it_may_see_and_change() {
     assert_eq!(server.rows("SELECT said FROM notes ORDER BY number").await, json!([["d"], ["b"]]));
 }
 
+/// Who may add rows and knows a key that is hidden learns that it is taken, as by INSERT, and nothing more.
+#[tokio::test]
+async fn a_load_tells_nothing_of_the_version_and_content_of_a_hidden_row() {
+    let server = Server::start().await;
+    server
+        .run_all(&[
+            "CREATE TABLE notes (number bigint PRIMARY KEY, team text, said text)",
+            "INSERT INTO notes VALUES (1, 'tmall', 'a'), (2, 'douyin', 'b')",
+            "GRANT SELECT, INSERT ON notes TO tmall_team",
+            "ALTER TABLE notes ENABLE ROW LEVEL SECURITY",
+            "CREATE POLICY notes_tmall ON notes FOR SELECT TO tmall_team USING (team = 'tmall')",
+            "CREATE POLICY notes_new ON notes FOR INSERT TO tmall_team WITH CHECK (true)",
+            "CREATE POLICY notes_changed ON notes FOR UPDATE TO tmall_team USING (true)",
+        ])
+        .await;
+    let note = |number: u32, team: &str, said: &str| {
+        format!("{{\"number\":{number},\"team\":\"{team}\",\"said\":\"{said}\"}}\n")
+    };
+    let (same, other) = (note(2, "douyin", "b"), note(2, "douyin", "c"));
+    let same = server.load("tmall", "notes", &[], same.as_bytes()).await;
+    let other = server.load("tmall", "notes", &[], other.as_bytes()).await;
+    assert_eq!((same.status, &same.body), (403, &other.body), "{}", same.body);
+    assert_eq!(other.status, 403);
+    let own = server.load("tmall", "notes", &[], note(1, "tmall", "a").as_bytes()).await;
+    assert_eq!(counts(&own), [1, 0, 0, 1, 0]);
+    // The files that a load writes anew hold rows of others.
+    let untold = |answer: &Answer| ["files", "bytes", "version"].map(|key| answer.json()[key].is_null());
+    assert_eq!(untold(&own), [true; 3]);
+    let all = server.load("admin", "notes", &[], note(3, "jd", "a").as_bytes()).await;
+    assert_eq!(untold(&all), [false; 3]);
+}
+
+#[tokio::test]
+async fn an_export_is_recognised_by_its_header_or_named() {
+    let server = Server::start().await;
+    let csv = "单号,店铺,实收,新列\n7,京东,\"￥1,234.50\",x\n8,天猫,2元,\n9,唯品会,3,\n";
+    let (bytes, _, _) = encoding_rs::GB18030.encode(csv);
+    let header = [("content-type", "text/csv")];
+    let answer = server.load("admin", "sales?reject_share_max=0.5", &header, &bytes).await;
+    assert_eq!(counts(&answer), [3, 2, 0, 0, 1]);
+    let report = answer.json();
+    assert_eq!(report["source"], json!("till"));
+    assert_eq!(report["header"], json!({ "renamed": [], "missing": ["备注"], "new": ["新列"] }));
+    let sales = "SELECT team, number, amount FROM sales WHERE number > 6 ORDER BY 2";
+    assert_eq!(server.rows(sales).await, json!([["jd", 7, 1234.50], ["tmall", 8, 2.00]]));
+    assert_eq!(server.rows("SELECT source FROM henna.loads WHERE files LIKE 'HTTP %'").await, json!([["till"]]));
+    let raw = "SELECT line, raw FROM henna.rejects";
+    assert_eq!(server.rows(raw).await, json!([[4, "9,唯品会,3,"]]));
+    let heads = "SELECT source, delimiter, head, mapped FROM henna.reject_files";
+    assert_eq!(server.rows(heads).await, json!([["till", ",", "[\"单号,店铺,实收,新列\"]", false]]));
+    // Its encoding told by the request, its source by the address, its header by another name.
+    let utf16: Vec<u8> = "小票号,店铺,实收,备注\n10,天猫,4,无\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let header = [("content-type", "text/csv; charset=\"UTF-16LE\"")];
+    let answer = server.load("admin", "sales?source=till", &header, &utf16).await;
+    assert_eq!(counts(&answer), [1, 1, 0, 0, 0]);
+    assert_eq!(answer.json()["header"], json!({ "renamed": [["小票号", "单号"]], "missing": [], "new": [] }));
+    let ndjson = "{\"单号\":11,\"店铺\":\"京东\",\"实收\":\"5\",\"备注\":\"\"}\n";
+    let answer = server.load("admin", "sales", &[], ndjson.as_bytes()).await;
+    assert_eq!((counts(&answer), answer.json()["source"].as_str()), ([1, 1, 0, 0, 0], Some("till")));
+    let canonical = server.load("admin", "sales", &[], line("jd", 12, "1").as_bytes()).await;
+    assert_eq!((&canonical.json()["source"], counts(&canonical)), (&json!(null), [1, 1, 0, 0, 0]));
+    let refused = server.load("admin", "sales?source=none", &[], ndjson.as_bytes()).await;
+    assert!(refused.status == 404 && refused.body.contains("there is no source 'none'"), "{}", refused.body);
+    let refused = server.load("admin", "sales", &[("content-type", "text/csv; charset=none")], b"x").await;
+    assert!(refused.status == 415 && refused.body.contains("charset 'none' is not known"), "{}", refused.body);
+}
+
 #[tokio::test]
 async fn every_format_gives_the_same_rows() {
     let server = Server::start().await;

@@ -516,6 +516,25 @@ for nth in range(50):
 delimited("store_pos.txt", HEADER, rows, "gb18030", delimiter="|")
 expect("store_pos.txt", "store_pos", "orders", 50, 0, ORDERS.format("store", "S001-"), orders_by_status(truth))
 
+# Shengyi Canmou: products, and what they did with new customers, by day.
+HEADER = "统计日期,商品id,商品名称,货号,商品状态,商品标签,商品访客数,商品浏览量,平均停留时长,商品详情页跳出率,商品收藏人数,商品加购件数,商品加购人数,下单买家数,下单件数,下单金额,下单转化率,支付买家数,支付件数,支付金额,商品支付转化率,支付新买家数,支付老买家数,老买家支付金额,聚划算支付金额,访客平均价值,成功退款金额,竞争力评分,年累计支付金额,月累计支付金额,月累计支付件数,搜索引导支付转化率,搜索引导访客数,搜索引导支付买家数".split(",")
+rows, paid, seen = [], D(0), 0
+for nth in range(20):
+    amount, visitors = money(100, 90000), R.randint(200, 9000)
+    row = {"统计日期": f"2026-06-{nth % 10 + 1:02d}", "商品id": f'="68{nth // 10:010d}"', "商品名称": f"精华液 第{nth // 10}号", "货号": f"SKU-{nth // 10}", "商品状态": "当前在线", "商品访客数": f"{visitors:,}", "商品浏览量": f"{visitors * 3:,}", "平均停留时长": "21.50", "下单转化率": "3.10%", "支付买家数": nth, "支付金额": grouped(amount), "支付新买家数": nth // 2, "搜索引导访客数": visitors // 3}
+    rows.append([row.get(name, "-") for name in HEADER])
+    paid, seen = paid + amount, seen + visitors
+delimited("taobao_products.csv", HEADER, rows, "gb18030")
+expect("taobao_products.csv", "taobao_products", "product_days", 20, 0, "SELECT count(*), count(DISTINCT product_id), sum(visitors), sum(views), sum(sold_amount), sum(buyers), CAST(max(stat_date) AS TEXT), min(team), count(cart_items), min(extras ->> '下单转化率') FROM product_days", [[20, 2, seen, seen * 3, paid, 190, "2026-06-10", "tmall", 0, "3.10%"]])
+HEADER = "统计日期,商品名称,商品id,新客拉新费率,商品新访客数,新客支付人数,新客支付人数占比,新客支付金额,新客支付金额占比".split(",")
+rows, paid = [], D(0)
+for nth in range(15):
+    amount = money(10, 5000)
+    rows.append([f"2026-06-{nth + 1:02d}", "精华液 第0号", '="680000000000"', "5.00%", f"{nth * 1000:,}", nth, "12.50%", grouped(amount), "-" if nth % 5 == 4 else "7.25%"])
+    paid += amount
+delimited("taobao_newcomers.csv", HEADER, rows, "gb18030")
+expect("taobao_newcomers.csv", "taobao_newcomers", "product_newcomers", 15, 0, "SELECT count(*), sum(visitors_new), sum(buyers_new), sum(sold_amount), min(buyers_new_share), count(sold_amount_share), max(fee_share) FROM product_newcomers", [[15, 105000, 105, paid, "0.125", 12, "0.05"]])
+
 with open("expected.json", "w") as file:
     json.dump(EXPECTED, file, ensure_ascii=False, indent=1)
     file.write("\n")

@@ -13,6 +13,7 @@ mod differential;
 mod hidden;
 mod kept;
 mod killed;
+mod loads;
 mod matrix;
 mod pseudonyms;
 mod refused;

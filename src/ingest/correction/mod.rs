@@ -1,0 +1,9 @@
+//! Refused rows that come again, corrected: written out as a file in the form of the one that they came from (`export`, by
+//! means of its `head`), and held to be settled once a load took them (`settled`).
+
+mod export;
+mod head;
+mod settled;
+
+pub use export::Exported;
+pub use head::{Head, HeadRow};
