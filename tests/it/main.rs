@@ -13,6 +13,7 @@ mod custom_dataset;
 mod exports;
 mod functions;
 mod hostile_files;
+mod identity;
 mod map;
 mod online_retail;
 mod query_log;

@@ -13,14 +13,15 @@ use super::stored::{Entry, MERGED, Stored};
 
 const BATCH_ROWS: usize = 65_536;
 
-/// A row of `identities`.
-struct Row {
-    id_type: String,
-    id_value: String,
-    person: i64,
-    first_seen_us: Option<i64>,
-    last_seen_us: i64,
-    source: Option<String>,
+/// A row of `identities`, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    pub id_type: String,
+    pub id_value: String,
+    pub person: i64,
+    pub first_seen_us: Option<i64>,
+    pub last_seen_us: Option<i64>,
+    pub source: Option<String>,
 }
 
 /// So many identities are written anew, where it must be, whatever a load's share of them is.
@@ -56,9 +57,10 @@ pub fn identity_rows(
     let row = |id_type: &str, hash: Hashed, person: i64, known: Option<&Entry>| Row {
         id_type: id_type.to_owned(),
         id_value: shown(hash),
-        person,
+        // The number that it has before all merges stays, so that a merge can be undone.
+        person: stored.given(hash).unwrap_or(person),
         first_seen_us: known.map_or(Some(now_us), |entry| entry.first_seen_us),
-        last_seen_us: now_us,
+        last_seen_us: Some(now_us),
         source: known.map_or(Some(source), |entry| stored.source(entry)).map(str::to_owned),
     };
     let new = seen().filter(|(.., known)| known.is_none());
@@ -72,7 +74,7 @@ pub fn identity_rows(
         id_value: old.to_string(),
         person: *survivor,
         first_seen_us: Some(now_us),
-        last_seen_us: now_us,
+        last_seen_us: Some(now_us),
         source: Some(source.to_owned()),
     });
     Ok(IdentityRows { new: batches(schema, new)?, changed: batches(schema, renewed.chain(merged))?, renews })
@@ -101,7 +103,7 @@ pub fn identity_rows_of(
         id_value: person.to_string(),
         person: *person,
         first_seen_us: Some(now_us),
-        last_seen_us: now_us,
+        last_seen_us: Some(now_us),
         source: None,
     };
     batch(schema, &persons.iter().map(row).collect::<Vec<_>>())
@@ -131,7 +133,7 @@ pub fn conflict_rows(
 }
 
 /// By name: a dataset may give `identities` further columns, which stay NULL.
-fn batch(schema: &SchemaRef, rows: &[Row]) -> Result<RecordBatch, IngestError> {
+pub fn batch(schema: &SchemaRef, rows: &[Row]) -> Result<RecordBatch, IngestError> {
     let texts =
         |value: fn(&Row) -> Option<&str>| -> ArrayRef { Arc::new(rows.iter().map(value).collect::<StringArray>()) };
     let times = |value: fn(&Row) -> Option<i64>| -> ArrayRef {
@@ -142,7 +144,7 @@ fn batch(schema: &SchemaRef, rows: &[Row]) -> Result<RecordBatch, IngestError> {
         "id_value" => Some(texts(|row| Some(&row.id_value))),
         "one_id" => Some(Arc::new(rows.iter().map(|row| row.person).collect::<Int64Array>()) as ArrayRef),
         "first_seen" => Some(times(|row| row.first_seen_us)),
-        "last_seen" => Some(times(|row| Some(row.last_seen_us))),
+        "last_seen" => Some(times(|row| row.last_seen_us)),
         "source" => Some(texts(|row| row.source.as_deref())),
         _ => None,
     };
@@ -151,4 +153,45 @@ fn batch(schema: &SchemaRef, rows: &[Row]) -> Result<RecordBatch, IngestError> {
         .iter()
         .map(|field| column(field.name()).unwrap_or_else(|| new_null_array(field.data_type(), rows.len())));
     Ok(RecordBatch::try_new(Arc::clone(schema), arrays.collect())?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use arrow::array::AsArray;
+    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+
+    use super::*;
+
+    /// Were it written under the survivor, the merge could never be undone.
+    #[test]
+    fn an_identifier_that_is_renewed_keeps_the_number_before_its_merge() {
+        let mut stored = Stored::default();
+        stored.learn("phone", 1, 3);
+        stored.learn("member", 2, 8);
+        let mut graph = Graph::new(20);
+        let (phone, member) = (graph.id_type("phone"), graph.id_type("member"));
+        let row = [graph.node(phone, 1), graph.node(member, 2), graph.node(member, 9)];
+        graph.occur(&row);
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("id_value", DataType::Utf8, false),
+            Field::new("one_id", DataType::Int64, false),
+        ]));
+        let numbers = |stored: &Stored, resolution: &Resolution| -> Vec<i64> {
+            let rows = identity_rows(&schema, (&graph, resolution), (stored, 0), "orders", 0).unwrap();
+            let batches = rows.new.iter().chain(&rows.changed);
+            batches.flat_map(|batch| batch.column(1).as_primitive::<Int64Type>().values().to_vec()).collect()
+        };
+        let resolution = graph.resolve(&stored);
+        // The new one, the two that are renewed, the merge.
+        assert_eq!(numbers(&stored, &resolution), [3, 3, 8, 3]);
+        stored.extend((&graph, &resolution), "orders", 0, false);
+        let mut again = Graph::new(20);
+        let member = again.id_type("member");
+        again.node(member, 2);
+        let resolution = again.resolve(&stored);
+        assert_eq!((stored.person(2), stored.given(2)), (Some(3), Some(8)));
+        let rows = identity_rows(&schema, (&again, &resolution), (&stored, 0), "orders", 0).unwrap();
+        assert_eq!(rows.changed[0].column(1).as_primitive::<Int64Type>().values(), &[8]);
+    }
 }
