@@ -17,7 +17,7 @@ GRANT SELECT ON orders, order_items, interactions, customers, channel_costs
 GRANT SELECT ON service_cases, settlements, fund_movements, live_sessions, live_orders, product_days, product_newcomers
   TO headquarters, wecom_team, tmall_team, douyin_team, store_team;
 GRANT SELECT ON guide_days TO headquarters, wecom_team, tmall_team, douyin_team, store_team, guide;
-GRANT SELECT ON identities TO headquarters;
+GRANT SELECT ON identities, henna.identity_conflicts, mart.identity_statistics TO headquarters;
 GRANT SELECT ON mart.rfm, mart.churn_risk, mart.channel_roi, mart.customer_360, mart.lifecycle, mart.cohort_retention, mart.funnel,
     mart.campaign_roi, mart.guide_performance, mart.community_performance, mart.coupon_performance, mart.channel_code_quality,
     mart.repurchase, mart.reminders_due, mart.member_levels, mart.product_affinity, mart.demand_forecast, mart.service_quality,

@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod forget;
 mod functions;
+mod identity;
 mod init;
 mod load;
 mod output;
@@ -85,6 +86,8 @@ enum Verb {
     Restore(backup::RestoreArgs),
     /// Erase a person by one identifier from every table, reject and file
     Forget(forget::ForgetArgs),
+    /// Show persons and their identifiers; merge or split them
+    Identity(identity::IdentityArgs),
     /// Show the SQL functions
     Functions(functions::FunctionsArgs),
     /// Show the effective settings and where each comes from
@@ -139,6 +142,7 @@ async fn dispatch(verb: Verb, config: &Config) -> Result<ExitCode> {
         Verb::Backup(args) => backup::back_up(args, config).await,
         Verb::Restore(args) => backup::restore(args, config).await,
         Verb::Forget(args) => forget::run(args, config).await,
+        Verb::Identity(args) => identity::run(args, config).await,
         Verb::Functions(args) => functions::run(args),
         Verb::Config => Ok(ExitCode::SUCCESS),
     }

@@ -83,6 +83,20 @@ pub enum IngestError {
     ShareExceeded { rejected: u64, read: u64, max: f64 },
     #[error("'{value}' cannot be an identifier of type {id_type}")]
     IdentifierInvalid { id_type: String, value: String },
+    #[error("the dataset keeps no identities: it has no table 'identities' with the columns that they need")]
+    IdentitiesAbsent,
+    #[error("no person has the number {number}")]
+    PersonUnknown { number: i64 },
+    #[error("nobody has the {id_type} '{value}'")]
+    IdentifierUnknown { id_type: String, value: String },
+    #[error("the {id_type} '{value}' is shared by {others} others at least, so it is nobody's")]
+    IdentifierShared { id_type: String, value: String, others: i64 },
+    #[error("the {id_type} '{value}' is an identifier of person {person}, not of {one_id}")]
+    IdentifierElsewhere { id_type: String, value: String, person: i64, one_id: i64 },
+    #[error("number {number} was not merged into person {one_id}")]
+    NotMerged { number: i64, one_id: i64 },
+    #[error("these are all identifiers of person {one_id}: name those that are another person's")]
+    NothingLeft { one_id: i64 },
     #[error("the lake has identities but no identity key (secrets/identity.key)")]
     IdentityKeyAbsent,
     #[error("the identity key of the lake is damaged")]
@@ -143,7 +157,11 @@ impl From<IngestError> for Error {
             | HeaderAbsent { .. }
             | HeaderNotText { .. }
             | RowTooLong { .. } => Reason::FileInvalid,
-            IdentifierInvalid { .. } => Reason::InvalidParameter,
+            IdentifierInvalid { .. } | IdentifierElsewhere { .. } | NotMerged { .. } | NothingLeft { .. } => {
+                Reason::InvalidParameter
+            }
+            PersonUnknown { .. } | IdentifierUnknown { .. } | IdentifierShared { .. } => Reason::UndefinedObject,
+            IdentitiesAbsent => Reason::Unsupported,
             BodyTooLong { .. } => Reason::LimitExceeded,
             ColumnAbsent { .. } | ColumnTwice { .. } => Reason::UndefinedColumn,
             ColumnType { .. } => Reason::CannotCoerce,

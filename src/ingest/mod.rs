@@ -3,8 +3,9 @@
 //! `load` tells the walk. `recognise` finds the source of the files; `reader` opens files of every format, and gives foreign ones
 //! their source's columns; `source` maps those by SQL where that is not enough; `trial` does as much and loads nothing; `check` holds rows against the
 //! table's contract by means of `cell`, which reads values; `persons` finds the person of each row by means of `identity`;
-//! `pass` drives the rows through and `settle` ends them; `reject` and `record` keep what a load refused and did, in the
-//! tables of `system`; `correction` brings refused rows out and in again; `stream` commits small loads together.
+//! `person` is one identity as an operator sees it; `pass` drives the rows through and `settle` ends them; `reject` and `record`
+//! keep what a load refused and did, in the tables of `system`; `correction` brings refused rows out and in again; `stream`
+//! commits small loads together.
 
 mod ahead;
 mod cell;
@@ -15,6 +16,7 @@ mod forget;
 pub mod identity;
 mod load;
 mod pass;
+pub mod person;
 mod persons;
 mod reader;
 mod recognise;

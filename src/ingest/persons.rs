@@ -197,7 +197,7 @@ impl Loader {
     }
 
     /// The greatest one_id that a table has: files may bring their own.
-    async fn person_max(&self) -> Result<i64> {
+    pub(super) async fn person_max(&self) -> Result<i64> {
         let mut greatest = 0;
         for contract in self.dataset.contracts.iter().filter(|contract| contract.column(ONE_ID).is_some()) {
             let snapshot = self.store.snapshot(&TableName::new(PUBLIC, &contract.name)).await?;

@@ -14,6 +14,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 
 use super::identity::{self, IDENTITIES};
+use super::person::Who;
 use super::{LoadReport, LoadRequest, Loader, OnReject, PUBLIC, system, table_spec};
 use crate::dataset::{Dataset, DatasetFile};
 use crate::error::{Error, Reason};
@@ -31,10 +32,10 @@ const SOURCE: &str = "SELECT \"Nr\" AS order_id, \"Zeit\" AS order_time, sum(CAS
     \"Tel\" AS id_phone FROM source GROUP BY \"Nr\", \"Zeit\", \"Tel\"";
 
 /// A lake of a dataset, and a folder for files.
-struct House {
+pub struct House {
     folder: TempDir,
     store: Store,
-    loader: Loader,
+    pub loader: Loader,
 }
 
 impl House {
@@ -48,7 +49,7 @@ impl House {
         Self { folder, store, loader }
     }
 
-    async fn shop() -> Self {
+    pub async fn shop() -> Self {
         Self::of(shop()).await
     }
 
@@ -58,12 +59,12 @@ impl House {
         path.to_str().unwrap().to_owned()
     }
 
-    async fn load(&self, table: &str, name: &str, content: impl AsRef<[u8]>) -> Result<LoadReport, Error> {
+    pub async fn load(&self, table: &str, name: &str, content: impl AsRef<[u8]>) -> Result<LoadReport, Error> {
         self.loader.load(LoadRequest::new(table, vec![self.file(name, content)])).await
     }
 
     /// Rows of a query over the lake's tables, as texts; a NULL is empty.
-    async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+    pub async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         rows_of(&self.store, sql).await
     }
 
@@ -234,6 +235,7 @@ async fn what_a_load_does_not_name_makes_no_difference() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % below
     };
+    let mut parted = 0;
     for load in 0..14 {
         let mut csv = "order_id,order_time,id_phone,id_member\n".to_owned();
         for row in 0..12 {
@@ -245,10 +247,25 @@ async fn what_a_load_does_not_name_makes_no_difference() {
         let (one, two) =
             (whole.load("orders", &file, &csv).await.unwrap(), part.load("orders", &file, &csv).await.unwrap());
         assert_eq!((one.identities_new, one.identities_merged), (two.identities_new, two.identities_merged), "{load}");
+        if load % 4 == 3 {
+            let member = format!("M{}", next(60));
+            let mut splits = Vec::new();
+            for house in [&whole, &part] {
+                let who = Who::Identifier { id_type: "member".to_owned(), value: member.clone() };
+                let split = match house.loader.show_person(&who).await {
+                    Ok(person) => house.loader.split_person(person.one_id, &[who]).await.ok(),
+                    Err(_) => None,
+                };
+                splits.push(split);
+            }
+            assert_eq!(splits[0], splits[1], "{member}");
+            parted += usize::from(splits[0].is_some());
+        }
     }
     let merged = "SELECT count(*) FROM identities WHERE id_type = '_merged'";
     assert!(whole.rows(merged).await[0][0].parse::<u64>().unwrap() > 3);
     assert!(whole.count("identity_conflicts").await > 1);
+    assert!(parted > 1, "{parted} splits");
     for sql in [
         "SELECT order_id, one_id FROM orders ORDER BY order_id",
         "SELECT id_type, one_id, count(*) FROM identities WHERE id_type <> '_merged' GROUP BY 1, 2 ORDER BY 1, 2",

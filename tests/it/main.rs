@@ -17,6 +17,7 @@ mod full_disk;
 mod functions;
 mod hostile_files;
 mod hostile_rows;
+mod identity;
 mod late;
 mod map;
 mod online_retail;

@@ -1,4 +1,6 @@
 -- A row is one identifier of one person, as identity resolution learnt it from the files. Key: id_type, id_value.
+-- Types that begin with _ are no identifiers: _merged (number id_value became one_id; a number itself again after a split), _parted (no load
+-- joins the two numbers of id_value), _forgotten (a number that is not given out again).
 CREATE TABLE identities (
   id_type    text NOT NULL,
   id_value   text NOT NULL,

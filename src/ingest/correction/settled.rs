@@ -61,7 +61,7 @@ impl Loader {
             .filter(|named| !again.contains(&(named.file.to_string(), named.line)))
             .map(|named| named.reject)
             .collect();
-        let settled = self.known(settled, &load.id).await?;
+        let settled = self.refused_indeed(settled, &load.id).await?;
         if settled.is_empty() {
             return Ok(0);
         }
@@ -99,7 +99,7 @@ impl Loader {
     }
 
     /// Those of the rows that were refused indeed, what they were corrections of, and what was refused of the same rows meanwhile.
-    async fn known(&self, named: BTreeSet<RejectRef>, by: &str) -> Result<BTreeSet<RejectRef>> {
+    async fn refused_indeed(&self, named: BTreeSet<RejectRef>, by: &str) -> Result<BTreeSet<RejectRef>> {
         let (mut known, mut steps) = (BTreeSet::new(), Vec::new());
         let mut asked: BTreeSet<String> = BTreeSet::new();
         let mut loads: BTreeSet<String> = named.iter().map(|reject| reject.load_id.clone()).collect();

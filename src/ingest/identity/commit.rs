@@ -1,5 +1,6 @@
 //! What a load taught about persons, as rows of `identities` and `henna.identity_conflicts`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -20,14 +21,15 @@ const BATCH_ROWS: usize = 16_384;
 /// The order in which new identifiers come.
 pub const SORTED_BY: [&str; 2] = ["id_type", "id_value"];
 
-/// A row of `identities`.
-struct Row<'a> {
-    id_type: &'a str,
-    id_value: String,
-    person: i64,
-    first_seen_us: Option<i64>,
-    last_seen_us: i64,
-    source: Option<&'a str>,
+/// A row of `identities`, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row<'a> {
+    pub id_type: Cow<'a, str>,
+    pub id_value: String,
+    pub person: i64,
+    pub first_seen_us: Option<i64>,
+    pub last_seen_us: Option<i64>,
+    pub source: Option<Cow<'a, str>>,
 }
 
 /// So many identities are written anew, where it must be, whatever a load's share of them is.
@@ -112,23 +114,24 @@ impl Lesson {
         let (id_type, hash) = self.graph.identifier(node);
         let known = self.stored.entry(hash);
         Row {
-            id_type,
+            id_type: id_type.into(),
             id_value: shown(hash),
-            person,
+            // The number that it has before all merges stays, so that a merge can be undone.
+            person: self.stored.given(hash).unwrap_or(person),
             first_seen_us: known.map_or(Some(self.now_us), |entry| entry.first_seen_us),
-            last_seen_us: self.now_us,
-            source: known.map_or(Some(self.source.as_str()), |entry| self.stored.source(entry)),
+            last_seen_us: Some(self.now_us),
+            source: known.map_or(Some(self.source.as_str()), |entry| self.stored.source(entry)).map(Cow::from),
         }
     }
 
     fn merge(&self, (old, survivor): (i64, i64)) -> Row<'_> {
         Row {
-            id_type: MERGED,
+            id_type: MERGED.into(),
             id_value: old.to_string(),
             person: survivor,
             first_seen_us: Some(self.now_us),
-            last_seen_us: self.now_us,
-            source: Some(&self.source),
+            last_seen_us: Some(self.now_us),
+            source: Some(self.source.as_str().into()),
         }
     }
 
@@ -163,11 +166,11 @@ pub fn identity_rows_of(
     now_us: i64,
 ) -> Result<RecordBatch, IngestError> {
     let row = |person: &i64| Row {
-        id_type,
+        id_type: id_type.into(),
         id_value: person.to_string(),
         person: *person,
         first_seen_us: Some(now_us),
-        last_seen_us: now_us,
+        last_seen_us: Some(now_us),
         source: None,
     };
     batch(schema, &persons.iter().map(row).collect::<Vec<_>>())
@@ -197,7 +200,7 @@ pub fn conflict_rows(
 }
 
 /// By name: a dataset may give `identities` further columns, which stay NULL.
-fn batch(schema: &SchemaRef, rows: &[Row<'_>]) -> Result<RecordBatch, IngestError> {
+pub fn batch(schema: &SchemaRef, rows: &[Row<'_>]) -> Result<RecordBatch, IngestError> {
     let texts = |value: for<'a> fn(&'a Row<'a>) -> Option<&'a str>| -> ArrayRef {
         Arc::new(rows.iter().map(value).collect::<StringArray>())
     };
@@ -205,12 +208,12 @@ fn batch(schema: &SchemaRef, rows: &[Row<'_>]) -> Result<RecordBatch, IngestErro
         Arc::new(rows.iter().map(value).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
     };
     let column = |name: &str| match name {
-        "id_type" => Some(texts(|row| Some(row.id_type))),
+        "id_type" => Some(texts(|row| Some(&row.id_type))),
         "id_value" => Some(texts(|row| Some(&row.id_value))),
         "one_id" => Some(Arc::new(rows.iter().map(|row| row.person).collect::<Int64Array>()) as ArrayRef),
         "first_seen" => Some(times(|row| row.first_seen_us)),
-        "last_seen" => Some(times(|row| Some(row.last_seen_us))),
-        "source" => Some(texts(|row| row.source)),
+        "last_seen" => Some(times(|row| row.last_seen_us)),
+        "source" => Some(texts(|row| row.source.as_deref())),
         _ => None,
     };
     let arrays = schema
@@ -218,4 +221,80 @@ fn batch(schema: &SchemaRef, rows: &[Row<'_>]) -> Result<RecordBatch, IngestErro
         .iter()
         .map(|field| column(field.name()).unwrap_or_else(|| new_null_array(field.data_type(), rows.len())));
     Ok(RecordBatch::try_new(Arc::clone(schema), arrays.collect())?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use arrow::array::AsArray;
+    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+    use futures::{StreamExt, TryStreamExt};
+
+    use super::*;
+
+    /// The rows of (type, value), over what is stored.
+    fn lesson(rows: &[(&str, u128)], stored: Stored) -> Arc<Lesson> {
+        let (mut graph, mut nodes) = (Graph::new(20), Vec::new());
+        let identifiers: Vec<_> = rows.iter().map(|(id_type, hash)| (graph.id_type(id_type), *hash)).collect();
+        graph.nodes(&identifiers, &mut nodes);
+        graph.occur(&nodes);
+        let resolution = graph.resolve(&stored);
+        Arc::new(Lesson { graph, resolution, stored, source: "orders".to_owned(), now_us: 0, renews: true })
+    }
+
+    /// `one_id` of the new rows, then of those that change.
+    async fn numbers(lesson: &Arc<Lesson>) -> Vec<i64> {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("id_value", DataType::Utf8, false),
+            Field::new("one_id", DataType::Int64, false),
+        ]));
+        let batches = lesson.new_rows(&schema).chain(lesson.changed_rows(&schema));
+        let batches: Vec<RecordBatch> = batches.try_collect().await.unwrap();
+        batches.iter().flat_map(|batch| batch.column(1).as_primitive::<Int64Type>().values().to_vec()).collect()
+    }
+
+    /// Were it written under the survivor, the merge could never be undone.
+    #[tokio::test]
+    async fn an_identifier_that_is_renewed_keeps_the_number_before_its_merge() {
+        let mut stored = Stored::default();
+        stored.learn("phone", 1, 3);
+        stored.learn("member", 2, 8);
+        let first = lesson(&[("phone", 1), ("member", 2), ("member", 9)], stored);
+        // The new one, the two that are renewed, the merge.
+        assert_eq!(numbers(&first).await, [3, 3, 8, 3]);
+        let mut stored = Arc::into_inner(first).unwrap().learned();
+        assert_eq!((stored.person(2), stored.given(2)), (Some(3), Some(8)));
+        stored.learn("member", 2, 8);
+        let again = lesson(&[("member", 2)], stored);
+        assert_eq!(numbers(&again).await, [8]);
+    }
+
+    #[tokio::test]
+    async fn new_identifiers_come_in_the_order_of_their_table() {
+        let rows: Vec<(&str, u128)> =
+            (0..40_000).map(|nth| (["phone", "member"][nth % 2], (nth as u128 * 7_919 % 40_009) << 64)).collect();
+        let mut stored = Stored::default();
+        stored.learn("phone", rows[0].1, 1);
+        // Each is a person of its own.
+        let (mut graph, mut nodes) = (Graph::new(20), Vec::new());
+        let identifiers: Vec<_> = rows.iter().map(|(id_type, hash)| (graph.id_type(id_type), *hash)).collect();
+        graph.nodes(&identifiers, &mut nodes);
+        let resolution = graph.resolve(&stored);
+        let lesson = Arc::new(Lesson { graph, resolution, stored, source: String::new(), now_us: 0, renews: true });
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("id_type", DataType::Utf8, false),
+            Field::new("id_value", DataType::Utf8, false),
+        ]));
+        let batches: Vec<RecordBatch> = lesson.new_rows(&schema).try_collect().await.unwrap();
+        let cells = |batch: &RecordBatch, row: usize| {
+            let text = |column: usize| batch.column(column).as_string::<i32>().value(row).to_owned();
+            (text(0), text(1))
+        };
+        let found: Vec<(String, String)> =
+            batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| cells(batch, row))).collect();
+        let mut expected: Vec<(String, String)> =
+            rows[1..].iter().map(|(id_type, hash)| ((*id_type).to_owned(), shown(*hash))).collect();
+        expected.sort();
+        assert_eq!(found, expected);
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use hashbrown::HashTable;
 
 use super::key::Hashed;
+use super::parted::Apart;
 use super::stored::Stored;
 
 /// The number of an identifier in the graph.
@@ -165,7 +166,8 @@ impl Graph {
     }
 
     /// Gives every identifier its person. New persons are numbered from `stored.next_person()` in order of appearance; of
-    /// persons that turn out to be one, the smallest number survives.
+    /// persons that turn out to be one, the smallest number survives. Persons that were parted are not joined: what would do so,
+    /// and stands later among the nodes, does not count.
     pub fn resolve(&mut self, stored: &Stored) -> Resolution {
         let known: Vec<Option<i64>> = self.nodes.iter().map(|node| stored.person(node.hash)).collect();
         for node in self.all() {
@@ -176,6 +178,7 @@ impl Graph {
         self.share_over_time(stored, &known);
         let mut entities = Entities::default();
         let entity: Vec<u32> = known.iter().map(|person| entities.of(*person)).collect();
+        entities.apart = Apart::of(stored.parted(), &entities.known);
         for node in self.all().filter(|node| !self.shared.contains_key(node)) {
             for other in self.beside(node).iter().filter(|other| !self.shared.contains_key(other)) {
                 entities.unite(entity[node as usize], entity[*other as usize]);
@@ -235,6 +238,7 @@ struct Entities {
     /// Of a root: the smallest person known.
     person: Vec<Option<i64>>,
     known: HashMap<i64, u32>,
+    apart: Apart,
 }
 
 impl Entities {
@@ -261,10 +265,11 @@ impl Entities {
 
     fn unite(&mut self, first: u32, second: u32) {
         let (first, second) = (self.root(first), self.root(second));
-        if first == second {
+        if first == second || !self.apart.may_join(first, second) {
             return;
         }
         let (kept, lost) = (first.min(second), first.max(second));
+        self.apart.joined(kept, lost);
         self.parent[lost as usize] = kept;
         let persons = [self.person[kept as usize], self.person[lost as usize]];
         self.person[kept as usize] = persons.into_iter().flatten().min();
@@ -386,6 +391,25 @@ mod tests {
         let (_, _, resolution) = resolve(&[vec![(PHONE, 7), (MEMBER, 1)]], &stored, 20);
         assert_eq!(resolution.persons, [None, Some(1)]);
         assert!(resolution.conflicts.is_empty());
+    }
+
+    #[test]
+    fn persons_that_were_parted_stay_apart_whatever_joins_them() {
+        let mut stored = Stored::default();
+        stored.learn(PHONE, hash(PHONE, 1), 3);
+        stored.learn(MEMBER, hash(MEMBER, 1), 8);
+        stored.learn(MEMBER, hash(MEMBER, 5), 5);
+        stored.part(8, 3);
+        let together = [vec![(PHONE, 1), (MEMBER, 1)], vec![(MEMBER, 1)]];
+        assert_eq!(persons(&together, &stored, 20), [Some(3), Some(8)]);
+        // By way of somebody new, who comes to the first, and of somebody known, who then is that one.
+        let new = [vec![(PHONE, 1), (PHONE, 2)], vec![(PHONE, 2), (MEMBER, 1)], vec![(MEMBER, 1)]];
+        assert_eq!(persons(&new, &stored, 20), [Some(3), Some(3), Some(8)]);
+        let known = [vec![(MEMBER, 1), (MEMBER, 5)], vec![(MEMBER, 5), (PHONE, 1)], vec![(PHONE, 1)]];
+        assert_eq!(persons(&known, &stored, 20), [Some(5), Some(5), Some(3)]);
+        assert_eq!(resolve(&known, &stored, 20).2.merges, [(8, 5)]);
+        // Others may join either of them.
+        assert_eq!(persons(&[vec![(MEMBER, 1), (PHONE, 9)]], &stored, 20), [Some(8)]);
     }
 
     /// Repeats joining until nothing changes: slow, and plainly the definition.

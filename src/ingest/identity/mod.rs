@@ -7,21 +7,24 @@
 //!    lake only what the load names is read.
 //! 4. `commit` makes rows of what is new; they are durable before the rows that refer to them are.
 //!
-//! A person that turns out to be another is not rewritten: a row of type `_merged` says so, and reads follow [`merges`].
+//! A person that turns out to be another is not rewritten: a row of type `_merged` says so, and reads follow [`merges`]. Persons
+//! that an operator parted have a row of type `_parted`: no load joins them again.
 
 mod commit;
 mod graph;
 mod key;
 mod normal;
+mod parted;
 mod resolve;
 mod stored;
 
-pub use commit::{Lesson, SORTED_BY, conflict_rows, identity_rows_of};
+pub use commit::{Lesson, Row, SORTED_BY, batch, conflict_rows, identity_rows_of};
 pub use graph::Graph;
-pub use key::{IdentityKey, shown as shown_hash};
+pub use key::{IdentityKey, parsed as parsed_hash, shown as shown_hash};
 pub use normal::normal;
+pub use parted::{PARTED, pair as parted_pair, shown as shown_pair};
 pub use resolve::{Gathered, Hashes, Resolved, Resolver, gather, is_identifier, may_identify, types};
-pub use stored::{FORGOTTEN, MERGED, Stored, merges};
+pub use stored::{FORGOTTEN, MERGED, Stored, merges, steps};
 
 use crate::dataset::{Contract, SqlType};
 

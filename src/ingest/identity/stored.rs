@@ -11,6 +11,7 @@ use datafusion::prelude::{col, lit};
 use super::super::scan::scan;
 use super::graph::{Graph, Node, Resolution};
 use super::key::{ByHash, Hashed, parsed};
+use super::parted::{self, PARTED, Parted};
 use crate::dataset::Contract;
 use crate::error::Result;
 use crate::lake::{Snapshot, Store};
@@ -45,6 +46,9 @@ impl Entry {
 #[derive(Debug, Default)]
 pub struct Stored {
     entries: ByHash<Entry>,
+    /// Of identifiers whose person was merged away: the number under which they are stored.
+    given: ByHash<i64>,
+    parted: Parted,
     /// How many identifiers of each type the persons of `entries` have in all; `None` where all identities are entries.
     counts: Option<HashMap<(i64, u16), usize>>,
     shared: HashSet<Hashed>,
@@ -67,10 +71,12 @@ impl Stored {
         let mut stored = Self { person_max, ..Self::default() };
         let merged = merges(store, contract, Arc::clone(&snapshot)).await?;
         stored.person_max = merged.keys().copied().fold(person_max, i64::max);
+        let mut pairs = Vec::new();
         let columns = ["id_type", "id_value", "one_id", "first_seen", "last_seen", "source"];
         let kept = || Some(col("id_type").not_eq(lit(MERGED)));
-        let take = |batch: &RecordBatch| stored.take(batch, &merged, wanted);
+        let take = |batch: &RecordBatch| stored.take(batch, &merged, wanted, &mut pairs);
         scan(store, contract, Arc::clone(&snapshot), &columns, kept(), take).await?;
+        stored.parted = Parted::of(pairs, &merged);
         if wanted.is_some() {
             let mut counts = HashMap::new();
             let persons: HashSet<i64> = stored.entries.values().map(|entry| entry.person).collect();
@@ -104,7 +110,14 @@ impl Stored {
         }
     }
 
-    fn take(&mut self, batch: &RecordBatch, merged: &HashMap<i64, i64>, wanted: Option<&Graph>) {
+    /// Takes the identifiers of a batch, and puts persons that were parted among `pairs`.
+    fn take(
+        &mut self,
+        batch: &RecordBatch,
+        merged: &HashMap<i64, i64>,
+        wanted: Option<&Graph>,
+        pairs: &mut Vec<(i64, i64)>,
+    ) {
         let (types, values) = (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
         let persons = batch.column(2).as_primitive::<Int64Type>();
         let first_seen = batch.column(3).as_primitive::<TimestampMicrosecondType>();
@@ -113,12 +126,19 @@ impl Stored {
         for row in 0..batch.num_rows() {
             let given = persons.value(row);
             self.person_max = self.person_max.max(given);
-            let Some(hash) = parsed(values.value(row)) else { continue };
+            let Some(hash) = parsed(values.value(row)) else {
+                pairs.extend(Some(values.value(row)).filter(|_| types.value(row) == PARTED).and_then(parted::pair));
+                continue;
+            };
             if wanted.is_some_and(|graph| !graph.contains(hash)) {
                 continue;
             }
+            let person = merged.get(&given).copied().unwrap_or(given);
+            if person != given {
+                self.given.insert(hash, given);
+            }
             let entry = Entry {
-                person: merged.get(&given).copied().unwrap_or(given),
+                person,
                 id_type: known(&mut self.types, types.value(row)),
                 first_seen_us: first_seen.is_valid(row).then(|| first_seen.value(row)),
                 last_seen_us: last_seen.is_valid(row).then(|| last_seen.value(row)),
@@ -139,6 +159,16 @@ impl Stored {
 
     pub fn entry(&self, hash: Hashed) -> Option<&Entry> {
         self.entries.get(&hash)
+    }
+
+    /// The number under which an identifier is stored: what its person was before all merges. `None` where it is not stored.
+    pub fn given(&self, hash: Hashed) -> Option<i64> {
+        self.given.get(&hash).copied().or_else(|| self.person(hash))
+    }
+
+    /// Persons that no load joins.
+    pub fn parted(&self) -> &Parted {
+        &self.parted
     }
 
     pub fn source(&self, entry: &Entry) -> Option<&str> {
@@ -195,9 +225,13 @@ impl Stored {
     pub fn extend(&mut self, (graph, resolution): (&Graph, &Resolution), source: &str, now_us: i64, renews: bool) {
         if !resolution.merges.is_empty() {
             let merged: HashMap<i64, i64> = resolution.merges.iter().copied().collect();
-            for entry in self.entries.values_mut() {
-                entry.person = merged.get(&entry.person).copied().unwrap_or(entry.person);
+            for (hash, entry) in &mut self.entries {
+                if let Some(survivor) = merged.get(&entry.person) {
+                    self.given.entry(*hash).or_insert(entry.person);
+                    entry.person = *survivor;
+                }
             }
+            self.parted.follow(&merged);
         }
         let own_source = position(&mut self.sources, Some(source.to_owned()));
         for (node, person) in resolution.persons.iter().enumerate() {
@@ -229,6 +263,11 @@ impl Stored {
     }
 
     #[cfg(test)]
+    pub fn part(&mut self, first: i64, second: i64) {
+        self.parted = Parted::of([(first, second)], &HashMap::new());
+    }
+
+    #[cfg(test)]
     pub fn share(&mut self, hash: Hashed) {
         self.shared.insert(hash);
     }
@@ -252,6 +291,11 @@ fn position<T: PartialEq>(known: &mut Vec<T>, value: T) -> u16 {
 
 /// Of each person that was merged away the one that it is now, at the end of all its merges. For the remap of every read.
 pub async fn merges(store: &Store, identities: &Contract, snapshot: Arc<Snapshot>) -> Result<HashMap<i64, i64>> {
+    Ok(compressed(&steps(store, identities, snapshot).await?))
+}
+
+/// Each merge by itself: old and surviving number, which may have been merged on. One that was undone leads to itself.
+pub async fn steps(store: &Store, identities: &Contract, snapshot: Arc<Snapshot>) -> Result<HashMap<i64, i64>> {
     let mut steps: HashMap<i64, i64> = HashMap::new();
     let kept = col("id_type").eq(lit(MERGED));
     scan(store, identities, snapshot, &["id_value", "one_id"], Some(kept), |batch| {
@@ -260,7 +304,7 @@ pub async fn merges(store: &Store, identities: &Contract, snapshot: Arc<Snapshot
         steps.extend(pairs.filter_map(|(old, survivor)| Some((old.parse().ok()?, *survivor))));
     })
     .await?;
-    Ok(compressed(&steps))
+    Ok(steps)
 }
 
 /// Follows each step to its end. Survivors are smaller than those they replace, so there is no way round in circles.

@@ -138,3 +138,87 @@ impl Arranged {
         Ok(files)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use arrow::array::{ArrayRef, AsArray, Int64Array, StringArray, TimestampMicrosecondArray};
+    use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit};
+    use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+    use object_store::ObjectStore;
+    use object_store::memory::InMemory;
+
+    use super::super::stored::{Rows, read};
+    use super::super::table::{PartitionSpec, TableName};
+    use super::*;
+
+    const ROWS: i64 = 60_000;
+    const DAY_US: i64 = 86_400_000_000;
+
+    /// Of three months, in no order; months, ids and places in the order in which they must come.
+    fn rows() -> (Vec<RecordBatch>, Vec<(i64, String, i64)>) {
+        let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("at", instant, false),
+            Field::new("id", DataType::Utf8, true),
+            Field::new("n", DataType::Int64, false),
+        ]));
+        let of = |n: i64| (n * 7_919 % 90, format!("the same beginning of all ids, then {:04}", n * 31 % 5_000));
+        let batch = |first: i64| {
+            let numbers = || first..first + 1000;
+            let at = TimestampMicrosecondArray::from_iter_values(numbers().map(|n| of(n).0 * DAY_US));
+            let columns: Vec<ArrayRef> = vec![
+                Arc::new(at.with_timezone("UTC")),
+                Arc::new(numbers().map(|n| (n % 100 > 0).then(|| of(n).1)).collect::<StringArray>()),
+                Arc::new(Int64Array::from_iter_values(numbers())),
+            ];
+            RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()
+        };
+        let mut expected: Vec<(i64, String, i64)> = (0..ROWS)
+            .map(|n| {
+                let (day, id) = of(n);
+                // 1970 has 31, 28 and 31 days in its first months. A null is behind all texts.
+                let month = i64::from(day >= 31) + i64::from(day >= 59);
+                (month, if n % 100 > 0 { id } else { "~".to_owned() }, n)
+            })
+            .collect();
+        expected.sort();
+        ((0..ROWS / 1000).map(|nth| batch(nth * 1000)).collect(), expected)
+    }
+
+    /// In memory, on the disk and sorted in memory, and too large for that.
+    #[tokio::test]
+    async fn rows_come_by_partition_and_in_order_whatever_memory_there_is() {
+        let (batches, expected) = rows();
+        let schema = batches[0].schema();
+        let mut spec = TableSpec::plain(&schema);
+        spec.partition = Some(PartitionSpec::Month("at".into()));
+        spec.sort = vec!["id".into()];
+        for (bytes_max, spills) in [(256 << 20, false), (24 << 20, true), (4 << 20, true)] {
+            let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+            let name = TableName::new("public", "t");
+            let layout = Layout::new(Arc::clone(&objects), &name, &spec).unwrap();
+            let stream = futures::stream::iter(batches.clone().into_iter().map(Ok));
+            let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), stream));
+            let arranged = Arranged::take(stream, &spec, &runtime(bytes_max).unwrap()).await.unwrap();
+            assert_eq!(arranged.spill.bytes() > 0, spills);
+            let mut found = Vec::new();
+            for (month, file) in arranged.write(&layout, None).await.unwrap().iter().enumerate() {
+                assert_eq!(file.partition, Some(format!("1970-{:02}", month + 1)));
+                let path = format!("{}/{}", name.folder(), file.name);
+                let mut stored = read(&objects, &path, file.bytes, &layout.schema, Rows::All).await.unwrap();
+                while let Some(batch) = stored.next().await {
+                    let batch = batch.unwrap();
+                    let (ids, numbers) =
+                        (batch.column(1).as_string::<i32>(), batch.column(2).as_primitive::<Int64Type>());
+                    let rows = ids.iter().zip(numbers.values());
+                    found.extend(rows.map(|(id, n)| (month as i64, id.unwrap_or("~").to_owned(), *n)));
+                }
+            }
+            assert!(found.is_sorted_by_key(|(month, id, _)| (*month, id.clone())), "with {bytes_max} bytes");
+            // The engine's sort keeps no order among equal ids.
+            found.sort();
+            assert!(found == expected, "with {bytes_max} bytes");
+        }
+    }
+}

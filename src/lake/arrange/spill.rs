@@ -76,6 +76,11 @@ impl SpillFile {
         Ok(piece)
     }
 
+    #[cfg(test)]
+    pub fn bytes(&self) -> u64 {
+        self.length
+    }
+
     /// The batches of a piece. They lie in one buffer, which goes with the last of them.
     pub fn read(&self, piece: Piece) -> Result<Vec<RecordBatch>, LakeError> {
         let Some(file) = &self.file else { return Ok(Vec::new()) };
