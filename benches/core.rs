@@ -11,11 +11,14 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use futures::TryStreamExt;
 use henna::cli::serve::LakeBackend;
 use henna::config::TlsPolicy;
 use henna::dataset::{Dataset, SampleFile, write_samples};
+use henna::ingest::Loader;
 use henna::query::{Lake, Session};
 use henna::wire;
 use tokio::net::TcpListener;
@@ -26,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 const PERMILLE: u32 = 200;
 const SCAN: &str = "SELECT channel, count(*), sum(paid_amount) FROM orders GROUP BY channel";
 const RFM: &str = "SELECT segment, count(*), sum(monetary) FROM mart.rfm GROUP BY segment";
+const NEWEST: &str = "SELECT channel, count(*), max(one_id), sum(paid_amount) FROM orders GROUP BY channel";
 const POINT: &str = "SELECT status, paid_amount FROM orders WHERE channel = 'tmall' AND order_id = '1'";
 
 fn permille() -> u32 {
@@ -107,6 +111,26 @@ async fn client(lake: Lake) -> Client {
     client
 }
 
+/// The sample's orders, of whose buyers `share` percent were merged into the one before.
+fn merged(runtime: &Runtime, sample: &Sample, share: usize) -> Lake {
+    let root = sample.folder.path().join(format!("merged-{share}"));
+    henna(&root, &["init"], None);
+    henna(&root, &["load", "orders"], Some(sample.file("orders")));
+    runtime.block_on(async {
+        let lake = Lake::open(&root.to_string_lossy()).await.unwrap();
+        let session = lake.session(lake.principal("admin").unwrap()).await.unwrap();
+        let sql = "SELECT DISTINCT one_id FROM orders WHERE one_id IS NOT NULL ORDER BY 1";
+        let batches: Vec<_> = session.execute(sql).await.unwrap().try_collect().await.unwrap();
+        let buyers: Vec<i64> =
+            batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
+        let pairs: Vec<(i64, i64)> = buyers.windows(2).map(|pair| (pair[1], pair[0])).collect();
+        let some: Vec<_> =
+            pairs.iter().enumerate().filter(|(nth, _)| nth % 100 < share).map(|(_, pair)| *pair).collect();
+        Loader::new(lake.store().clone(), Arc::clone(lake.dataset())).merge_pairs(&some).await.unwrap();
+        lake
+    })
+}
+
 fn core(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let sample = Sample::made(&runtime);
@@ -146,6 +170,12 @@ fn core(criterion: &mut Criterion) {
     ] {
         let session = runtime.block_on(lake.session(lake.principal(role).unwrap())).unwrap();
         group.bench_function(name, |bencher| bencher.to_async(&runtime).iter(|| rows(&session, sql)));
+    }
+    for share in [0, 20] {
+        let merged = merged(&runtime, &sample, share);
+        let session = runtime.block_on(merged.session(merged.principal("admin").unwrap())).unwrap();
+        let name = format!("scan_{share}_percent_merged");
+        group.bench_function(name, |bencher| bencher.to_async(&runtime).iter(|| rows(&session, NEWEST)));
     }
     let client = runtime.block_on(client(lake.clone()));
     group.bench_function("wire_point_query", |bencher| {

@@ -17,6 +17,17 @@ pub struct Joined {
 }
 
 impl Loader {
+    /// Merges each pair's first person into its second, which is older, in one durable commit: for programs that found by
+    /// themselves who is one. None of them is asked for, and a pair that names its older person first is passed over.
+    pub async fn merge_pairs(&self, pairs: &[(i64, i64)]) -> Result<()> {
+        self.change_persons(async |_| {
+            let now_us = chrono::Utc::now().timestamp_micros();
+            let older = pairs.iter().filter(|(old, survivor)| survivor < old);
+            Ok((older.map(|(old, survivor)| merge_row(*old, *survivor, now_us)).collect(), ()))
+        })
+        .await
+    }
+
     /// Makes one person of those that an operator names, in one durable commit: every query after it sees the oldest number.
     /// It joins persons that were parted, too.
     pub async fn merge_persons(&self, numbers: &[i64]) -> Result<Joined> {
