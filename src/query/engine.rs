@@ -15,6 +15,7 @@ use super::activity::Activity;
 use super::authoring::start_as_role;
 use super::failure::failure;
 use super::guard::Canceller;
+use super::insert::together::Groups;
 use super::names::{Names, lock};
 use super::pool::Pool;
 use super::pseudonym_key::pseudonym_key;
@@ -88,6 +89,7 @@ struct Shared {
     wall: Arc<WallEnvironment>,
     pool: Pool,
     streams: Streams,
+    groups: Groups,
     /// The merged identities of the newest version that was asked for.
     survivors: Mutex<Option<(u64, Survivors)>>,
 }
@@ -148,6 +150,7 @@ impl Lake {
             wall,
             pool,
             streams,
+            groups: Groups::default(),
             survivors: Mutex::default(),
         };
         let lake = Self { shared: Arc::new(shared) };
@@ -181,6 +184,11 @@ impl Lake {
         let session = Session::assemble(self.clone(), names, context).await?;
         session.start_with(&opening.options).await?;
         Ok(session)
+    }
+
+    /// Small statements that add rows at the same moment.
+    pub(super) fn groups(&self) -> &Groups {
+        &self.shared.groups
     }
 
     pub fn store(&self) -> &Store {

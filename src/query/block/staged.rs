@@ -70,7 +70,7 @@ impl Session {
     pub(in crate::query) async fn put_rows(&self, into: &Destination, rows: Source) -> Result<u64> {
         let (contract, folder) = (Arc::clone(&into.contract), &into.relation.folder);
         if !self.in_block() {
-            return Ok(incoming::write(self, rows, contract, folder, None).await?.rows_added);
+            return incoming::write_together(self, rows, contract, folder).await;
         }
         if self.block().made_mut(folder).is_some() {
             let commit = incoming::write(self, rows, contract, folder, None).await?;

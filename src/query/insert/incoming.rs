@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use datafusion::error::DataFusionError;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 
+use super::together::BYTES_MAX;
 use crate::access::SecuredTable;
 use crate::dataset::Contract;
 use crate::error::{Error, Reason, Result};
@@ -42,16 +43,8 @@ pub(in crate::query) async fn write(
     folder: &TableName,
     beside: Option<&TableName>,
 ) -> Result<Commit> {
-    let rows = match source {
-        Source::Rows(rows) => rows,
-        Source::Plan(plan) => session.lake().pool().stream(&plan, session.planner.tasks()),
-    };
     let fault = Fault::default();
-    let request = WriteRequest {
-        load_id: format!("sql-{}", uuid::Uuid::new_v4().simple()),
-        rows: checked(rows, &contract, &session.time_zone(), fault.clone())?,
-        notes: BTreeMap::new(),
-    };
+    let request = request(source.checked(session, &contract, &fault)?);
     let (store, folder, beside) = (session.lake().store().clone(), folder.clone(), beside.cloned());
     let written = session.lake().pool().run(async move {
         match beside {
@@ -59,20 +52,66 @@ pub(in crate::query) async fn write(
             Some(beside) => store.insert_beside(&folder, &beside, request).await,
         }
     });
-    let failed = match written.await {
-        Ok(commit) => return Ok(commit),
-        Err(error) => error,
-    };
+    written.await.map_err(|failed| told(failed, &fault, &contract))
+}
+
+/// The same for a statement that is a transaction by itself: where its rows are few, they share the commit of other statements.
+/// Gives their number.
+pub(in crate::query) async fn write_together(
+    session: &Session,
+    source: Source,
+    contract: Arc<Contract>,
+    folder: &TableName,
+) -> Result<u64> {
+    let fault = Fault::default();
+    let mut rows = source.checked(session, &contract, &fault)?;
+    let (store, groups, folder) = (session.lake().store().clone(), session.lake().groups().clone(), folder.clone());
+    let written = session.lake().pool().run(async move {
+        let (mut few, mut bytes) = (Vec::new(), 0);
+        while let Some(batch) = rows.try_next().await.map_err(failure)? {
+            bytes += batch.get_array_memory_size();
+            few.push(batch);
+            if bytes > BYTES_MAX {
+                let schema = rows.schema();
+                let all = futures::stream::iter(few.into_iter().map(Ok)).chain(rows);
+                let all = request(Box::pin(RecordBatchStreamAdapter::new(schema, all)));
+                return Ok(store.insert(&folder, all).await?.rows_added);
+            }
+        }
+        few.retain(|batch| batch.num_rows() > 0);
+        groups.add(&store, &folder, few, bytes).await
+    });
+    written.await.map_err(|failed| told(failed, &fault, &contract))
+}
+
+fn request(rows: SendableRecordBatchStream) -> WriteRequest {
+    let load_id = format!("sql-{}", uuid::Uuid::new_v4().simple());
+    WriteRequest { load_id, rows, notes: BTreeMap::new() }
+}
+
+/// What the client is told of rows that were not written.
+fn told(failed: Error, fault: &Fault, contract: &Contract) -> Error {
     // A sort on the way may have put the rows' own error into another.
     let own = fault.lock().unwrap_or_else(PoisonError::into_inner).take();
-    Err(match own {
+    match own {
         Some(own) => own,
         None if failed.reason() == Reason::Unique => {
             let text = format!("duplicate key value violates unique constraint \"{}_pkey\"", contract.name);
             Error::new(Reason::Unique, text)
         }
         None => failed,
-    })
+    }
+}
+
+impl Source {
+    /// The rows in the table's stored types, held against its contract.
+    fn checked(self, session: &Session, contract: &Arc<Contract>, fault: &Fault) -> Result<SendableRecordBatchStream> {
+        let rows = match self {
+            Self::Rows(rows) => rows,
+            Self::Plan(plan) => session.lake().pool().stream(&plan, session.planner.tasks()),
+        };
+        checked(rows, contract, &session.time_zone(), fault.clone())
+    }
 }
 
 /// The first error of the rows themselves.

@@ -4,6 +4,7 @@ mod assignment;
 pub(super) mod incoming;
 pub(super) mod rows;
 pub(super) mod target;
+pub(super) mod together;
 
 use std::sync::Arc;
 
