@@ -11,6 +11,7 @@ mod cell;
 mod check;
 mod correction;
 pub mod error;
+mod fill;
 mod forget;
 pub mod identity;
 mod load;
@@ -34,6 +35,7 @@ mod trial;
 
 pub use correction::Exported;
 pub use error::IngestError;
+pub use fill::fills;
 pub use forget::Forgotten;
 pub use load::{Loader, PUBLIC};
 pub use reader::HeaderChanges;

@@ -233,6 +233,38 @@ async fn fails_in_backup(lake: &Memory, fault: Fault, is_source: bool) -> bool {
     objects.has_failed()
 }
 
+#[tokio::test]
+async fn an_interrupted_alteration_is_all_or_nothing_and_repeatable() {
+    use std::collections::HashMap;
+    let before = spec(&["id"], Some("version"));
+    let mut wide = before.clone();
+    wide.columns.push(StoredColumn::new(Field::new("grade", DataType::Utf8, false)));
+    let fills = HashMap::from([("grade".to_owned(), Arc::new(StringArray::from(vec!["new"])) as ArrayRef)]);
+    for death in [Death::Before, Death::After] {
+        let mut steps = 1;
+        loop {
+            let objects = begun(&before).await;
+            let rows = contents(&objects).await;
+            let mortal = Mortal { inner: Arc::clone(&objects), left: AtomicUsize::new(steps), death };
+            let outcome = over(Arc::new(mortal)).alter_table(&name(), &wide, &fills).await;
+            assert_eq!(contents(&objects).await, rows, "step {steps}, {death:?}");
+            let store = over(Arc::clone(&objects));
+            let columns = store.snapshot(&name()).await.unwrap().schema.fields().len();
+            assert!(columns == 8 || outcome.is_err() && columns == 7, "step {steps}, {death:?}");
+            store.alter_table(&name(), &wide, &fills).await.unwrap();
+            let snapshot = store.snapshot(&name()).await.unwrap();
+            let filled = |file: &Arc<FileEntry>| file.range(&snapshot.schema, "grade").unwrap().null_count == Some(0);
+            assert!(snapshot.files.iter().all(filled), "step {steps}, {death:?}");
+            assert_eq!((contents(&objects).await, snapshot.version), (rows, 2));
+            if outcome.is_ok() {
+                break;
+            }
+            steps += 1;
+        }
+        assert!(steps > 2, "the alteration was never interrupted");
+    }
+}
+
 /// Lets another writer in between the reading of the table and the commit.
 #[derive(Debug)]
 struct Overtaken {
