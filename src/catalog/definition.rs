@@ -17,6 +17,16 @@ pub enum Definition {
     Schema(SchemaDefinition),
     Table(TableDefinition),
     View(ViewDefinition),
+    /// Of the lake itself.
+    Dataset(DatasetDefinition),
+}
+
+/// Which text of its dataset a lake goes by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetDefinition {
+    /// Where the texts lie in the lake.
+    pub folder: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +87,7 @@ impl Definition {
 
     pub fn comments_mut(&mut self) -> Option<&mut Comments> {
         match self {
-            Self::Schema(_) => None,
+            Self::Schema(_) | Self::Dataset(_) => None,
             Self::Table(table) => Some(&mut table.comments),
             Self::View(view) => Some(&mut view.comments),
         }
@@ -134,7 +144,7 @@ fn comment(columns: &mut [Column], comments: &Comments) {
 /// The definition that a snapshot keeps of an object; None where it has none, or is not there.
 pub fn kept(snapshot: &crate::access::SecuritySnapshot, object: &ObjectId) -> Result<Option<Definition>> {
     let text = match object {
-        ObjectId::Database => None,
+        ObjectId::Database => snapshot.definition(),
         ObjectId::Schema(name) => snapshot.schema(name).and_then(|schema| schema.definition.as_deref()),
         ObjectId::Relation(id) => snapshot.relation(id).and_then(|relation| relation.definition.as_deref()),
     };

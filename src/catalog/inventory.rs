@@ -238,8 +238,8 @@ fn authored(id: &TableId, text: &str) -> Result<Relation> {
     let (body, folder) = match Definition::parse(text)? {
         Definition::Table(table) => table_body(id, &table)?,
         Definition::View(view) => view_body(id, view)?,
-        Definition::Schema(_) => {
-            return Err(crate::Error::new(crate::Reason::Corrupt, "a relation is defined as a schema"));
+        Definition::Schema(_) | Definition::Dataset(_) => {
+            return Err(crate::Error::new(crate::Reason::Corrupt, "a relation is defined as something else"));
         }
     };
     let (schema, name) = (id.schema.clone(), id.table.clone());

@@ -72,7 +72,7 @@ async fn fill(lake: &Lake, permille: u32) -> Result<()> {
     let started = Instant::now();
     let folder = tempfile::tempdir().map_err(|error| Error::of(Reason::Io, error))?;
     println!("making the sample brand's files ...");
-    let files = write_samples(lake.dataset(), folder.path(), permille).await?;
+    let files = write_samples(&lake.dataset(), folder.path(), permille).await?;
     for file in files {
         let request = LoadRequest::new(file.table.as_str(), vec![file.path.to_string_lossy().into_owned()]);
         let report = load(lake, request).await?;
@@ -94,7 +94,8 @@ async fn fill(lake: &Lake, permille: u32) -> Result<()> {
 
 /// What the dataset's demo.sql has to say to whoever started it, in its lines `-- say: TEXT`.
 fn greet(lake: &Lake, doors: &Doors) {
-    let script = lake.dataset().demo_sql.as_deref().unwrap_or_default();
+    let dataset = lake.dataset();
+    let script = dataset.demo_sql.as_deref().unwrap_or_default();
     println!();
     for text in script.lines().filter_map(|line| line.strip_prefix("-- say:")) {
         let host = text.replace("{host}", &doors.address.ip().to_string());

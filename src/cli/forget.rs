@@ -1,7 +1,6 @@
 //! `henna forget`: erases a person.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
 
@@ -22,8 +21,7 @@ pub struct ForgetArgs {
 
 pub async fn run(args: ForgetArgs, config: &Config) -> Result<ExitCode> {
     let lake = Lake::open_with(&config.lake, super::limits(config)).await?;
-    let forgotten =
-        Loader::new(lake.store().clone(), Arc::clone(lake.dataset())).forget(&args.id_type, &args.value).await?;
+    let forgotten = Loader::new(lake.store().clone(), lake.dataset()).forget(&args.id_type, &args.value).await?;
     // Whose it was is not told: it is forgotten.
     lake.audit().record(AuditEvent {
         command: "FORGET".to_owned(),

@@ -80,7 +80,7 @@ pub async fn load(lake: &Lake, mut request: LoadRequest) -> Result<LoadReport> {
     if let Some(bar) = bar.clone() {
         request.progress = Some(sink(bar));
     }
-    let outcome = Loader::new(lake.store().clone(), Arc::clone(lake.dataset())).load(request).await;
+    let outcome = Loader::new(lake.store().clone(), lake.dataset()).load(request).await;
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }

@@ -4,7 +4,9 @@ mod backup;
 mod check;
 mod compact;
 mod config;
+mod dataset;
 mod demo;
+mod expire;
 mod forget;
 mod functions;
 mod identity;
@@ -76,10 +78,14 @@ enum Verb {
     Sources(sources::SourcesArgs),
     /// List rows that loads refused, or write them as files to be corrected
     Rejects(rejects::RejectsArgs),
+    /// Compare the lake with another text of its dataset, or make it go by that
+    Dataset(dataset::DatasetArgs),
     /// Gather small files into large ones; a server does it by itself, too
     Compact(compact::CompactArgs),
     /// Take away files of old versions; a server does it by itself, too
     Vacuum(vacuum::VacuumArgs),
+    /// Take away rows that the dataset keeps no longer; a server does it by itself, too
+    Expire(expire::ExpireArgs),
     /// Copy the whole lake to another folder, also while it is served
     Backup(backup::BackupArgs),
     /// Make the lake of a backup
@@ -137,8 +143,10 @@ async fn dispatch(verb: Verb, config: &Config) -> Result<ExitCode> {
         Verb::Check => check::run(config).await,
         Verb::Sources(args) => sources::run(args, config).await,
         Verb::Rejects(args) => rejects::run(args, config).await,
+        Verb::Dataset(args) => dataset::run(args, config).await,
         Verb::Compact(args) => compact::run(args, config).await,
         Verb::Vacuum(args) => vacuum::run(args, config).await,
+        Verb::Expire(args) => expire::run(args, config).await,
         Verb::Backup(args) => backup::back_up(args, config).await,
         Verb::Restore(args) => backup::restore(args, config).await,
         Verb::Forget(args) => forget::run(args, config).await,

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use clap::Args;
@@ -32,7 +31,7 @@ const OPEN: &str = "SELECT DISTINCT r.load_id, r.table_name, r.file, r.line, r.c
 
 pub async fn run(args: RejectsArgs, config: &Config) -> Result<ExitCode> {
     let lake = Lake::open_with(&config.lake, super::limits(config)).await?;
-    let loader = Loader::new(lake.store().clone(), Arc::clone(lake.dataset()));
+    let loader = Loader::new(lake.store().clone(), lake.dataset());
     let session = lake.session(lake.principal(ADMIN)?).await?;
     let Some(prefix) = args.load else {
         let sql = format!(

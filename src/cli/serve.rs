@@ -166,7 +166,7 @@ impl LakeBackend {
 impl Backend for LakeBackend {
     async fn verifier(&self, user: &str) -> ScramVerifier {
         // Users that another process made are known at their next login.
-        if let Err(error) = self.lake.security().refresh().await {
+        if let Err(error) = self.lake.follow().await {
             tracing::warn!(%error, "security log");
         }
         let verifier = self.lake.security().verifier(user);

@@ -38,7 +38,7 @@ pub async fn run(args: SourcesArgs, config: &Config) -> Result<ExitCode> {
     let dataset = match &args.dataset {
         Some(name) if Path::new(name).is_dir() => Arc::new(Dataset::open(Path::new(name))?),
         Some(name) => Arc::new(Dataset::shipped(name)?),
-        None => Arc::clone(Lake::open_with(&config.lake, super::limits(config)).await?.dataset()),
+        None => Lake::open_with(&config.lake, super::limits(config)).await?.dataset(),
     };
     match args.verb {
         None => {

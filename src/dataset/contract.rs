@@ -163,6 +163,21 @@ pub struct Contract {
     pub defaults: BTreeMap<String, String>,
     /// Columns whose minimum and maximum are not written to the log (personal data).
     pub statistics_off: Vec<String>,
+    /// How long rows are kept; `None` is for ever.
+    pub retention: Option<Retention>,
+}
+
+/// Rows whose date or time is so many days ago are taken away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    pub days: u32,
+    pub column: String,
+}
+
+impl fmt::Display for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} days after {}", self.days, self.column)
+    }
 }
 
 impl Contract {
@@ -180,6 +195,7 @@ impl Contract {
             version: None,
             defaults: BTreeMap::new(),
             statistics_off: Vec::new(),
+            retention: None,
         }
     }
 

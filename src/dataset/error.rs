@@ -47,6 +47,10 @@ pub enum DatasetError {
         "dataset.toml: '{text}' of table '{table}' is not a partition: write a column, or a date or time column and 'by month'"
     )]
     Partition { table: String, text: String },
+    #[error(
+        "dataset.toml: '{text}' of table '{table}' is not a retention: write a number of days, such as '730 days after <date or time column>'"
+    )]
+    Retention { table: String, text: String },
     #[error("tables/{table}.sql: '{key}' refers to {columns} columns of '{other}', which has a key of {key_columns}")]
     ForeignKeyWidth { table: String, key: String, columns: usize, other: String, key_columns: usize },
     #[error("relation '{schema}.{name}' is defined twice")]

@@ -191,7 +191,7 @@ mod tests {
     fn dataset_toml_completes_the_contracts() {
         let toml = "name = 'x'\ntime_zone = 'Asia/Shanghai'\nas_of = 'latest'\nas_of_columns = ['orders.at']\n\
                     [tables.orders]\npartition = 'at by month'\nsort = ['team', 'at']\nversion = 'at'\n\
-                    statistics_off = ['team']\n[tables.orders.defaults]\nteam = \"'a'\"\n";
+                    statistics_off = ['team']\nretention = '730 days'\n[tables.orders.defaults]\nteam = \"'a'\"\n";
         let shop = dataset(&[("dataset.toml", toml), ORDERS, CUSTOMERS]).unwrap();
         let orders = shop.contract("orders").unwrap();
         assert_eq!(orders.partition, Some(Partition::Month("at".to_owned())));
@@ -199,6 +199,7 @@ mod tests {
         assert_eq!(orders.version.as_deref(), Some("at"));
         assert_eq!(orders.defaults["team"], "'a'");
         assert_eq!(orders.statistics_off, ["team"]);
+        assert_eq!(orders.retention.as_ref().map(ToString::to_string).as_deref(), Some("730 days after at"));
         assert_eq!(shop.as_of_columns, [("orders".to_owned(), "at".to_owned())]);
         assert_eq!(shop.files.len(), 3);
     }
@@ -217,6 +218,13 @@ mod tests {
             ("[tables.orders]\nversion = 'nr'", "table 'orders' has no column 'nr'"),
             ("[tables.orders]\npartition = 'team by month'", "'team by month' of table 'orders' is not a partition"),
             ("[tables.orders.defaults]\nnr = '1'", "table 'orders' has no column 'nr'"),
+            (
+                "[tables.orders]\nretention = '2 years after at'",
+                "'2 years after at' of table 'orders' is not a retention",
+            ),
+            ("[tables.orders]\nretention = '0 days after at'", "is not a retention"),
+            ("[tables.orders]\nretention = '30 days after team'", "is not a retention"),
+            ("[tables.orders]\nretention = '30 days'", "is not a retention"),
         ] {
             let message = refusal(toml);
             assert!(message.contains(part), "{toml}: {message}");

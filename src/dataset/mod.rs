@@ -1,11 +1,13 @@
 //! A dataset folder as plain values: contracts, views, marts, sources, sample, access statements. Opens no table.
 //!
 //! `files` finds the folder's texts, on disk or within this binary; `folder` reads them; `settings` and `ddl` and `view`
-//! are its parts, as are `source` and `layout` of what lies in `sources/`; `check` proves that they fit together. `sample` runs the queries that make sample files.
+//! are its parts, as are `source` and `layout` of what lies in `sources/`; `check` proves that they fit together, `difference` tells what
+//! another text of the same dataset changes. `sample` runs the queries that make sample files.
 
 mod check;
 pub mod contract;
 mod ddl;
+mod difference;
 pub mod error;
 mod files;
 mod folder;
@@ -17,7 +19,8 @@ mod shipped;
 mod source;
 mod view;
 
-pub use contract::{Check, Column, Contract, ForeignKey, Partition, SqlType};
+pub use contract::{Check, Column, Contract, ForeignKey, Partition, Retention, SqlType};
+pub use difference::{Change, Difference, Refusal, Turn};
 pub use error::DatasetError;
 pub use files::{DatasetFile, read_folder};
 pub use folder::{Board, Dataset};

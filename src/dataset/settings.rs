@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::contract::{Contract, Partition, SqlType};
+use super::contract::{Contract, Partition, Retention, SqlType};
 use super::error::DatasetError;
 
 pub const PATH: &str = "dataset.toml";
@@ -62,6 +62,7 @@ pub struct TableSettings {
     statistics_off: Vec<String>,
     #[serde(default)]
     defaults: BTreeMap<String, String>,
+    retention: Option<String>,
 }
 
 fn utc() -> String {
@@ -103,6 +104,7 @@ impl TableSettings {
         contract.version = self.version;
         contract.statistics_off = self.statistics_off;
         contract.defaults = self.defaults;
+        contract.retention = self.retention.map(|text| retention(contract, &text)).transpose()?;
         Ok(())
     }
 }
@@ -110,6 +112,20 @@ impl TableSettings {
 /// Whether a column of this type has a place on the calendar.
 pub fn is_calendar(sql_type: &SqlType) -> bool {
     matches!(sql_type, SqlType::Date | SqlType::Timestamp | SqlType::TimestampTz)
+}
+
+/// `730 days after order_time`; without a column it is that of the table's months.
+fn retention(contract: &Contract, text: &str) -> Result<Retention, DatasetError> {
+    let fault = || DatasetError::Retention { table: contract.name.clone(), text: text.to_owned() };
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let (days, column) = match (words.as_slice(), &contract.partition) {
+        ([days, "day" | "days", "after", column], _) => (days, (*column).to_owned()),
+        ([days, "day" | "days"], Some(Partition::Month(column))) => (days, column.clone()),
+        _ => return Err(fault()),
+    };
+    let is_calendar = contract.column(&column).is_some_and(|column| is_calendar(&column.sql_type));
+    let days = days.parse().ok().filter(|days| *days > 0 && is_calendar).ok_or_else(fault)?;
+    Ok(Retention { days, column })
 }
 
 fn partition(contract: &Contract, text: &str) -> Result<Partition, DatasetError> {

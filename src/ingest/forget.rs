@@ -32,7 +32,8 @@ pub struct Forgotten {
 }
 
 impl Loader {
-    /// Erases the person who has an identifier; of a lake without it, what quotes the value. Returns when the bytes are gone.
+    /// Erases the person who has an identifier; of a lake without it, what quotes the value. Returns when the bytes are gone, and
+    /// what logs of tables told of them.
     pub async fn forget(&self, id_type: &str, value: &str) -> Result<Forgotten> {
         let invalid = || IngestError::IdentifierInvalid { id_type: id_type.to_owned(), value: value.to_owned() };
         let plain = normal(id_type, value).ok_or_else(invalid)?.into_owned();
@@ -67,6 +68,7 @@ impl Loader {
         // Of tables from which nothing was taken, too: an erasure before may have been cut off here.
         for name in self.store.tables().await? {
             forgotten.files += self.store.vacuum(&name, Duration::ZERO).await?;
+            self.store.clear_traces(&name).await?;
         }
         Ok(forgotten)
     }

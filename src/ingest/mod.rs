@@ -12,6 +12,7 @@ mod cell;
 mod check;
 mod correction;
 pub mod error;
+mod fill;
 mod forget;
 pub mod identity;
 mod load;
@@ -36,6 +37,7 @@ mod trial;
 
 pub use correction::Exported;
 pub use error::IngestError;
+pub use fill::fills;
 pub use forget::Forgotten;
 pub use load::{Loader, PUBLIC};
 pub use reader::HeaderChanges;

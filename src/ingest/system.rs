@@ -110,6 +110,7 @@ pub fn table_spec(contract: &Contract) -> TableSpec {
         }),
         sort: contract.sort.clone(),
         statistics_off: without_statistics(contract),
+        ..TableSpec::default()
     }
 }
 

@@ -22,7 +22,7 @@ use tokio::io::AsyncWriteExt;
 use deltalake::kernel::Add;
 
 use super::error::LakeError;
-use super::snapshot::{TAG_CHECKSUM, TAG_SORTED};
+use super::snapshot::{TAG_CHECKSUM, TAG_SHAPE, TAG_SORTED};
 use super::statistics::{self, ColumnRange};
 use super::table::{PartitionSpec, TableName, TableSpec, folder_name};
 
@@ -70,7 +70,11 @@ impl Layout {
     pub fn add(&self, file: &Written, data_change: bool) -> Add {
         let stats = statistics::to_json(file.rows, &file.ranges, &self.schema, &self.spec.statistics_off);
         let sorted = serde_json::to_string(&file.sorted).ok();
-        let tags = [(TAG_CHECKSUM.to_owned(), Some(format!("{:08x}", file.crc32c))), (TAG_SORTED.to_owned(), sorted)];
+        let mut tags =
+            vec![(TAG_CHECKSUM.to_owned(), Some(format!("{:08x}", file.crc32c))), (TAG_SORTED.to_owned(), sorted)];
+        if !self.spec.earlier.is_empty() {
+            tags.push((TAG_SHAPE.to_owned(), Some(self.spec.earlier.len().to_string())));
+        }
         Add {
             path: file.name.clone(),
             partition_values: partition_values(&self.spec, file.partition.as_ref()),
@@ -78,7 +82,7 @@ impl Layout {
             modification_time: chrono::Utc::now().timestamp_millis(),
             data_change,
             stats: Some(stats),
-            tags: Some(HashMap::from(tags)),
+            tags: Some(tags.into_iter().collect()),
             ..Add::default()
         }
     }

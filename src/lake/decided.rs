@@ -32,18 +32,18 @@ pub fn is_decided(filter: &Expr, column: &str, shape: &Schema) -> bool {
     compares(filter, column) && holds(filter, index, shape, vec![empty]).is_ok_and(|holds| holds == [false])
 }
 
-/// The files whose rows satisfy a decided filter.
+/// The files whose rows satisfy a decided filter. The schemas are that of their snapshot and that of the session.
 pub fn satisfying(
     files: &[Arc<FileEntry>],
     filter: &Expr,
     column: &str,
-    shape: &Schema,
+    (stored, shape): (&Schema, &Schema),
 ) -> Result<Vec<Arc<FileEntry>>> {
     let index = shape.index_of(column)?;
     let data_type = shape.field(index).data_type();
     let none = ScalarValue::try_from(data_type)?;
     let value = |file: &Arc<FileEntry>| {
-        let value = file.partition.as_ref().and_then(|_| file.ranges.get(index)?.min.clone());
+        let value = file.partition.as_ref().and_then(|_| file.range(stored, column)?.min.clone());
         value.and_then(|value| seen_as(value, data_type)).unwrap_or_else(|| none.clone())
     };
     let holds = holds(filter, index, shape, files.iter().map(value).collect())?;

@@ -46,10 +46,16 @@ pub enum LakeError {
     Contended { table: String, attempts: usize },
     #[error("table \"{table}\" is at version {found}, the rows were worked out from version {seen}")]
     Moved { table: String, seen: u64, found: u64 },
+    #[error("the columns of table \"{table}\" changed under the write: repeat it")]
+    Altered { table: String },
+    #[error("column \"{column}\" of table \"{table}\" {rule}")]
+    AlterRefused { table: String, column: String, rule: String },
     #[error("table \"{table}\" has no version {version}, its newest is {newest}")]
     VersionAbsent { table: String, version: u64, newest: u64 },
-    #[error("files of version {version} of table \"{table}\" were taken away; they are kept for version_retention")]
-    VersionGone { table: String, version: u64 },
+    #[error(
+        "files of version {version} of table \"{table}\" were taken away: those from {oldest} to {newest} can be read; how long they are kept says version_retention"
+    )]
+    VersionGone { table: String, version: u64, oldest: u64, newest: u64 },
     #[error("table \"{table}\" was made later than that")]
     TableYoung { table: String },
     #[error("{path}: {found}")]
@@ -122,7 +128,8 @@ impl LakeError {
             Self::PartRefused { error, .. } => error.reason(),
             Self::PathReserved { .. } => Reason::InvalidParameter,
             Self::Locked { .. } => Reason::Locked,
-            Self::Contended { .. } | Self::Moved { .. } => Reason::Serialization,
+            Self::Contended { .. } | Self::Moved { .. } | Self::Altered { .. } => Reason::Serialization,
+            Self::AlterRefused { .. } => Reason::Unsupported,
             Self::Corrupt { .. } => Reason::Corrupt,
             Self::Io { source, .. } | Self::Spill { source } => of_causes(source),
             Self::BucketUnnamed { .. } => Reason::InvalidParameter,

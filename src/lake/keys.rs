@@ -65,7 +65,7 @@ pub struct Winner {
 pub fn may_touch(bounds: &[(ScalarValue, ScalarValue)], file: &FileEntry, spec: &TableSpec) -> bool {
     let schema = spec.schema();
     let apart = |(name, (least, greatest)): (&String, &(ScalarValue, ScalarValue))| {
-        let Some(range) = schema.index_of(name).ok().and_then(|index| file.ranges.get(index)) else { return false };
+        let Some(range) = file.range(&schema, name) else { return false };
         // Values of unlike types do not compare, and then nothing is said.
         range.max.as_ref().is_some_and(|max| max < least) || range.min.as_ref().is_some_and(|min| min > greatest)
     };

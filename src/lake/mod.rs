@@ -17,6 +17,7 @@
 //! A crash at any point leaves the version before or the version after; files that no commit names are harmless, and
 //! [`Store::check`] lists them.
 
+mod alter;
 mod arrange;
 mod bucket;
 mod check;
@@ -25,6 +26,7 @@ mod data_file;
 mod decided;
 mod durable;
 mod error;
+mod expire;
 #[cfg(test)]
 pub mod faults;
 mod footers;
@@ -45,11 +47,13 @@ mod table;
 mod take_back;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod travel;
 mod upkeep;
 mod upsert;
 mod write;
 
+pub use alter::Altered;
 pub use bucket::{BUCKET_SCHEME, Bucket, BucketFile};
 pub use check::{Finding, Severity};
 pub use copy::Copied;

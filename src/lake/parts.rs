@@ -21,7 +21,7 @@ use super::store::{Store, commit_path};
 use super::stored::{Rows, read};
 use super::table::TableName;
 use super::upsert::Met;
-use super::write::{Commit, Load, TakenKey, appending, refuse_other_columns};
+use super::write::{Commit, Load, TakenKey, appending, fitted};
 use crate::error::Result;
 
 /// Where the commit's own account keeps what is said of its parts.
@@ -101,7 +101,7 @@ impl Store {
         rows: SendableRecordBatchStream,
     ) -> Result<Vec<Commit>, LakeError> {
         let snapshot = self.newest(name).await?;
-        refuse_other_columns(name, &snapshot, &rows)?;
+        let rows = fitted(name, &snapshot, rows)?;
         let layout = Layout::new(self.object_store(), name, &snapshot.spec)?;
         let load_id = format!("together:{}", uuid::Uuid::new_v4());
         let (notes, operation) = (BTreeMap::new(), appending(&snapshot));

@@ -1,5 +1,6 @@
 //! A snapshot as a DataFusion table: one plain Parquet scan over the files that the filters leave.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
@@ -81,11 +82,11 @@ impl TableProvider for RawTable {
         let mut kept = self.snapshot.files.clone();
         let by = self.partition_column().unwrap_or_default();
         for filter in decided {
-            kept = satisfying(&kept, filter, by, &self.shape)?;
+            kept = satisfying(&kept, filter, by, (&self.snapshot.schema, &self.shape))?;
         }
         let predicate = self.predicate(state, &open)?;
         if let Some(predicate) = &predicate {
-            kept = surviving(&kept, &self.shape, Arc::clone(predicate));
+            kept = surviving(&kept, &self.snapshot.schema, &self.shape, Arc::clone(predicate));
         }
         if kept.is_empty() {
             let columns = projection.map_or_else(|| Ok(self.shape.as_ref().clone()), |ids| self.shape.project(ids))?;
@@ -104,6 +105,7 @@ impl TableProvider for RawTable {
 impl RawTable {
     pub fn new(snapshot: Arc<Snapshot>, shape: SchemaRef, remap: Option<Remap>) -> Self {
         let remap = remap.filter(|remap| !remap.survivors.is_empty() && shape.index_of(&remap.column).is_ok());
+        let shape = without_promises(shape, &snapshot.schema);
         Self { snapshot, shape, remap }
     }
 
@@ -238,7 +240,7 @@ impl RawTable {
     }
 
     fn files(&self, kept: &[Arc<FileEntry>]) -> Vec<PartitionedFile> {
-        let physical = self.physical_schema();
+        let mut shapes: HashMap<usize, SchemaRef> = HashMap::new();
         let file = |file: &Arc<FileEntry>| {
             let meta = ObjectMeta {
                 location: Path::from(file.path.as_str()),
@@ -250,14 +252,23 @@ impl RawTable {
             let listed = PartitionedFile::new_from_meta(meta).with_statistics(Arc::new(self.file_statistics(file)));
             // A file of this program holds exactly the stored columns, so its reader may give them the session's types
             // at once; files of other engines are adapted column by column.
-            if file.crc32c.is_some() { listed.with_arrow_schema(Arc::clone(&physical)) } else { listed }
+            if file.crc32c.is_none() {
+                return listed;
+            }
+            let physical = shapes.entry(file.shape).or_insert_with(|| self.physical_schema(file.shape));
+            listed.with_arrow_schema(Arc::clone(physical))
         };
         kept.iter().map(file).collect()
     }
 
-    /// The stored columns in the types of the session, as far as the Parquet reader can give them without a cast.
-    fn physical_schema(&self) -> SchemaRef {
-        let fields = self.snapshot.schema.fields().iter().map(|stored| {
+    /// The columns of files of a shape in the types of the session, as far as the Parquet reader can give them without a cast.
+    fn physical_schema(&self, shape: usize) -> SchemaRef {
+        let schema = &self.snapshot.schema;
+        let columns: Vec<&Field> = match self.snapshot.spec.earlier.get(shape) {
+            None => schema.fields().iter().map(AsRef::as_ref).collect(),
+            Some(names) => names.iter().filter_map(|name| schema.field_with_name(name).ok()).collect(),
+        };
+        let fields = columns.into_iter().map(|stored| {
             let seen = self.shape.field_with_name(stored.name()).ok();
             let data_type = match (stored.data_type(), seen.map(Field::data_type)) {
                 (DataType::Timestamp(_, Some(_)), Some(seen @ DataType::Timestamp(_, Some(_))))
@@ -272,9 +283,11 @@ impl RawTable {
     }
 
     fn file_statistics(&self, file: &FileEntry) -> Statistics {
-        let columns = self.shape.fields().iter().enumerate().map(|(index, field)| {
+        let columns = self.shape.fields().iter().map(|field| {
             let remapped = self.remap.as_ref().is_some_and(|remap| remap.column == *field.name());
-            let Some(range) = file.ranges.get(index) else { return ColumnStatistics::new_unknown() };
+            let Some(range) = file.range(&self.snapshot.schema, field.name()) else {
+                return ColumnStatistics::new_unknown();
+            };
             let null_count = precision(range.null_count.and_then(|count| usize::try_from(count).ok()), Some(()));
             if remapped {
                 return ColumnStatistics { null_count, ..ColumnStatistics::new_unknown() };
@@ -323,6 +336,16 @@ impl RawTable {
         let columns: Vec<(Arc<dyn PhysicalExpr>, String)> = schema.fields().iter().enumerate().map(column).collect();
         Ok(Arc::new(ProjectionExec::try_new(columns, scan)?))
     }
+}
+
+/// The shape, in which what the table has not (it is of an earlier version) is null.
+fn without_promises(shape: SchemaRef, stored: &Schema) -> SchemaRef {
+    let is_promised = |field: &Field| !field.is_nullable() && stored.index_of(field.name()).is_err();
+    if !shape.fields().iter().any(|field| is_promised(field)) {
+        return shape;
+    }
+    let kept = |field: &Arc<Field>| field.as_ref().clone().with_nullable(field.is_nullable() || is_promised(field));
+    Arc::new(Schema::new_with_metadata(shape.fields().iter().map(kept).collect::<Fields>(), shape.metadata().clone()))
 }
 
 /// The column that must be one value.

@@ -13,11 +13,17 @@ use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use super::snapshot::FileEntry;
 use super::statistics::ColumnRange;
 
-/// The files for which `predicate` (over columns of `shape`) may hold. All of them where nothing can be said.
-pub fn surviving(files: &[Arc<FileEntry>], shape: &SchemaRef, predicate: Arc<dyn PhysicalExpr>) -> Vec<Arc<FileEntry>> {
+/// The files for which `predicate` (over columns of `shape`) may hold. All of them where nothing can be said. `stored` is the
+/// schema of their snapshot.
+pub fn surviving(
+    files: &[Arc<FileEntry>],
+    stored: &SchemaRef,
+    shape: &SchemaRef,
+    predicate: Arc<dyn PhysicalExpr>,
+) -> Vec<Arc<FileEntry>> {
     let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(shape));
     let Some(pruning) = builder.build(predicate) else { return files.to_vec() };
-    match pruning.prune(&FileStatistics { files, shape }) {
+    match pruning.prune(&FileStatistics { files, stored, shape }) {
         Ok(keep) => files.iter().zip(keep).filter(|(_, keep)| *keep).map(|(file, _)| Arc::clone(file)).collect(),
         Err(_) => files.to_vec(),
     }
@@ -26,6 +32,7 @@ pub fn surviving(files: &[Arc<FileEntry>], shape: &SchemaRef, predicate: Arc<dyn
 /// The log's ranges in the types of `shape`, a file a row.
 struct FileStatistics<'a> {
     files: &'a [Arc<FileEntry>],
+    stored: &'a SchemaRef,
     shape: &'a SchemaRef,
 }
 
@@ -35,7 +42,7 @@ impl FileStatistics<'_> {
         let data_type = self.shape.field(index).data_type();
         let unknown = ScalarValue::try_from(data_type).ok()?;
         let value = |file: &Arc<FileEntry>| {
-            let value = file.ranges.get(index).and_then(|range| bound(range).clone());
+            let value = file.range(self.stored, &column.name).and_then(|range| bound(range).clone());
             value.and_then(|value| seen_as(value, data_type)).unwrap_or_else(|| unknown.clone())
         };
         ScalarValue::iter_to_array(self.files.iter().map(value)).ok()
@@ -61,8 +68,8 @@ impl PruningStatistics for FileStatistics<'_> {
     }
 
     fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
-        let index = self.shape.index_of(&column.name).ok()?;
-        let counts = self.files.iter().map(|file| file.ranges.get(index).and_then(|range| range.null_count));
+        let count = |file: &Arc<FileEntry>| file.range(self.stored, &column.name).and_then(|range| range.null_count);
+        let counts = self.files.iter().map(count);
         Some(Arc::new(counts.collect::<UInt64Array>()))
     }
 

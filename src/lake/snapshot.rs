@@ -24,6 +24,8 @@ use crate::error::Result;
 pub(super) const TAG_CHECKSUM: &str = "henna.crc32c";
 /// The columns by which the rows of the file are sorted, ascending, nulls last; JSON.
 pub(super) const TAG_SORTED: &str = "henna.sorted";
+/// How often the table had been altered before the file was written; absent is never.
+pub(super) const TAG_SHAPE: &str = "henna.shape";
 
 /// A data file of a snapshot.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +45,15 @@ pub struct FileEntry {
     pub crc32c: Option<u32>,
     /// Empty where the rows lie in no known order.
     pub sorted: Vec<String>,
+    /// Which of the table's shapes it has; see [`TableSpec::earlier`].
+    pub(super) shape: usize,
+}
+
+impl FileEntry {
+    /// What the log says of a column. `schema` is that of the file's snapshot.
+    pub fn range(&self, schema: &Schema, column: &str) -> Option<&ColumnRange> {
+        self.ranges.get(schema.index_of(column).ok()?)
+    }
 }
 
 /// A table at one version.
@@ -79,12 +90,16 @@ impl Snapshot {
 
     /// This version with the rows of another table of the same columns, to be read and never written to.
     pub fn with_rows_of(&self, other: &Self) -> Self {
+        let own = |columns: &Vec<String>| other.spec.column_names().eq(columns.iter().map(String::as_str));
+        // That table was made with the columns that this one has, or had before it was altered.
+        let shape = self.spec.earlier.iter().rposition(own).unwrap_or(usize::MAX);
+        let beside = other.files.iter().map(|file| Arc::new(FileEntry { shape, ..file.as_ref().clone() }));
         Self {
             name: self.name.clone(),
             version: self.version,
             spec: self.spec.clone(),
             schema: Arc::clone(&self.schema),
-            files: self.files.iter().chain(&other.files).cloned().collect(),
+            files: self.files.iter().cloned().chain(beside).collect(),
             state: self.state.clone(),
             log: Arc::clone(&self.log),
         }
@@ -106,11 +121,11 @@ impl Snapshot {
             }
         };
         refuse_unknown_features(name, &state)?;
+        // What is known of files is known of the columns that the table had.
+        let before = before.filter(|before| before.state.metadata() == state.metadata());
         let (schema, spec) = match &before {
-            Some(before) if before.state.metadata() == state.metadata() => {
-                (Arc::clone(&before.schema), before.spec.clone())
-            }
-            _ => stored_schema(name, &state)?,
+            Some(before) => (Arc::clone(&before.schema), before.spec.clone()),
+            None => stored_schema(name, &state)?,
         };
         let known: HashMap<&str, &Arc<FileEntry>> =
             before.iter().flat_map(|before| &before.files).map(|file| (file.name.as_str(), file)).collect();
@@ -168,6 +183,7 @@ fn entry(
     let crc32c = tag(TAG_CHECKSUM).and_then(|text| u32::from_str_radix(&text, 16).ok());
     let rows = view.num_records().ok_or_else(|| corrupt("the log does not tell its number of rows"))?;
     let partition = spec.partition.as_ref().and_then(|by| add.partition_values.get(by.column()).cloned().flatten());
+    let shape = tag(TAG_SHAPE).and_then(|text| text.parse().ok()).unwrap_or_default();
     let mut file = FileEntry {
         bytes: u64::try_from(add.size).map_err(|_| corrupt("the log gives it a negative size"))?,
         rows: rows as u64,
@@ -178,7 +194,14 @@ fn entry(
         partition,
         crc32c,
         path,
+        shape,
     };
+    if let Some(columns) = spec.earlier.get(shape).filter(|_| crc32c.is_some()) {
+        let absent = |name: &String| !columns.contains(name);
+        for (range, _) in file.ranges.iter_mut().zip(schema.fields()).filter(|(_, field)| absent(field.name())) {
+            *range = ColumnRange { null_count: Some(file.rows), ..ColumnRange::default() };
+        }
+    }
     if let Some(PartitionSpec::Column(column)) = &spec.partition {
         let index = schema.index_of(column)?;
         file.ranges[index] = partition_range(&file, schema.field(index).data_type());

@@ -418,7 +418,7 @@ impl Store {
 }
 
 /// The columns as Delta is told of them. To Delta an empty text as a partition is a null, so that column takes nulls.
-fn delta_schema(spec: &TableSpec) -> Schema {
+pub(super) fn delta_schema(spec: &TableSpec) -> Schema {
     let by = spec.partition.as_ref().map(PartitionSpec::column);
     let field = |column: &StoredColumn| {
         let partitions = by == Some(column.field.name().as_str());

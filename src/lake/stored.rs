@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, RecordBatch};
+use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::error::DataFusionError;
@@ -29,7 +29,7 @@ pub enum Rows {
     At(Vec<u64>),
 }
 
-/// The columns of `schema` of a file, in its row order.
+/// The columns of `schema` of a file, in its row order. A column that the file is too old to have is null.
 pub async fn read(
     objects: &Arc<dyn ObjectStore>,
     path: &str,
@@ -38,8 +38,14 @@ pub async fn read(
     rows: Rows,
 ) -> Result<BoxStream<'static, Result<RecordBatch, LakeError>>, LakeError> {
     let mut builder = ParquetRecordBatchStreamBuilder::new(ParquetBytes::new(objects, path, bytes)).await?;
-    let roots = schema.fields().iter().map(|field| builder.schema().index_of(field.name()));
-    let roots = roots.collect::<Result<Vec<_>, _>>()?;
+    let mut roots = Vec::with_capacity(schema.fields().len());
+    for field in schema.fields() {
+        match builder.schema().index_of(field.name()) {
+            Ok(root) => roots.push(root),
+            Err(_) if field.is_nullable() => {}
+            Err(absent) => return Err(absent.into()),
+        }
+    }
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
     let total = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
     if let Rows::At(positions) = rows {
@@ -51,14 +57,18 @@ pub async fn read(
     Ok(stream.map(move |batch| conformed(&batch?, &schema)).boxed())
 }
 
-/// Another engine may have written the columns in another order or a kindred type.
-fn conformed(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, LakeError> {
+/// The columns of `schema` by their names; those that the batch has not are null. Another engine may have written a kindred type.
+pub fn conformed(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, LakeError> {
     let column = |field: &arrow::datatypes::FieldRef| {
-        let column = batch.column(batch.schema_ref().index_of(field.name())?);
+        let Ok(index) = batch.schema_ref().index_of(field.name()) else {
+            return Ok(new_null_array(field.data_type(), batch.num_rows()));
+        };
+        let column = batch.column(index);
         if column.data_type() == field.data_type() { Ok(Arc::clone(column)) } else { cast(column, field.data_type()) }
     };
     let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>()?;
-    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
 }
 
 fn ranges(positions: &[u64]) -> Vec<Range<usize>> {

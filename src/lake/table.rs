@@ -127,6 +127,8 @@ pub struct TableSpec {
     pub sort: Vec<String>,
     /// Columns whose minimum and maximum stay out of the log (personal data).
     pub statistics_off: Vec<String>,
+    /// The columns that the table had before it was altered, the oldest first: files of that time have those, in that order.
+    pub earlier: Vec<Vec<String>>,
 }
 
 /// The part of a spec that Delta has no place for.
@@ -139,6 +141,8 @@ struct SpecProperty {
     sort: Vec<String>,
     statistics_off: Vec<String>,
     dictionary_off: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<Vec<String>>,
 }
 
 impl TableSpec {
@@ -152,6 +156,10 @@ impl TableSpec {
     pub fn schema(&self) -> SchemaRef {
         let fields: Vec<Field> = self.columns.iter().map(|column| column.field.clone()).collect();
         Arc::new(Schema::new(fields))
+    }
+
+    pub(super) fn column_names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.field.name().as_str())
     }
 
     /// The order of the rows within each file: the key, where nothing is said.
@@ -169,6 +177,7 @@ impl TableSpec {
             sort: self.sort.clone(),
             statistics_off: self.statistics_off.clone(),
             dictionary_off: dictionary_off.map(|column| column.field.name().clone()).collect(),
+            earlier: self.earlier.clone(),
         };
         vec![(SPEC_PROPERTY.to_owned(), serde_json::to_string(&property).ok())]
     }
@@ -191,6 +200,7 @@ impl TableSpec {
             partition: property.partition,
             sort: property.sort,
             statistics_off: property.statistics_off,
+            earlier: property.earlier,
         })
     }
 

@@ -3,8 +3,9 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use object_store::ObjectStoreExt;
+use futures::TryStreamExt;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use serde_json::Value;
 
 use super::error::LakeError;
@@ -51,7 +52,9 @@ impl Store {
             Some(known) => known,
             None => Arc::new(Snapshot::read(name, self.log(name)?, None, Some(version)).await?),
         };
-        self.require_files(&earlier, &newest).await?;
+        if !self.has_files(&earlier, &newest).await? {
+            return Err(self.gone(&newest, version).await?);
+        }
         let mut remembered = self.remembered().lock().unwrap_or_else(PoisonError::into_inner);
         remembered.retain(|known| !is_it(&known));
         remembered.push_back(Arc::clone(&earlier));
@@ -61,18 +64,35 @@ impl Store {
         Ok(earlier)
     }
 
-    async fn require_files(&self, earlier: &Snapshot, newest: &Snapshot) -> Result<(), LakeError> {
+    async fn has_files(&self, earlier: &Snapshot, newest: &Snapshot) -> Result<bool, LakeError> {
         let there: HashSet<&str> = newest.files.iter().map(|file| file.path.as_str()).collect();
         for file in earlier.files.iter().filter(|file| !there.contains(file.path.as_str())) {
             match self.object_store().head(&Path::from(file.path.as_str())).await {
                 Ok(_) => {}
-                Err(object_store::Error::NotFound { .. }) => {
-                    return Err(LakeError::VersionGone { table: earlier.name.to_string(), version: earlier.version });
-                }
+                Err(object_store::Error::NotFound { .. }) => return Ok(false),
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// That a version cannot be read any more, and which can: going back from the newest, until a commit took away a file that
+    /// is not there.
+    async fn gone(&self, newest: &Snapshot, version: u64) -> Result<LakeError, LakeError> {
+        let listed: Vec<ObjectMeta> = self.object_store().list(Some(&newest.name.folder())).try_collect().await?;
+        let there: HashSet<String> = listed.into_iter().map(|meta| meta.location.to_string()).collect();
+        let mut oldest = newest.version;
+        while oldest > version + 1 {
+            let Some(actions) = self.actions(&newest.name, oldest).await? else { break };
+            let removed = actions.iter().filter_map(|action| action.get("remove")?.get("path")?.as_str());
+            let mut paths = removed.map(|file| format!("{}/{file}", newest.name.folder()));
+            if paths.any(|path| !there.contains(&path)) {
+                break;
+            }
+            oldest -= 1;
+        }
+        let table = newest.name.to_string();
+        Ok(LakeError::VersionGone { table, version, oldest, newest: newest.version })
     }
 
     /// The newest version that was committed by an instant.
@@ -91,18 +111,21 @@ impl Store {
     }
 
     async fn committed_us(&self, name: &TableName, version: u64) -> Result<i64, LakeError> {
-        let path = commit_path(name, version);
-        let bytes = match self.object_store().get(&path).await {
+        let actions = self.actions(name, version).await?.unwrap_or_default();
+        let told = actions.iter().find_map(|action| action.get("commitInfo")?.get("timestamp")?.as_i64());
+        let found = "the commit is missing or does not tell its time".to_owned();
+        let corrupt = || LakeError::Corrupt { path: commit_path(name, version).to_string(), found };
+        told.map(|ms| ms.saturating_mul(1_000)).ok_or_else(corrupt)
+    }
+
+    /// What a commit says; `None` where it is missing, because another engine has cut the log.
+    async fn actions(&self, name: &TableName, version: u64) -> Result<Option<Vec<Value>>, LakeError> {
+        let bytes = match self.object_store().get(&commit_path(name, version)).await {
             Ok(found) => found.bytes().await?,
-            Err(object_store::Error::NotFound { .. }) => {
-                return Err(LakeError::VersionGone { table: name.to_string(), version });
-            }
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let actions = bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-        let mut told = actions.filter_map(|action| action.get("commitInfo")?.get("timestamp")?.as_i64());
-        let corrupt =
-            || LakeError::Corrupt { path: path.to_string(), found: "the commit does not tell its time".into() };
-        told.next().map(|ms| ms.saturating_mul(1_000)).ok_or_else(corrupt)
+        let lines = bytes.split(|byte| *byte == b'\n');
+        Ok(Some(lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok()).collect()))
     }
 }

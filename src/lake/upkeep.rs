@@ -29,9 +29,13 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 impl Store {
     /// Writes a checkpoint of the table's newest version, so that opening it need not replay all commits.
     pub async fn checkpoint(&self, name: &TableName) -> Result<()> {
+        Ok(self.write_checkpoint(name).await?)
+    }
+
+    pub(super) async fn write_checkpoint(&self, name: &TableName) -> Result<(), LakeError> {
         let mut table = DeltaTable::new(self.log(name)?);
-        table.load().await.map_err(LakeError::from)?;
-        Ok(create_checkpoint(&table, None).await.map_err(LakeError::from)?)
+        table.load().await?;
+        Ok(create_checkpoint(&table, None).await?)
     }
 
     /// Removes the rows for which `doomed` is true, and gives their number in `rows_removed`. Their bytes stay in the
@@ -58,7 +62,7 @@ impl Store {
         Ok(sized(Commit { version, rows_removed, ..Commit::default() }, &files))
     }
 
-    async fn positions(&self, file: &FileEntry, layout: &Layout, doomed: Doomed<'_>) -> Result<Vec<u64>> {
+    pub(super) async fn positions(&self, file: &FileEntry, layout: &Layout, doomed: Doomed<'_>) -> Result<Vec<u64>> {
         let mut rows = read(&self.object_store(), &file.path, file.bytes, &layout.schema, Rows::All).await?;
         let (mut positions, mut first) = (Vec::new(), 0);
         while let Some(batch) = rows.next().await {

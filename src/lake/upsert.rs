@@ -23,7 +23,7 @@ use super::snapshot::{FileEntry, Snapshot};
 use super::store::Store;
 use super::stored::{Rows, chained, key_schema, read, remove, without};
 use super::table::TableName;
-use super::write::{ATTEMPTS_MAX, Commit, Load, Outcome, TakenKey, sized};
+use super::write::{ATTEMPTS_MAX, Commit, Load, Outcome, TakenKey, ensure_unaltered, sized};
 
 /// A stored file and the positions of its rows whose keys the load has, ascending.
 pub(super) struct Met {
@@ -64,6 +64,7 @@ impl Store {
                 return Ok((Commit { version: snapshot.version, repeated: true, ..Commit::default() }, Vec::new()));
             }
             load.ensure_unmoved(&snapshot)?;
+            ensure_unaltered(&snapshot, layout)?;
             let met = self.met(&snapshot, layout, &keys).await?;
             self.ask_owners(&met, layout, &keys, load.parts).await?;
             if let TakenKey::Refuse { beside } = taken_key {

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::datatypes::{FieldRef, SchemaRef};
+use datafusion::error::DataFusionError;
 use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake::kernel::{Action, Transaction};
@@ -15,6 +18,7 @@ use super::error::LakeError;
 use super::parts::{Part, noted};
 use super::snapshot::Snapshot;
 use super::store::Store;
+use super::stored::conformed;
 use super::table::{PartitionSpec, TableName};
 use crate::error::Result;
 
@@ -121,7 +125,7 @@ impl Store {
         if self.has(&load, &snapshot).await? {
             return Ok(Commit { version: snapshot.version, repeated: true, ..Commit::default() });
         }
-        refuse_other_columns(name, &snapshot, &rows)?;
+        let rows = fitted(name, &snapshot, rows)?;
         let layout = Layout::new(self.object_store(), name, &snapshot.spec)?;
         match taken {
             TakenKey::Absent { sorted_by } => self.append(name, &layout, rows, sorted_by, &load).await,
@@ -152,6 +156,7 @@ impl Store {
                 return Ok(Commit { version: snapshot.version, repeated: true, ..Commit::default() });
             }
             load.ensure_unmoved(&snapshot)?;
+            ensure_unaltered(&snapshot, layout)?;
             let actions = files.iter().map(|file| Action::Add(layout.add(file, true))).collect();
             if let Outcome::Committed(version) = self.commit(&snapshot, actions, load, &[]).await? {
                 let rows_added = files.iter().map(|file| file.rows).sum();
@@ -250,21 +255,42 @@ pub(super) fn sized(commit: Commit, files: &[Written]) -> Commit {
     Commit { files: files.len() as u64, bytes: files.iter().map(|file| file.bytes).sum(), ..commit }
 }
 
-pub(super) fn refuse_other_columns(
+/// The rows in the table's columns. Columns that the table has gained since the rows were made are null in them.
+pub(super) fn fitted(
     name: &TableName,
     snapshot: &Snapshot,
-    rows: &SendableRecordBatchStream,
-) -> Result<(), LakeError> {
+    rows: SendableRecordBatchStream,
+) -> Result<SendableRecordBatchStream, LakeError> {
     let (wanted, given) = (&snapshot.schema, rows.schema());
     let mismatch = |difference: String| Err(LakeError::RowsMismatch { table: name.to_string(), difference });
-    if wanted.fields().len() != given.fields().len() {
-        return mismatch(format!("{} columns, not {}", given.fields().len(), wanted.fields().len()));
-    }
-    for (wanted, given) in wanted.fields().iter().zip(given.fields()) {
-        if wanted.name() != given.name() || wanted.data_type() != given.data_type() {
-            let (name, data_type) = (wanted.name(), wanted.data_type());
-            return mismatch(format!("\"{}\" {} for \"{name}\" {data_type}", given.name(), given.data_type()));
+    for field in given.fields() {
+        match wanted.field_with_name(field.name()) {
+            Ok(wanted) if wanted.data_type() == field.data_type() => {}
+            Ok(wanted) => {
+                let (found, wanted) = (field.data_type(), wanted.data_type());
+                return mismatch(format!("column \"{}\" is {found}, not {wanted}", field.name()));
+            }
+            Err(_) => return mismatch(format!("the table has no column \"{}\"", field.name())),
         }
     }
-    Ok(())
+    let absent = |field: &FieldRef| given.index_of(field.name()).is_err();
+    if let Some(field) = wanted.fields().iter().find(|field| absent(field) && !field.is_nullable()) {
+        return mismatch(format!("column \"{}\" is absent", field.name()));
+    }
+    let names = |schema: &SchemaRef| schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    if names(wanted) == names(&given) {
+        return Ok(rows);
+    }
+    let schema = Arc::clone(wanted);
+    let fitted = rows.map(move |batch| conformed(&batch?, &schema).map_err(|error| outward(error.into())));
+    Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(wanted), fitted)))
+}
+
+fn outward(error: crate::Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// An error where the table was altered after the rows were laid out.
+pub(super) fn ensure_unaltered(snapshot: &Snapshot, layout: &Layout) -> Result<(), LakeError> {
+    if snapshot.spec == layout.spec { Ok(()) } else { Err(LakeError::Altered { table: snapshot.name.to_string() }) }
 }

@@ -14,6 +14,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::activity::Activity;
 use super::authoring::start_as_role;
 use super::failure::failure;
+use super::founded::{Datasets, Founded};
 use super::guard::Canceller;
 use super::insert::together::Groups;
 use super::names::{Names, lock};
@@ -22,7 +23,6 @@ use super::pseudonym_key::pseudonym_key;
 use super::security_log::LakeLog;
 use super::session::{Session, State};
 use super::settings::Settings;
-use super::system;
 use crate::access::{
     AuditLog, PolicyCommand, Principal, PrincipalHandle, Pseudonym, PseudonymKey, RoleId, RowSecurity, ScanTotals,
     SecuritySnapshot, SecurityStore, TableId, WallEnvironment, membership_rule, quoted,
@@ -74,14 +74,13 @@ pub struct Lake {
 
 struct Shared {
     store: Store,
-    dataset: Arc<Dataset>,
+    /// What the dataset and the house brought.
+    datasets: Datasets,
     security: Arc<SecurityStore>,
     audit: Arc<AuditLog>,
     query_log: Arc<AuditLog>,
-    /// What the dataset and the house brought.
-    founded: Inventory,
-    /// With what users made, at the change that last concerned it.
-    inventory: Mutex<Option<(u64, Arc<Inventory>)>>,
+    /// What the dataset and the house brought, with what users made, at the change that last concerned it.
+    inventory: Mutex<Option<(u64, Arc<Founded>, Arc<Inventory>)>>,
     activity: Arc<Activity>,
     started_us: i64,
     /// Functions, optimizer and runtime of every session; each session gets a catalog and settings of its own.
@@ -118,11 +117,11 @@ impl Lake {
 
     pub(super) async fn assemble(
         store: Store,
-        dataset: Dataset,
+        founded: Arc<Founded>,
         security: SecurityStore,
         limits: Limits,
     ) -> Result<Self> {
-        let (security, dataset) = (Arc::new(security), Arc::new(dataset));
+        let (security, dataset) = (Arc::new(security), Arc::clone(&founded.dataset));
         let audit_files = Arc::new(LakeLog::new(store.clone()));
         let audit = Arc::new(AuditLog::start(audit_files, limits.audit_retention)?);
         let query_files = Arc::new(LakeLog::in_folder(store.clone(), QUERIES));
@@ -131,18 +130,16 @@ impl Lake {
         let streams = Streams::new(Loader::new(store.clone(), Arc::clone(&dataset)), pool.handle().clone());
         let base = base_state(&store, limits)?;
         crate::ingest::system::complete(&store).await?;
-        let founded = Inventory::of(&dataset, crate::ingest::system::contracts()?, system::contracts()?);
         let activity = Arc::default();
         let started_us = chrono::Utc::now().timestamp_micros();
         let key = pseudonym_key(&store, &security.snapshot()).await?;
         let wall = Arc::new(wall(&base, key, &dataset.time_zone)?);
         let shared = Shared {
             store,
-            dataset,
+            datasets: Datasets::new(founded),
             security,
             audit,
             query_log,
-            founded,
             inventory: Mutex::default(),
             activity,
             started_us,
@@ -170,7 +167,7 @@ impl Lake {
 
     pub async fn session_with(&self, principal: Principal, opening: Opening) -> Result<Session> {
         let mut settings = Settings::new();
-        settings.start_with("TimeZone", &self.shared.dataset.time_zone)?;
+        settings.start_with("TimeZone", &self.dataset().time_zone)?;
         if let Some(span) = opening.statement_timeout {
             settings.start_with("statement_timeout", &format!("{}ms", span.as_millis()))?;
         }
@@ -195,8 +192,13 @@ impl Lake {
         &self.shared.store
     }
 
-    pub fn dataset(&self) -> &Arc<Dataset> {
-        &self.shared.dataset
+    /// As the lake goes by it now: `henna dataset apply` may put another text in its place.
+    pub fn dataset(&self) -> Arc<Dataset> {
+        Arc::clone(&self.shared.datasets.current().dataset)
+    }
+
+    pub(super) fn datasets(&self) -> &Datasets {
+        &self.shared.datasets
     }
 
     pub fn security(&self) -> &Arc<SecurityStore> {
@@ -243,21 +245,24 @@ impl Lake {
 
     /// What exists as the snapshot knows it.
     pub(super) fn inventory_at(&self, security: &SecuritySnapshot) -> Arc<Inventory> {
+        let founded = self.shared.datasets.by(security);
         if security.branch().is_some() {
             // One session's own: never kept where others look.
-            return Arc::new(self.shared.founded.with_authored(security));
+            return Arc::new(founded.inventory.with_authored(security));
         }
         let defined_at = security.defined_at();
-        if let Some((at, inventory)) = lock(&self.shared.inventory).as_ref()
+        if let Some((at, of, inventory)) = lock(&self.shared.inventory).as_ref()
             && *at == defined_at
+            && Arc::ptr_eq(of, &founded)
         {
             return Arc::clone(inventory);
         }
-        let inventory = Arc::new(self.shared.founded.with_authored(security));
+        let inventory = Arc::new(founded.inventory.with_authored(security));
         let mut newest = lock(&self.shared.inventory);
         // A reader that is late must not put an older one in the place of a newer one.
-        if newest.as_ref().is_none_or(|(at, _)| *at < defined_at) {
-            *newest = Some((defined_at, Arc::clone(&inventory)));
+        if newest.as_ref().is_none_or(|(at, of, _)| *at < defined_at || *at == defined_at && !Arc::ptr_eq(of, &founded))
+        {
+            *newest = Some((defined_at, founded, Arc::clone(&inventory)));
         }
         inventory
     }
@@ -319,7 +324,15 @@ impl Lake {
             return Ok(());
         }
         let session = self.session(self.shared.security.bootstrap_principal()).await?;
-        for relation in self.shared.founded.relations().filter(|relation| relation.is_view()) {
+        session.plan_views(&self.shared.datasets.current().inventory).await
+    }
+}
+
+impl Session {
+    /// Plans each view of an inventory; an error names the first that cannot be.
+    pub(super) async fn plan_views(&self, inventory: &Inventory) -> Result<()> {
+        let session = self;
+        for relation in inventory.relations().filter(|relation| relation.is_view()) {
             let (schema, name) = (quoted(&relation.schema), quoted(&relation.name));
             let [statement] = &session.parse(&format!("SELECT * FROM {schema}.{name}"))?[..] else { continue };
             session.plan_only(statement).await.map_err(|error| {

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::engine::{Lake, Limits};
+use super::founded::{FIRST_FOLDER, Founded};
 use super::statement;
 use super::{session::Session, system};
 use crate::access::{LogStore, ObjectChange, SecurityStore, TableId};
 use crate::catalog::inventory::{Body, Inventory};
-use crate::dataset::{Dataset, DatasetFile};
+use crate::dataset::Dataset;
 use crate::error::{Error, Reason, Result};
 use crate::ingest;
 use crate::ingest::identity::IdentityKey;
@@ -18,8 +19,6 @@ use crate::lake::{Store, TableName};
 
 /// The mark of a whole lake.
 const MARK: &str = "henna.json";
-/// Where the dataset's texts are kept.
-const DATASET: &str = "dataset/";
 const FORMAT: u32 = 1;
 
 /// What every role may read of the house: these tables show each reader what concerns them.
@@ -40,7 +39,7 @@ impl Lake {
     pub async fn found(root: &str, dataset: &Dataset, admin_password: &str, limits: Limits) -> Result<Self> {
         let store = Store::create(root).await?;
         for file in &dataset.files {
-            store.put(&format!("{DATASET}{}", file.path), Bytes::from(file.bytes.clone())).await?;
+            store.put(&format!("{FIRST_FOLDER}{}", file.path), Bytes::from(file.bytes.clone())).await?;
         }
         let inventory = Inventory::of(dataset, ingest::system::contracts()?, system::contracts()?);
         for relation in inventory.relations() {
@@ -53,7 +52,7 @@ impl Lake {
         let security = SecurityStore::open(security_log(&store)).await?;
         security.bootstrap(ADMIN, admin_password).await?;
         security.track(&security.bootstrap_principal(), &objects(&inventory)).await?;
-        let lake = Self::assemble(store, dataset.clone(), security, limits).await?;
+        let lake = Self::assemble(store, Founded::new(FIRST_FOLDER, dataset.clone())?, security, limits).await?;
         let session = lake.session(lake.security().bootstrap_principal()).await?;
         session.run_script("the house's own grants", HOUSE_GRANTS).await?;
         if let Some(sql) = &dataset.access_sql {
@@ -77,9 +76,9 @@ impl Lake {
             let text = format!("the lake in {root} has format {}, this program reads {FORMAT}", mark.format);
             return Err(Error::new(Reason::Unsupported, text));
         }
-        let dataset = kept_dataset(&store, &mark.dataset).await?;
         let security = SecurityStore::reopen(security_log(&store)).await?;
-        Self::assemble(store, dataset, security, limits).await
+        let founded = Founded::read(&store, &mark.dataset, &security.snapshot()).await?;
+        Self::assemble(store, founded, security, limits).await
     }
 }
 
@@ -107,16 +106,6 @@ fn objects(inventory: &Inventory) -> Vec<ObjectChange> {
     let relations = inventory.relations().map(|relation| TableId::new(&relation.schema, &relation.name));
     changes.extend(relations.map(ObjectChange::RelationCreated));
     changes
-}
-
-async fn kept_dataset(store: &Store, name: &str) -> Result<Dataset> {
-    let mut files = Vec::new();
-    for path in store.list(DATASET).await? {
-        let bytes = store.get(&path).await?.unwrap_or_default().to_vec();
-        let path = path.strip_prefix(DATASET).unwrap_or(&path).to_owned();
-        files.push(DatasetFile { path, bytes });
-    }
-    Ok(Dataset::parse(name, files)?)
 }
 
 fn security_log(store: &Store) -> Arc<dyn LogStore> {

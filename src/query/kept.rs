@@ -18,6 +18,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, TableScan};
 use super::names::lock;
 use super::session::Prepared;
 use crate::access::{Principal, SecuredTable, SecuritySnapshot, TableId};
+use crate::dataset::Dataset;
 use crate::lake::{RawTable, Snapshot, TableName};
 
 /// Statements that one session keeps.
@@ -35,20 +36,25 @@ pub(super) struct Ground {
     /// A snapshot is never changed: the same one says the same of objects, rights, roles and views. Held weakly, so that it is
     /// nobody else's address, and not kept for the sake of a plan.
     security: Weak<SecuritySnapshot>,
+    /// Which text of the dataset it is, in the same way.
+    dataset: Weak<Dataset>,
     principal: Principal,
     settings: u64,
 }
 
 impl Ground {
-    pub fn new(security: &Arc<SecuritySnapshot>, principal: Principal, settings: u64) -> Self {
-        Self { security: Arc::downgrade(security), principal, settings }
+    pub fn new(security: &Arc<SecuritySnapshot>, dataset: &Arc<Dataset>, principal: Principal, settings: u64) -> Self {
+        Self { security: Arc::downgrade(security), dataset: Arc::downgrade(dataset), principal, settings }
     }
 }
 
 impl PartialEq for Ground {
     fn eq(&self, other: &Self) -> bool {
-        let Self { security, principal, settings } = self;
-        security.ptr_eq(&other.security) && *principal == other.principal && *settings == other.settings
+        let Self { security, dataset, principal, settings } = self;
+        security.ptr_eq(&other.security)
+            && dataset.ptr_eq(&other.dataset)
+            && *principal == other.principal
+            && *settings == other.settings
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::compute::cast;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use datafusion::catalog::TableProvider;
@@ -160,8 +160,10 @@ fn asked(session: &Arc<Session>, policy: Option<Admission>, shown: &SchemaRef) -
         let (session, policy, shown) = (Arc::clone(&session), Arc::clone(&policy), Arc::clone(&shown));
         async move {
             let _session = session;
-            let columns = batch.columns().iter().zip(shown.fields());
-            let columns = columns.map(|(column, field)| cast(column, field.data_type())).collect::<Result<_, _>>();
+            // By name: the table may have got other columns since the session looked at it.
+            let column =
+                |field: &Arc<Field>| cast(batch.column(batch.schema().index_of(field.name())?), field.data_type());
+            let columns = shown.fields().iter().map(column).collect::<Result<_, _>>();
             let internal = |error| Error::of(Reason::Internal, error);
             let batch = RecordBatch::try_new(shown, columns.map_err(internal)?).map_err(internal)?;
             policy.judge(&batch).await.map_err(failure)

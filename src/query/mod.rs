@@ -6,6 +6,7 @@
 
 mod activity;
 mod answer;
+mod applying;
 mod as_of;
 mod audit;
 mod audit_table;
@@ -20,6 +21,7 @@ mod ddl;
 mod engine;
 mod explain;
 mod failure;
+mod founded;
 mod founding;
 pub mod functions;
 mod guard;
@@ -35,6 +37,7 @@ mod pool;
 mod prepared;
 mod pseudonym_key;
 mod query_log;
+mod retention;
 mod role_attribute;
 mod security_log;
 mod series;
@@ -53,6 +56,7 @@ mod utility;
 mod viewpoint;
 
 pub use answer::{Answer, Notice, TransactionStatus};
+pub use applying::DatasetPlan;
 pub use copy::{Columns, CopyCsv, CopyForm, CopyHeader, CopyIn, CopyStatement, CopyText};
 pub use ddl::Ddl;
 pub use engine::{Lake, Limits, Opening};

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use arrow::datatypes::Field;
 use async_trait::async_trait;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProviderList, SchemaProvider, TableProvider,
@@ -24,6 +25,7 @@ use super::prepared::NamedStatements;
 use super::role_attribute::RoleAttribute;
 use super::session::State;
 use super::system;
+use super::travel::{by_name, without_versions};
 use super::viewpoint::{BareNames, Clock, TableVersions, Viewpoint};
 use crate::access::{
     ObjectId, PrincipalHandle, RawTables, RowSecuritySetting, SecuredTable, SecurityHandle, SecuritySnapshot, TableId,
@@ -36,6 +38,7 @@ use crate::dataset::Contract;
 use crate::error::{Error, Reason, Result};
 use crate::ingest::identity::{IDENTITIES, keeps_identities};
 use crate::lake::{Snapshot, TableName};
+use crate::sql::{AskedVersion, versioned};
 
 pub const CATALOG: &str = "henna";
 /// The schema of bare names: which they are, the viewpoint says.
@@ -61,6 +64,8 @@ pub struct Names {
     pinned: Mutex<HashMap<TableName, Arc<Snapshot>>>,
     /// Whether a view whose inside is hidden asks for `as_of()` in the running statement.
     as_of_asked: AtomicBool,
+    /// Whether the running statement reads a table at a version of its choice.
+    travels: AtomicBool,
     /// The relations that the running statement names.
     named: Mutex<Arc<Named>>,
     pub(super) about: About,
@@ -119,6 +124,7 @@ impl Names {
             engine: OnceLock::new(),
             pinned: Mutex::default(),
             as_of_asked: AtomicBool::new(false),
+            travels: AtomicBool::new(false),
             named: Mutex::default(),
             about,
         })
@@ -208,6 +214,7 @@ impl Names {
     pub(super) fn begin_statement(&self) {
         lock(&self.pinned).clear();
         self.as_of_asked.store(false, Ordering::Relaxed);
+        self.travels.store(false, Ordering::Relaxed);
         *lock(&self.named) = Arc::default();
         *lock(&self.about.visible) = None;
     }
@@ -218,6 +225,11 @@ impl Names {
 
     pub(super) fn is_as_of_asked(&self) -> bool {
         self.as_of_asked.load(Ordering::Relaxed)
+    }
+
+    /// What it read must be looked for again by the next run.
+    pub(super) fn travels(&self) -> bool {
+        self.travels.load(Ordering::Relaxed)
     }
 
     /// The versions of tables that the running statement has read so far.
@@ -246,8 +258,8 @@ impl Names {
 
     /// Which identities were merged into which, at the version that the running statement reads.
     pub(super) async fn survivors(&self) -> Result<Arc<HashMap<i64, i64>>> {
-        let Some(contract) = self.lake.dataset().contract(IDENTITIES).filter(|contract| keeps_identities(contract))
-        else {
+        let dataset = self.lake.dataset();
+        let Some(contract) = dataset.contract(IDENTITIES).filter(|contract| keeps_identities(contract)) else {
             return Ok(Arc::default());
         };
         let snapshot = self.snapshot(&TableName::new(PUBLIC, IDENTITIES)).await?;
@@ -306,9 +318,17 @@ impl Names {
                 Ok(None)
             }
             TARGET => Ok(at.target.clone().filter(|(target, _)| target == name).map(|(_, provider)| provider)),
-            PG_CATALOG => SystemSchema::pg_catalog(handle()).table(name).await,
-            INFORMATION_SCHEMA => SystemSchema::information_schema(handle()).table(name).await,
+            PG_CATALOG => self.system_relation(&SystemSchema::pg_catalog(handle()), name).await,
+            INFORMATION_SCHEMA => self.system_relation(&SystemSchema::information_schema(handle()), name).await,
             _ => self.relation(at, schema, name).await.map_err(outward),
+        }
+    }
+
+    async fn system_relation(&self, schema: &SystemSchema, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>> {
+        let (name, asked) = versioned(name);
+        match (schema.table(name).await?, asked) {
+            (Some(_), Some(_)) => Err(outward(without_versions(name))),
+            (found, _) => Ok(found),
         }
     }
 
@@ -356,6 +376,7 @@ impl Names {
         let security = self.security.snapshot();
         security.ensure_sound()?;
         let inventory = self.inventory_at(&security);
+        let (name, asked) = versioned(name);
         let Some(relation) = inventory.find(schema, name) else { return Ok(None) };
         let id = relation.id();
         let principal = at.principal.get();
@@ -371,7 +392,8 @@ impl Names {
             self.named().show(&id);
         }
         match &relation.body {
-            Body::Table(contract) => self.table(at, relation, contract).await.map(Some),
+            Body::Table(contract) => self.table(at, relation, contract, asked).await.map(Some),
+            Body::Virtual(_) | Body::View { .. } if asked.is_some() => Err(without_versions(name)),
             Body::Virtual(contract) => self.system_table(at, id, contract).await.map(Some),
             Body::View { file, terms, .. } => {
                 if !Visible::new(&security, &principal).may_select(&id) {
@@ -388,20 +410,34 @@ impl Names {
         at: &Viewpoint,
         relation: &Relation,
         contract: &Contract,
+        asked: Option<AskedVersion<'_>>,
     ) -> Result<Arc<dyn TableProvider>> {
-        let chosen = match at.tables {
-            TableVersions::Chosen => self.chosen_version(relation)?,
-            TableVersions::Newest => None,
+        let chosen = match (asked, at.tables) {
+            (Some(asked), _) => Some(self.asked_version(relation, asked)?),
+            (None, TableVersions::Chosen) => self.chosen_version(relation)?,
+            (None, TableVersions::Newest) => None,
         };
         let snapshot = match chosen {
-            Some(moment) => self.lake.store().snapshot_at(&relation.folder, moment).await?,
+            Some(moment) => {
+                self.travels.store(true, Ordering::Relaxed);
+                let earlier = self.lake.store().snapshot_at(&relation.folder, moment).await;
+                earlier.map_err(|error| by_name(error, relation))?
+            }
             None => self.snapshot(&relation.folder).await?,
         };
+        let is_new = |field: &Arc<Field>| contract.column(field.name()).is_none();
+        if chosen.is_none() && snapshot.schema.fields().iter().any(is_new) && self.lake.follow_dataset().await? {
+            // Another process has given the table a column: its contract is read anew, once.
+            let (schema, name) = (&relation.schema, &relation.name);
+            if let Some(table) = Box::pin(self.relation(at, schema, name)).await? {
+                return Ok(table);
+            }
+        }
         let remap = self.lake.remap_of(contract, self).await?;
         let in_zone = |zone: &str| Arc::clone(&snapshot).provider(contract.schema(zone), remap.clone());
-        let (zone, lake_zone) = (self.zone_at(at), &self.lake.dataset().time_zone);
+        let (zone, lake_zone) = (self.zone_at(at), self.lake.dataset().time_zone.clone());
         let shown = in_zone(&zone);
-        let beneath = if zone == *lake_zone { Arc::clone(&shown) } else { in_zone(lake_zone) };
+        let beneath = if zone == lake_zone { Arc::clone(&shown) } else { in_zone(&lake_zone) };
         Ok(Arc::new(self.secured(at, relation.id(), RawTables { shown, beneath })))
     }
 

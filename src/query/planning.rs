@@ -165,6 +165,9 @@ impl Session {
 
     /// Keeps the plan of a statement for its next runs, where that may be.
     pub(super) fn keep(&self, prepared: &Arc<Prepared>, plan: &LogicalPlan, ground: Ground) -> Option<Arc<KeptPlan>> {
+        if self.names().travels() {
+            return None;
+        }
         let kept = KeptPlan::of(plan, ground, self.names().pinned(), self.names().named().shown())?;
         let kept = Arc::new(kept);
         self.kept.keep(prepared, &kept);
@@ -190,7 +193,7 @@ impl Session {
     /// What a plan that is made now stands on.
     fn ground(&self) -> Ground {
         let settings = self.lock().settings.generation();
-        Ground::new(&self.security().snapshot(), self.principal().get(), settings)
+        Ground::new(&self.security().snapshot(), &self.lake().dataset(), self.principal().get(), settings)
     }
 
     /// A statement of this text and these hints of types that the session has met before: parsed and described, if nothing

@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
 
 use super::copy::CopyStatement;
 use super::cursor::CursorStatement;
@@ -135,6 +135,20 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
             return Err(at(Error::new(Reason::Syntax, text), sql, following.span.start));
         }
     }
+}
+
+/// The texts of the statements of a script, as they were written, without comments around them.
+pub fn texts(sql: &str) -> Result<Vec<String>> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).with_unescape(false).tokenize();
+    let tokens = tokens.map_err(|error| syntax(&error.into()))?;
+    let is_comment = |token: &Token| {
+        matches!(token, Token::Whitespace(Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_)))
+    };
+    let statements = tokens.split(|token| *token == Token::SemiColon).map(|statement| {
+        let kept = statement.iter().map(|token| if is_comment(token) { " ".to_owned() } else { token.to_string() });
+        kept.collect::<String>().trim().to_owned()
+    });
+    Ok(statements.filter(|text| !text.is_empty()).collect())
 }
 
 /// The next statement of a text that has one; `source` is the text.

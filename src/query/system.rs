@@ -47,6 +47,7 @@ const TABLES: &[TableText] = &[
             ("files", SqlType::BigInt, "Parquet files of that version; null as above."),
             ("bytes", SqlType::BigInt, "Bytes of those files; null as above."),
             ("version", SqlType::BigInt, "Delta version; null as above."),
+            ("retention", SqlType::Text, "How long its rows are kept; null is for ever."),
         ],
     ),
     (
@@ -155,12 +156,14 @@ async fn tables(names: &Arc<Names>) -> Result<Vec<ArrayRef>> {
     let security = names.security().snapshot();
     let principal = names.principal().get();
     let seen = Visible::new(&security, &principal);
-    let (mut keys, mut facts) = (Vec::new(), Vec::new());
+    let (mut keys, mut facts, mut retentions) = (Vec::new(), Vec::new(), Vec::new());
     for relation in names.inventory_at(&security).relations() {
         let id = TableId::new(&relation.schema, &relation.name);
-        if !matches!(relation.body, Body::Table(_)) || !seen.may_select(&id) {
+        let Body::Table(contract) = &relation.body else { continue };
+        if !seen.may_select(&id) {
             continue;
         }
+        retentions.push(contract.retention.as_ref().map(ToString::to_string));
         let whole = !security.row_security_active(principal.checked_role(), &id)
             || names.lake().sees_every_row(&security, &principal, &id);
         let snapshot = names.snapshot(&relation.folder).await?;
@@ -178,6 +181,7 @@ async fn tables(names: &Arc<Names>) -> Result<Vec<ArrayRef>> {
         number(|fact| fact.1),
         number(|fact| fact.2),
         number(|fact| fact.3),
+        texts(retentions),
     ])
 }
 
@@ -193,9 +197,9 @@ fn functions() -> Vec<ArrayRef> {
 }
 
 fn sources(names: &Arc<Names>) -> Vec<ArrayRef> {
-    let sources = &names.lake().dataset().sources;
+    let dataset = names.lake().dataset();
     let rows: Vec<_> =
-        sources.iter().flat_map(|source| source.tables.keys().map(move |table| (source, table))).collect();
+        dataset.sources.iter().flat_map(|source| source.tables.keys().map(move |table| (source, table))).collect();
     vec![
         texts(rows.iter().map(|(source, _)| Some(source.name.clone()))),
         texts(rows.iter().map(|(_, table)| Some((*table).clone()))),

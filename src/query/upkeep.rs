@@ -1,4 +1,5 @@
-//! What a server does by itself for the tables of its lake: gathers small files, takes away those that no version of use names.
+//! What a server does by itself for the tables of its lake: gathers small files, takes away rows that are kept no longer, and
+//! files that no version of use names.
 
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ impl Lake {
     /// Every table that has a name: as SQL writes it in full, and where it lies. Those that an open block has to itself are
     /// left out: it takes their files away by itself.
     pub async fn tables(&self) -> Result<Vec<(String, TableName)>> {
-        self.security().refresh().await?;
+        self.follow().await?;
         let inventory = self.inventory_at(&self.security().snapshot());
         let tables = inventory.relations().filter(|relation| matches!(relation.body, Body::Table(_)));
         Ok(tables.map(|relation| (relation.id().to_string(), relation.folder.clone())).collect())
@@ -66,6 +67,14 @@ impl Lake {
 
     /// Table by table, until `ends`.
     async fn keep_up_once(&self, retain: Option<Duration>, ends: &CancellationToken) -> Result<()> {
+        if retain.is_some() {
+            match self.expire(None).await {
+                Ok(expired) => expired.iter().for_each(|(table, rows)| {
+                    tracing::info!(table, rows, "rows were taken away that are kept no longer");
+                }),
+                Err(error) => tracing::warn!(%error, "rows that are kept no longer were not taken away"),
+            }
+        }
         for (_, name) in self.tables().await? {
             if ends.is_cancelled() {
                 break;

@@ -1,6 +1,7 @@
 //! What every room must know of PostgreSQL's SQL beside its parser.
 
 mod tokens;
+mod versions;
 
 use std::ops::ControlFlow;
 
@@ -11,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use self::tokens::SYMMETRIC;
 pub use self::tokens::mend_tokens;
+pub use self::versions::{AskedVersion, versioned};
 
 /// A name as it is looked up: an unquoted one in lower case, a quoted one as it is.
 pub fn folded(name: &Ident) -> String {

@@ -1,9 +1,12 @@
 //! What sqlparser wants to be written, put into the tokens of a statement: `trim(LEADING FROM x)` takes away blanks, `a->-1` is
-//! `a -> -1`, and the first bound of BETWEEN SYMMETRIC is marked by a function, which [`super::mend_precedence`] takes off.
+//! `a -> -1`, the first bound of BETWEEN SYMMETRIC is marked by a function, which [`super::mend_precedence`] takes off, and the
+//! version that a table is asked for becomes part of its name.
 //! Each is one pass, for a statement may have a million tokens.
 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
+
+use super::versions::{may_travel, versions_named};
 
 /// The name of the mark around the first bound of BETWEEN SYMMETRIC.
 pub const SYMMETRIC: &str = "$symmetric";
@@ -18,6 +21,9 @@ pub fn mend_tokens(tokens: &mut Vec<TokenWithSpan>) {
     };
     if tokens.iter().any(|token| wants(&token.token)) {
         *tokens = symmetric_marked(signs_parted(trims_filled(std::mem::take(tokens))));
+    }
+    if tokens.iter().any(|token| may_travel(&token.token)) {
+        *tokens = versions_named(std::mem::take(tokens));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What all requests share: the lake, its boards, who is logged in, and what was counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Semaphore;
@@ -11,6 +12,7 @@ use super::guard::connection::Peer;
 use super::login::logins::{Login, Logins};
 use super::login::proof::Gate;
 use super::rows::{self, Allowed};
+use crate::dataset::Dataset;
 use crate::error::{Error, Reason, Result};
 use crate::query::{Lake, Opening, Session};
 
@@ -21,7 +23,7 @@ const STATEMENTS_MAX: usize = 8;
 
 pub struct House {
     pub lake: Lake,
-    pub shelf: Shelf,
+    shelf: Mutex<(Arc<Dataset>, Arc<Shelf>)>,
     pub logins: Logins,
     pub gate: Gate,
     pub answers: Answers,
@@ -33,7 +35,7 @@ pub struct House {
 impl House {
     pub fn new(lake: Lake, shutdown: CancellationToken) -> Self {
         Self {
-            shelf: Shelf::of(lake.dataset()),
+            shelf: Mutex::new((lake.dataset(), Arc::new(Shelf::of(&lake.dataset())))),
             lake,
             logins: Logins::default(),
             gate: Gate::default(),
@@ -42,6 +44,17 @@ impl House {
             shutdown,
             statements: Semaphore::new(STATEMENTS_MAX),
         }
+    }
+
+    /// The boards of the dataset as it is now.
+    pub fn shelf(&self) -> Arc<Shelf> {
+        let dataset = self.lake.dataset();
+        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&shelf.0, &dataset) {
+            let boards = Arc::new(Shelf::of(&dataset));
+            *shelf = (dataset, boards);
+        }
+        Arc::clone(&shelf.1)
     }
 
     /// Runs one statement in a session of the user; the answer is a JSON document.

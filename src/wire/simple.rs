@@ -14,8 +14,8 @@ use super::portal::Portal;
 use super::protocol::message::{self, Format};
 use super::protocol::{Failure, Output};
 use super::rows::{Rows, Shape};
-use crate::error::Result;
-use crate::query::{Answer, CopyIn, Prepared, Session, Statement};
+use crate::error::{Reason, Result};
+use crate::query::{Answer, CopyIn, Prepared, Session, Statement, TransactionStatus};
 
 impl Connection {
     pub(super) async fn simple(&mut self, body: Bytes) -> Result<(), Failure> {
@@ -36,9 +36,15 @@ impl Connection {
         let text = message::query(body)?;
         if let Some(prepared) = self.session.known(&text, &[]) {
             let (attendance, session, output, _, style) = self.parts();
-            let answered = attendance.run(answer_prepared(&prepared, session, style, output)).await?;
-            let tag = self.end_of(answered).await?;
-            return self.told(tag);
+            match attendance.run(answer_prepared(&prepared, session, style, output)).await {
+                // Its tables have got columns since it was met: it is met anew.
+                Err(Failure::Statement(error))
+                    if error.reason() == Reason::PlanChanged && session.transaction() == TransactionStatus::Idle => {}
+                answered => {
+                    let tag = self.end_of(answered?).await?;
+                    return self.told(tag);
+                }
+            }
         }
         let statements = self.session.parse(&text)?;
         if statements.is_empty() {

@@ -2,7 +2,6 @@
 //! `tests/data/exports/make.py` wrote down beside the files.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use henna::dataset::Dataset;
 use henna::ingest::{LoadReport, LoadRequest, Loader};
@@ -27,7 +26,7 @@ async fn empty() -> House {
 }
 
 async fn load(house: &House, request: LoadRequest) -> Result<LoadReport, henna::Error> {
-    Loader::new(house.lake.store().clone(), Arc::clone(house.lake.dataset())).load(request).await
+    Loader::new(house.lake.store().clone(), house.lake.dataset()).load(request).await
 }
 
 async fn rows(house: &House, sql: &str) -> Vec<Vec<String>> {

@@ -12,6 +12,7 @@ mod cli;
 mod cost;
 mod crash;
 mod custom_dataset;
+mod dataset_change;
 mod exports;
 mod full_disk;
 mod functions;

@@ -34,6 +34,6 @@ COMMENT ON COLUMN customers.skin_type IS 'dry, oily, combination, sensitive, nor
 COMMENT ON COLUMN customers.nickname IS 'Display name; personal, masked except for headquarters and the person''s guide';
 COMMENT ON COLUMN customers.birth_date IS 'Day of birth; personal, masked except for headquarters and the person''s guide';
 COMMENT ON COLUMN customers.phone_masked IS 'Phone number with its middle digits starred; personal, masked except for headquarters and the person''s guide';
-COMMENT ON COLUMN customers.consent_marketing IS 'Whether the person agreed to be written to';
+COMMENT ON COLUMN customers.consent_marketing IS 'Whether the person agreed to be written to; NULL, where nothing is known, counts as no';
 COMMENT ON COLUMN customers.tags IS 'Tags given by staff';
 COMMENT ON COLUMN customers.updated_at IS 'When the member file last changed the row; the newest version wins';

@@ -27,6 +27,8 @@ pub struct SecuritySnapshot {
     database: Acl,
     schemas: BTreeMap<String, SchemaSecurity>,
     relations: BTreeMap<TableId, RelationSecurity>,
+    /// What the catalog keeps of the lake itself.
+    definition: Option<Arc<str>>,
     /// The record that last changed which definitions there are.
     defined_at: u64,
     /// Not 0 where it holds changes that no record holds; no two such snapshots share it.
@@ -153,6 +155,11 @@ impl SecuritySnapshot {
     /// Grows whenever an object that has a definition comes, changes or goes.
     pub fn defined_at(&self) -> u64 {
         self.defined_at
+    }
+
+    /// What the catalog keeps of the lake itself.
+    pub fn definition(&self) -> Option<&str> {
+        self.definition.as_deref()
     }
 
     pub fn schema(&self, name: &str) -> Option<&SchemaSecurity> {
@@ -284,7 +291,7 @@ impl SecuritySnapshot {
         self.defined_at = self.epoch + 1;
         let definition = Some(Arc::from(definition));
         match object {
-            ObjectId::Database => {}
+            ObjectId::Database => self.definition = definition,
             ObjectId::Schema(name) => self.schemas.entry(name.clone()).or_default().definition = definition,
             ObjectId::Relation(id) => self.entry(id).definition = definition,
         }

@@ -143,6 +143,7 @@ fn blank(name: &str) -> Contract {
         version: None,
         defaults: BTreeMap::new(),
         statistics_off: Vec::new(),
+        retention: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Store calls that fail: whichever it is, the table is the version before or the version after, and what is done again is
 //! done once.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -231,6 +232,42 @@ async fn fails_in_backup(lake: &Memory, fault: Fault, is_source: bool) -> bool {
         assert_eq!(faults(&copy).await, []);
     }
     objects.has_failed()
+}
+
+#[tokio::test]
+async fn an_interrupted_alteration_is_all_or_nothing_and_repeatable() {
+    let before = spec(&["id"], Some("version"));
+    let mut wide = before.clone();
+    wide.columns.push(StoredColumn::new(Field::new("grade", DataType::Utf8, false)));
+    let fills = HashMap::from([("grade".to_owned(), Arc::new(StringArray::from(vec!["new"])) as ArrayRef)]);
+    survives(&begun(&before).await, async |store| {
+        store.alter_table(&name(), &wide, &fills).await?;
+        let snapshot = store.snapshot(&name()).await?;
+        let filled = |file: &Arc<FileEntry>| file.range(&snapshot.schema, "grade").unwrap().null_count == Some(0);
+        assert_eq!((snapshot.version, snapshot.files.iter().all(filled)), (2, true));
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_interrupted_expiry_takes_all_old_rows_or_none() {
+    let before = DateTime::parse_from_rfc3339("2025-04-05T00:00:00Z").unwrap().timestamp_micros();
+    survives(&piled().await, async |store| store.expire_rows(&name(), "time", before).await.map(drop)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_clearing_of_traces_changes_no_row_and_the_next_one_ends_it() {
+    let begun = piled().await;
+    begun.store().checkpoint(&name()).await.unwrap();
+    begun.store().write(&name(), load("2", &SECOND)).await.unwrap();
+    begun.store().vacuum(&name(), Duration::ZERO).await.unwrap();
+    survives(&begun, async |store| {
+        store.clear_traces(&name()).await?;
+        assert_eq!(store.clear_traces(&name()).await?, 0);
+        Ok(())
+    })
+    .await;
 }
 
 /// Lets another writer in between the reading of the table and the commit.

@@ -1,6 +1,7 @@
 //! The lake as the other rooms use it: loads in, SQL out, on a real folder.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alter;
 mod faults;
 mod keys;
 mod parts;

@@ -46,7 +46,7 @@ impl Session {
     }
 
     /// With IF EXISTS what is missing is a notice.
-    fn unless_missing(&self, outcome: Result<()>, if_exists: bool) -> Result<()> {
+    pub(super) fn unless_missing(&self, outcome: Result<()>, if_exists: bool) -> Result<()> {
         match outcome {
             Err(error) if if_exists && error.reason() == Reason::UndefinedTable => {
                 self.tell(format!("{error}, skipping"));
@@ -97,7 +97,11 @@ impl Place<'_> {
     }
 
     /// The object's text after `change`.
-    fn changed(&self, object: ObjectId, change: impl FnOnce(&mut Definition) -> Result<()>) -> Result<ObjectChange> {
+    pub(super) fn changed(
+        &self,
+        object: ObjectId,
+        change: impl FnOnce(&mut Definition) -> Result<()>,
+    ) -> Result<ObjectChange> {
         let absent = || Error::new(Reason::Corrupt, "an object that a user made has no definition");
         let mut definition = kept(self.security, &object)?.ok_or_else(absent)?;
         change(&mut definition)?;

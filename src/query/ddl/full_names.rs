@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Query, TableFactor, Vis
 
 use crate::access::TableId;
 use crate::error::{Error, Reason, Result};
-use crate::sql::folded;
+use crate::sql::{folded, versioned};
 
 /// What a name means: schema, where it has one, and name.
 pub type Locate<'a> = &'a dyn Fn(Option<&str>, &str) -> Option<TableId>;
@@ -85,6 +85,12 @@ impl VisitorMut for FullNames<'_> {
             Some([schema, table] | [_, schema, table]) => (self.locate)(Some(schema), table),
             _ => None,
         };
+        if let Some(last) = parts.as_deref().and_then(<[String]>::last)
+            && let (table, Some(_)) = versioned(last)
+        {
+            let text = format!("a view cannot read a version of table \"{table}\": its files are not kept for ever");
+            return ControlFlow::Break(Error::new(Reason::Unsupported, text));
+        }
         let Some(id) = found else { return ControlFlow::Break(missing()) };
         *name = ObjectName::from(vec![ident(&id.schema), ident(&id.table)]);
         self.read.insert(id);

@@ -4,6 +4,7 @@
 //! its text, and one record takes all of them away. A table's folder in the lake comes before its record and goes after it,
 //! so that what a crash leaves is a folder that nothing names, and never a name without a table.
 
+mod add_column;
 mod alter;
 mod drop;
 mod full_names;
@@ -55,6 +56,11 @@ pub enum Ddl {
         if_exists: bool,
         rights: ViewRights,
     },
+    AddColumns {
+        name: RelationName,
+        if_exists: bool,
+        columns: Vec<NewColumn>,
+    },
     /// `None` takes the comment away.
     Comment {
         on: CommentTarget,
@@ -70,6 +76,12 @@ pub struct CreateView {
     pub columns: Vec<String>,
     pub rights: ViewRights,
     pub query: Box<ast::Query>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewColumn {
+    pub if_not_exists: bool,
+    pub column: ast::ColumnDef,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +126,7 @@ impl Ddl {
             Self::Drop { kind: ObjectKind::Table, .. } => "DROP TABLE",
             Self::Drop { kind: ObjectKind::View, .. } => "DROP VIEW",
             Self::Rename { kind: ObjectKind::Schema, .. } => "ALTER SCHEMA",
-            Self::Rename { kind: ObjectKind::Table, .. } => "ALTER TABLE",
+            Self::Rename { kind: ObjectKind::Table, .. } | Self::AddColumns { .. } => "ALTER TABLE",
             Self::Rename { kind: ObjectKind::View, .. } | Self::SetViewRights { .. } => "ALTER VIEW",
             Self::Comment { .. } => "COMMENT",
         }
@@ -128,7 +140,7 @@ impl Ddl {
             Self::CreateTable(create) => create.name.to_string(),
             Self::Drop { names, .. } => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             Self::Rename { name, to, .. } => format!("{name} TO {}", quoted(to)),
-            Self::SetViewRights { name, .. } => name.to_string(),
+            Self::SetViewRights { name, .. } | Self::AddColumns { name, .. } => name.to_string(),
             Self::Comment { on: CommentTarget::Object(_, name), .. } => name.to_string(),
             Self::Comment { on: CommentTarget::Column(name, column), .. } => format!("{name}.{}", quoted(column)),
         }
@@ -151,6 +163,7 @@ impl Session {
             }
             Ddl::Rename { kind, name, if_exists, to } => self.rename(*kind, name, *if_exists, to).await?,
             Ddl::SetViewRights { name, if_exists, rights } => self.set_view_rights(name, *if_exists, *rights).await?,
+            Ddl::AddColumns { name, if_exists, columns } => self.add_columns(name, *if_exists, columns).await?,
             Ddl::Comment { on, text } => self.comment(on, text.as_deref()).await?,
         }
         Ok(ddl.tag().to_owned())

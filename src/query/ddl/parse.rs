@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-use super::{CommentTarget, CreateView, Ddl, DropBehaviour, ObjectKind};
+use super::{CommentTarget, CreateView, Ddl, DropBehaviour, NewColumn, ObjectKind};
 use crate::access::statement::RelationName;
 use crate::access::statement::names;
 use crate::catalog::inventory::ViewRights;
@@ -134,6 +134,9 @@ fn alter(parser: &mut Parser<'_>, kind: ObjectKind) -> Option<Parsed> {
     if parser.parse_keywords(&[Keyword::RENAME, Keyword::TO]) {
         return Some(names::name(parser).map(|to| Ddl::Rename { kind, name, if_exists, to }));
     }
+    if kind == ObjectKind::Table {
+        return add_columns(parser, name, if_exists);
+    }
     if kind != ObjectKind::View {
         return None;
     }
@@ -141,6 +144,29 @@ fn alter(parser: &mut Parser<'_>, kind: ObjectKind) -> Option<Parsed> {
     match parser.parse_one_of_keywords(&[Keyword::SET, Keyword::RESET])? {
         Keyword::SET => Some(options(parser).map(set)),
         _ => Some(reset(parser).map(|()| set(ViewRights::Caller))),
+    }
+}
+
+/// `ADD [COLUMN] [IF NOT EXISTS] name type [constraints], ...`
+fn add_columns(parser: &mut Parser<'_>, name: RelationName, if_exists: bool) -> Option<Parsed> {
+    let mut columns = Vec::new();
+    loop {
+        if !parser.parse_keyword(Keyword::ADD) {
+            return None;
+        }
+        let is_column = parser.parse_keyword(Keyword::COLUMN);
+        let constraint = [Keyword::CONSTRAINT, Keyword::PRIMARY, Keyword::UNIQUE, Keyword::FOREIGN, Keyword::CHECK];
+        if !is_column && constraint.into_iter().any(|keyword| parser.peek_keyword(keyword)) {
+            return None;
+        }
+        let if_not_exists = parser.parse_keywords(&[Keyword::IF, Keyword::NOT, Keyword::EXISTS]);
+        match parser.parse_column_def() {
+            Ok(column) => columns.push(NewColumn { if_not_exists, column }),
+            Err(error) => return Some(Err(error)),
+        }
+        if !parser.consume_token(&Token::Comma) {
+            return Some(Ok(Ddl::AddColumns { name, if_exists, columns }));
+        }
     }
 }
 
@@ -223,11 +249,26 @@ mod tests {
 
     #[test]
     fn what_others_parse_is_left_to_them() {
-        for sql in
-            ["CREATE TABLE t (a int)", "ALTER TABLE t ADD COLUMN a int", "DROP ROLE r", "COMMENT ON ROLE r IS ''"]
-        {
+        for sql in [
+            "CREATE TABLE t (a int)",
+            "ALTER TABLE t DROP COLUMN a",
+            "ALTER TABLE t ADD PRIMARY KEY (a)",
+            "DROP ROLE r",
+            "COMMENT ON ROLE r IS ''",
+        ] {
             assert!(parsed(sql).is_none(), "{sql}");
         }
+    }
+
+    #[test]
+    fn columns_are_added_one_or_several_at_once() {
+        let sql = "ALTER TABLE IF EXISTS s.t ADD COLUMN IF NOT EXISTS a int NOT NULL DEFAULT 1, ADD \"B\" text";
+        let Ddl::AddColumns { name, if_exists: true, columns } = parsed(sql).unwrap().unwrap() else { panic!() };
+        assert_eq!(name, RelationName { schema: Some("s".into()), name: "t".into() });
+        let shown: Vec<String> = columns.iter().map(|new| new.column.to_string()).collect();
+        assert_eq!(shown, ["a INT NOT NULL DEFAULT 1", "\"B\" TEXT"]);
+        assert_eq!(columns.iter().map(|new| new.if_not_exists).collect::<Vec<_>>(), [true, false]);
+        assert!(parsed("ALTER TABLE t ADD COLUMN").unwrap().is_err());
     }
 
     #[test]

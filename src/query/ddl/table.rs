@@ -41,7 +41,7 @@ impl Session {
         match &create.query {
             None => {
                 let sql = plain(&id.table, &create.columns, &create.constraints)?;
-                let contract = self.checked_contract(&id, &sql).await?;
+                let contract = self.checked_contract(&id.table, &sql).await?;
                 let unnamed = Unnamed::create(self.lake().store(), &id, &contract).await?;
                 self.name_table(&id, sql, unnamed, 0).await?;
                 Ok("CREATE TABLE".to_owned())
@@ -49,7 +49,7 @@ impl Session {
             Some(query) => {
                 let (rows, columns) = self.rows_of_query(query).await?;
                 let sql = create_table(&id.table, &columns);
-                let contract = self.checked_contract(&id, &sql).await?;
+                let contract = self.checked_contract(&id.table, &sql).await?;
                 let unnamed = Unnamed::create(self.lake().store(), &id, &contract).await?;
                 match incoming::write(self, rows, Arc::new(contract), unnamed.folder(), None).await {
                     Ok(commit) => {
@@ -70,9 +70,9 @@ impl Session {
         self.names().at_place(&self.security().snapshot(), &principal, |place| place.require_free(id))
     }
 
-    /// What the text promises, once its rules are known to plan.
-    async fn checked_contract(&self, id: &TableId, sql: &str) -> Result<Contract> {
-        let contract = crate::dataset::contract("", &id.table, sql).map_err(told)?;
+    /// What the text promises, which calls the table `name`, once its rules are known to plan.
+    pub(super) async fn checked_contract(&self, name: &str, sql: &str) -> Result<Contract> {
+        let contract = crate::dataset::contract("", name, sql).map_err(told)?;
         if let Some(key) = contract.foreign_keys.first() {
             let text = format!("REFERENCES {} is not supported: nothing would keep it", key.table);
             return Err(Error::new(Reason::Unsupported, text));
@@ -179,6 +179,15 @@ fn refuse_other_clauses(create: &ast::CreateTable) -> Result<()> {
     let text = format!("CREATE TABLE {} has a clause that is not supported", shown(&name));
     Err(Error::new(Reason::Unsupported, text)
         .with_hint("a table has columns, NOT NULL, DEFAULT, CHECK and PRIMARY KEY"))
+}
+
+/// A CREATE TABLE as its definition keeps it, with more columns at its end.
+pub(super) fn with_columns(sql: &str, columns: &[ast::ColumnDef]) -> Result<String> {
+    let corrupt = || Error::new(Reason::Corrupt, "the definition of a table is no CREATE TABLE");
+    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(sql).map_err(|_| corrupt())?;
+    let Ok(ast::Statement::CreateTable(mut create)) = parser.parse_statement() else { return Err(corrupt()) };
+    create.columns.extend_from_slice(columns);
+    Ok(create.to_string())
 }
 
 /// What is wrong with the columns, without the file and line that a dataset has.

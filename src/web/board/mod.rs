@@ -23,16 +23,17 @@ use super::rows::Allowed;
 /// `GET /boards`: all of them; a lone board is shown at once.
 pub async fn list(State(house): State<Arc<House>>, headers: HeaderMap, language: Language) -> Response {
     let Some(login) = house.login_of(&headers) else { return Redirect::to("/").into_response() };
-    if let [(name, _)] = house.shelf.all() {
+    let shelf = house.shelf();
+    if let [(name, _)] = shelf.all() {
         return Redirect::to(&format!("/boards/{name}")).into_response();
     }
-    let cards = house.shelf.all().iter().map(|(name, board)| {
+    let cards = shelf.all().iter().map(|(name, board)| {
         Page::new(include_str!("../page/card.html"), language)
             .text("name", name)
             .text("title", shown_title(name, board.as_ref(), language))
             .text("tiles", &board.as_ref().map_or(0, |board| board.tiles.len()).to_string())
     });
-    let none = if house.shelf.all().is_empty() { language.word("boards_none") } else { "" };
+    let none = if shelf.all().is_empty() { language.word("boards_none") } else { "" };
     let body = Page::new(include_str!("../page/boards.html"), language)
         .pages("bar", [bar(&house, &login, language, "/boards", "")])
         .text("none", none)
@@ -48,7 +49,8 @@ pub async fn show(
     language: Language,
 ) -> Response {
     let Some(login) = house.login_of(&headers) else { return Redirect::to("/").into_response() };
-    let board = match house.shelf.find(&name) {
+    let shelf = house.shelf();
+    let board = match shelf.find(&name) {
         Some(Some(board)) => board,
         Some(None) => return page::problem(language, StatusCode::INTERNAL_SERVER_ERROR, "board_broken"),
         None => return page::problem(language, StatusCode::NOT_FOUND, "board_missing"),
@@ -75,7 +77,8 @@ pub async fn tile(
 ) -> Result<Response, Failure> {
     // A browser that is told of Basic authentication would ask for a password in a window of its own.
     let login = house.login_of(&headers).ok_or_else(|| Failure::new(StatusCode::FORBIDDEN, "log in first"))?;
-    let board = house.shelf.find(&name).flatten();
+    let shelf = house.shelf();
+    let board = shelf.find(&name).flatten();
     let tile = board.and_then(|board| board.tiles.get(number));
     let tile = tile.ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, "there is no such tile"))?;
     Ok(document(house.run(&login, peer, &tile.sql, Allowed::Rows).await?))
@@ -83,7 +86,8 @@ pub async fn tile(
 
 /// The top of a page at `path` that shows the board `current`.
 fn bar(house: &House, login: &Login, language: Language, path: &str, current: &str) -> Page {
-    let tabs = house.shelf.all().iter().map(|(name, board)| {
+    let shelf = house.shelf();
+    let tabs = shelf.all().iter().map(|(name, board)| {
         Page::new(include_str!("../page/tab.html"), language)
             .text("name", name)
             .text("title", shown_title(name, board.as_ref(), language))

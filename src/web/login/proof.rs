@@ -54,7 +54,7 @@ impl Gate {
             Refusal::Wait(left)
         })?;
         // Users that another process made are known at their next login.
-        if let Err(error) = lake.security().refresh().await {
+        if let Err(error) = lake.follow().await {
             tracing::warn!(%error, "security log");
         }
         let verifier = lake.security().verifier(user);

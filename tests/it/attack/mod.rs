@@ -19,6 +19,7 @@ mod pseudonyms;
 mod refused;
 mod sessions;
 mod twins;
+mod versions;
 
 use std::path::Path;
 

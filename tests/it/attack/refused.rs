@@ -48,7 +48,6 @@ const REFUSED: &[&str] = &[
     "SELECT set_config('session_authorization', 'hq', true)",
     "SELECT set_config('row_security', 'off', false)",
     "SELECT * FROM orders AS OF VERSION 0",
-    "SELECT * FROM orders VERSION AS OF 0",
     "SELECT * FROM orders TIMESTAMP AS OF '2020-01-01'",
     "SELECT * FROM orders FOR SYSTEM_TIME AS OF '2020-01-01'",
     "SELECT * FROM \"orders@v0\"",

@@ -256,7 +256,7 @@ async fn load(lake: &Lake, table: &Table, rows: &[Row]) -> Result<()> {
     std::fs::write(&path, table.csv(rows)).map_err(|error| Error::of(Reason::Io, error))?;
     let request =
         LoadRequest { on_reject: OnReject::Stop, ..LoadRequest::new(&table.name, vec![path.display().to_string()]) };
-    let report = Loader::new(lake.store().clone(), Arc::clone(lake.dataset())).load(request).await?;
+    let report = Loader::new(lake.store().clone(), lake.dataset()).load(request).await?;
     assert_eq!(report.rows_added, rows.len() as u64, "{}", table.name);
     Ok(())
 }
