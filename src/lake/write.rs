@@ -11,6 +11,7 @@ use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake::kernel::{Action, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
+use futures::StreamExt;
 
 use super::arrange::{Arranged, write_in_order};
 use super::data_file::{Layout, Written};

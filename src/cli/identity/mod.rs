@@ -4,7 +4,6 @@ mod statistics;
 mod told;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
@@ -56,7 +55,7 @@ enum IdentityVerb {
 
 pub async fn run(args: IdentityArgs, config: &Config) -> Result<ExitCode> {
     let lake = Lake::open_with(&config.lake, super::limits(config)).await?;
-    let loader = Loader::new(lake.store().clone(), Arc::clone(lake.dataset()));
+    let loader = Loader::new(lake.store().clone(), lake.dataset());
     let told = Told::of(&lake).await?;
     match args.verb.unwrap_or(IdentityVerb::Stats { more_than: statistics::MANY }) {
         IdentityVerb::Stats { more_than } => statistics::run(&lake, more_than).await?,

@@ -1,7 +1,7 @@
 //! What a load taught about persons, as rows of `identities` and `henna.identity_conflicts`.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
@@ -12,7 +12,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
 use super::super::error::IngestError;
 use super::graph::{Graph, Node, Resolution};
-use super::key::shown;
+use super::key::{Hashed, shown};
 use super::resolve::Resolved;
 use super::stored::{Entry, MERGED, Stored};
 
@@ -70,9 +70,13 @@ impl Lesson {
 
     /// Rows of identifiers that `identities` does not hold, in order of [`SORTED_BY`].
     pub fn new_rows(self: &Arc<Self>, schema: &SchemaRef) -> SendableRecordBatchStream {
-        let mut nodes: Vec<Node> = self.nodes().filter(|node| self.is_new(*node)).collect();
-        nodes.sort_unstable_by_key(|node| self.graph.identifier(*node));
-        self.rows(schema, nodes, &[])
+        let mut by_type: BTreeMap<&str, Vec<(Hashed, Node)>> = BTreeMap::new();
+        for node in self.nodes().filter(|node| self.is_new(*node)) {
+            let (id_type, hash) = self.graph.identifier(node);
+            by_type.entry(id_type).or_default().push((hash, node));
+        }
+        by_type.values_mut().for_each(|nodes| nodes.sort_unstable());
+        self.rows(schema, by_type.into_values().flatten().map(|(_, node)| node).collect(), &[])
     }
 
     /// Rows of identifiers that were not seen for a day, and of merges.

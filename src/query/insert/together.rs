@@ -101,7 +101,7 @@ impl Lead {
             return None;
         };
         let (shape, mut bytes) = (Arc::clone(&first.schema), 0);
-        let fits = |statement: &Waiting| {
+        let mut fits = |statement: &Waiting| {
             bytes += statement.bytes;
             bytes <= GROUP_BYTES_MAX && statement.schema == shape
         };
