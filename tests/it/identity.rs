@@ -96,11 +96,11 @@ fn statistics_count_what_sql_counts_and_shared_identifiers_are_listed() {
     let hash = told.lines().nth(1).unwrap().strip_prefix("phone,21,").unwrap();
     verb(&lake, &["identity", "show", "phone", hash]).refused(1, &["is shared by 21 others at least"]);
     verb(&lake, &["identity", "show", "phone", "021-1234 5678"]).refused(1, &["is shared by 21 others at least"]);
-    sql("tmall_team", "SELECT 1 FROM henna.identity_conflicts").refused(1, &["permission denied"]);
+    sql("tmall_team", "SELECT 1 FROM henna.identity_conflicts").refused(1, &["does not exist"]);
     let told =
         sql("headquarters", "SELECT measure, id_type, count FROM mart.identity_statistics ORDER BY 1, 2").ok().out;
     for line in ["persons,,21", "merges,,1", "identifiers,member,23", "identifiers,phone,1", "shared,phone,1"] {
         assert!(told.lines().any(|told| told == line), "{line} is not in\n{told}");
     }
-    sql("tmall_team", "SELECT 1 FROM mart.identity_statistics").refused(1, &["permission denied"]);
+    sql("tmall_team", "SELECT 1 FROM mart.identity_statistics").refused(1, &["does not exist"]);
 }

@@ -212,5 +212,8 @@ fn in_numbers(numbers: &BTreeSet<i64>) -> Expr {
 }
 
 pub fn in_texts(column: &str, texts: &[String]) -> Expr {
+    if texts.is_empty() {
+        return lit(false);
+    }
     col(column).in_list(texts.iter().map(|text| lit(text.as_str())).collect(), false)
 }

@@ -54,7 +54,7 @@ async fn a_merge_by_a_wrong_row_is_undone_with_its_rows_and_stays_undone() {
     assert_eq!((split.to, split.is_new, split.identifiers), (2, false, 1));
     assert_eq!(split.rows.into_values().collect::<Vec<_>>(), [BTreeMap::from([(2, 1)])]);
     let shown = house.loader.show_person(&member("M1")).await.unwrap();
-    assert_eq!((shown.one_id, shown.merged.len(), shown.parted_from.into_iter().collect()), (2, 0, vec![1]));
+    assert_eq!((shown.one_id, shown.merged.len(), shown.parted_from.into_iter().collect::<Vec<_>>()), (2, 0, vec![1]));
 
     house.orders(&[["D1", "", "M1"], ["D2", PHONE, "M1"], ["D3", "", "M1"], ["D4", PHONE, ""]]).await;
     let persons = [house.person_of("D1").await, house.person_of("D2").await, house.person_of("D3").await];
