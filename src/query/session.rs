@@ -7,8 +7,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{ArrayRef, StringArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::ScalarValue;
 use datafusion::physical_plan::SendableRecordBatchStream;
@@ -35,7 +35,9 @@ use super::statement::{self, Shown, Statement, StatementKind};
 use super::utility::Utility;
 use crate::access::{Principal, PrincipalHandle, SecurityHandle};
 use crate::catalog;
+use crate::dataset::SqlType;
 use crate::error::{Error, Reason, Result};
+use crate::ingest::literal;
 
 /// A statement whose parameters and columns are known.
 #[derive(Debug)]
@@ -570,9 +572,14 @@ impl Lake {
 /// An instant from text, in microseconds since 1970 UTC; a text without an offset is local time in `zone`.
 pub(super) fn instant(text: &str, zone: &str) -> Result<i64> {
     let refused = || Error::new(Reason::InvalidParameter, format!("'{text}' is not a date or time"));
-    let zone: arrow::array::timezone::Tz = zone.parse().map_err(|_| refused())?;
-    let parsed = arrow::compute::kernels::cast_utils::string_to_datetime(&zone, text.trim()).map_err(|_| refused())?;
-    Ok(parsed.timestamp_micros())
+    let clock: arrow::array::timezone::Tz = zone.parse().map_err(|_| refused())?;
+    if let Ok(parsed) = arrow::compute::kernels::cast_utils::string_to_datetime(&clock, text.trim()) {
+        return Ok(parsed.timestamp_micros());
+    }
+    // The other ways in which PostgreSQL lets a time be written: without seconds, for one.
+    let read = literal(&SqlType::TimestampTz, text.trim(), zone).map_err(|_| refused())?;
+    let instants = read.as_primitive_opt::<TimestampMicrosecondType>().filter(|instants| instants.is_valid(0));
+    instants.map(|instants| instants.value(0)).ok_or_else(refused)
 }
 
 /// The columns under the names that PostgreSQL would give them.
