@@ -160,3 +160,60 @@ fn is_loopback(url: &str) -> bool {
     let host = url.strip_prefix("http://").and_then(|rest| rest.split(['/', ':']).next());
     host.is_some_and(|host| ["127.0.0.1", "localhost", "[::1]"].contains(&host))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use object_store::memory::InMemory;
+
+    use super::*;
+    use crate::error::Reason;
+
+    async fn bucket(files: &[(&str, &str)]) -> Bucket {
+        let bucket = Bucket { name: "shop".to_owned(), objects: Arc::new(InMemory::new()) };
+        for (key, text) in files {
+            bucket.objects.put(&Path::parse(key).unwrap(), (*text).to_owned().into()).await.unwrap();
+        }
+        bucket
+    }
+
+    #[tokio::test]
+    async fn files_come_in_the_order_of_their_keys_and_not_without_bound() {
+        let bucket =
+            bucket(&[("june/b.csv", "2"), ("june/a.csv", "1"), ("june/c.doc", "3"), ("june2/d.csv", "4")]).await;
+        let wanted = |key: &str| key.ends_with(".csv");
+        let found = bucket.files("june/", wanted, 9).await.unwrap();
+        let urls: Vec<String> = found.iter().map(BucketFile::url).collect();
+        assert_eq!(urls, ["s3://shop/june/a.csv", "s3://shop/june/b.csv"]);
+        assert_eq!(bucket.files("ju", wanted, 9).await.unwrap().len(), 3);
+        let crowded = bucket.files("", wanted, 2).await.unwrap_err();
+        assert_eq!(crowded.reason(), Reason::LimitExceeded);
+        let mut text = Vec::new();
+        found[1].copy_to(&mut text).await.unwrap();
+        assert_eq!(text, b"2");
+        assert!(bucket.file("june").await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_changed_or_taken_away_meanwhile_is_refused() {
+        let bucket = bucket(&[("a.csv", "one"), ("b.csv", "one")]).await;
+        let (changed, gone) =
+            (bucket.file("a.csv").await.unwrap().unwrap(), bucket.file("b.csv").await.unwrap().unwrap());
+        bucket.objects.put(&Path::from("a.csv"), "two".into()).await.unwrap();
+        bucket.objects.delete(&Path::from("b.csv")).await.unwrap();
+        for file in [changed, gone] {
+            let error = file.copy_to(&mut Vec::new()).await.unwrap_err();
+            assert_eq!(error.to_string(), format!("{} was changed while it was read: load it again", file.url()));
+        }
+    }
+
+    #[test]
+    fn plain_http_is_spoken_to_this_machine_alone() {
+        assert!(is_loopback("http://127.0.0.1:9000") && is_loopback("http://localhost/x"));
+        assert!(
+            !is_loopback("http://minio:9000")
+                && !is_loopback("https://127.0.0.1")
+                && !is_loopback("http://127.0.0.1.example.com")
+        );
+    }
+}
