@@ -89,7 +89,7 @@ fn an_order_of_several_rows_is_refused_and_corrected_whole() {
     // The number of the order comes first. The second row of the first order that has two.
     let order = |line: &str| line.split(',').next().unwrap_or_default().to_owned();
     let broken = (2..lines.len()).find(|nth| order(&lines[*nth]) == order(&lines[nth - 1])).unwrap();
-    let word = ["待支付", "待发货", "已发货", "已完成", "已关闭"].into_iter();
+    let word = ["待支付", "备货中", "已发货", "已完成", "已关闭"].into_iter();
     let word = word.map(|word| format!(",{word},")).find(|word| lines[broken].contains(word.as_str())).unwrap();
     lines[broken] = lines[broken].replace(&word, ",已飞走,");
     let file = bench.file("douyin_orders_73.csv", lines.join("\n") + "\n");
