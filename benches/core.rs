@@ -126,7 +126,7 @@ fn merged(runtime: &Runtime, sample: &Sample, share: usize) -> Lake {
         let pairs: Vec<(i64, i64)> = buyers.windows(2).map(|pair| (pair[1], pair[0])).collect();
         let some: Vec<_> =
             pairs.iter().enumerate().filter(|(nth, _)| nth % 100 < share).map(|(_, pair)| *pair).collect();
-        Loader::new(lake.store().clone(), Arc::clone(lake.dataset())).merge_pairs(&some).await.unwrap();
+        Loader::new(lake.store().clone(), lake.dataset()).merge_pairs(&some).await.unwrap();
         lake
     })
 }
