@@ -194,7 +194,7 @@ mod tests {
         let mut spec = TableSpec::plain(&schema);
         spec.partition = Some(PartitionSpec::Month("at".into()));
         spec.sort = vec!["id".into()];
-        for (bytes_max, spills) in [(256 << 20, false), (24 << 20, true), (4 << 20, true)] {
+        for (bytes_max, spills) in [(256 << 20, false), (9 << 20, true), (4 << 20, true)] {
             let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
             let name = TableName::new("public", "t");
             let layout = Layout::new(Arc::clone(&objects), &name, &spec).unwrap();
