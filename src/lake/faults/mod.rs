@@ -12,7 +12,7 @@ use std::path::Path;
 use object_store::memory::InMemory;
 
 pub use self::calls::{Fault, FaultyObjects, Lasts, When};
-pub use self::power::{Fate, Power, Unsynced};
+pub use self::power::{Fate, Power, SyncKind, Unsynced};
 use super::store::Store;
 use crate::error::Result;
 

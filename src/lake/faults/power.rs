@@ -30,6 +30,15 @@ pub enum Fate {
     Mixed(u64),
 }
 
+/// A sync that a store might do without. Of a disk that forgets it a test must find out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncKind {
+    File,
+    NameOfFile,
+    NameOfFolder,
+    Deletion,
+}
+
 /// A name in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Node {
@@ -63,13 +72,19 @@ struct Noted {
 #[derive(Debug)]
 pub struct Power {
     root: PathBuf,
+    forgets: Option<SyncKind>,
     noted: Mutex<Noted>,
 }
 
 impl Power {
     /// All that is in the folder is there for good.
     pub fn over(root: &Path) -> Arc<Self> {
-        let power = Self { root: root.canonicalize().unwrap(), noted: Mutex::default() };
+        Self::forgetting(root, None)
+    }
+
+    /// The same, where syncs of one kind do nothing.
+    pub fn forgetting(root: &Path, forgets: Option<SyncKind>) -> Arc<Self> {
+        let power = Self { root: root.canonicalize().unwrap(), forgets, noted: Mutex::default() };
         power.keep();
         Arc::new(power)
     }
@@ -170,8 +185,10 @@ impl Disk for Power {
     fn sync_file(&self, file: &File) -> io::Result<()> {
         let mut noted = self.noted.lock().unwrap();
         self.note(&mut noted);
-        noted.files.insert(file.metadata()?.ino(), content(file));
-        noted.open.push(file.try_clone()?);
+        if self.forgets != Some(SyncKind::File) {
+            noted.files.insert(file.metadata()?.ino(), content(file));
+            noted.open.push(file.try_clone()?);
+        }
         Ok(())
     }
 
@@ -191,7 +208,16 @@ impl Disk for Power {
         let mut noted = self.noted.lock().unwrap();
         self.note(&mut noted);
         let inside = folder.strip_prefix(&self.root).map_err(io::Error::other)?.to_path_buf();
-        noted.folders.insert(inside, names(folder));
+        let (then, now) = (noted.folders.get(&inside).cloned().unwrap_or_default(), names(folder));
+        let mut came = now.iter().filter(|(name, node)| then.get(*name) != Some(*node)).map(|(_, node)| *node);
+        let sync = match came.next() {
+            None => SyncKind::Deletion,
+            Some(Node::Folder) => SyncKind::NameOfFolder,
+            Some(Node::File(_)) => SyncKind::NameOfFile,
+        };
+        if self.forgets != Some(sync) {
+            noted.folders.insert(inside, now);
+        }
         Ok(())
     }
 }

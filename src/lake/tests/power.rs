@@ -1,12 +1,14 @@
 //! The power goes at any step: what was acknowledged is there, once, and nothing is there by half. HENNA_TEST_SEED repeats a run.
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::Duration;
 
 use arrow::array::{AsArray, BooleanArray};
+use futures::FutureExt;
 use rand::Rng;
 
-use super::super::faults::{Fate, Power, create_over, open_over, open_unsynced};
+use super::super::faults::{Fate, Power, SyncKind, create_over, open_over, open_unsynced};
 use super::faults::{faults, held};
 use super::parts::{part, together};
 use super::*;
@@ -90,9 +92,9 @@ async fn found(root: &Path, is_made: bool) -> Store {
     }
 }
 
-async fn survives(spec: TableSpec) {
+async fn survives(spec: TableSpec, forgets: Option<SyncKind>) {
     let folder = tempfile::tempdir().unwrap();
-    let power = Power::over(folder.path());
+    let power = Power::forgetting(folder.path(), forgets);
     let root = power.root().join("lake");
     let store = create_over(&power, &root).await.unwrap();
     let made = power.moments();
@@ -131,12 +133,20 @@ async fn survives(spec: TableSpec) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_keyed_table_survives_power_cuts() {
-    survives(spec(&["id"], Some("version"))).await;
+    survives(spec(&["id"], Some("version")), None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_growing_table_survives_power_cuts() {
-    survives(spec(&[], None)).await;
+    survives(spec(&[], None), None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_kind_of_sync_is_missed_where_it_is_left_out() {
+    for sync in [SyncKind::File, SyncKind::NameOfFile, SyncKind::NameOfFolder, SyncKind::Deletion] {
+        let survived = AssertUnwindSafe(survives(spec(&["id"], Some("version")), Some(sync))).catch_unwind().await;
+        assert!(survived.is_err(), "{sync:?}");
+    }
 }
 
 /// A writer was killed after its commit showed and before its name was synced; another one is told that the load is there.
