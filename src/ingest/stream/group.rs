@@ -216,32 +216,34 @@ impl Group {
     }
 
     async fn write_rejects(&mut self, members: &[Member], checked: &[Checked]) -> Result<()> {
-        let schema = system::schema(system::REJECTS)?;
-        let mut batches = Vec::new();
+        let (schema, table) = (system::schema(system::REJECTS)?, TableName::new(system::SCHEMA, system::REJECTS));
+        let (mut heads, mut keyed, mut unrepeated) = (Vec::new(), Vec::new(), Vec::new());
         let rejecting = |(member, checked): &(&Member, &Checked)| {
             !checked.rejects.is_empty() && !self.rejected.contains(&member.id)
         };
         for (member, checked) in members.iter().zip(checked).filter(rejecting) {
             let mut spool = RejectSpool::new(&member.id, &member.contract.name, member.now_us, Arc::clone(&schema));
             spool.add(checked.rejects.clone())?;
-            let spooled = spool.finish()?;
-            for batch in spooled.into_iter().flatten() {
-                batches.push(batch.map_err(IngestError::from)?);
+            let spooled = spool.finish()?.into_iter().flatten().collect::<std::result::Result<Vec<RecordBatch>, _>>();
+            let spooled = spooled.map_err(IngestError::from)?;
+            if member.is_keyed {
+                keyed.push((format!("{}.rejects.{}", member.id, member.digest), spooled));
+            } else {
+                unrepeated.extend(spooled);
             }
-        }
-        if batches.is_empty() {
-            return Ok(());
-        }
-        let mut heads = Vec::new();
-        for (member, _) in members.iter().zip(checked).filter(rejecting) {
             let source = member.body.source.as_ref();
             if let Some(head) = &member.body.head {
                 heads.push(HeadRow { load_id: &member.id, table: &member.contract.name, source, head });
             }
         }
         self.loader.append_heads(&heads).await?;
-        let table = TableName::new(system::SCHEMA, system::REJECTS);
-        self.loader.append(table, UNREPEATED.to_owned(), stream_of(batches, schema)).await?;
+        // A load that is cut off hereafter is sent again, and its rejects with it.
+        for (id, rejects) in keyed {
+            self.loader.append(table.clone(), id, stream_of(rejects, Arc::clone(&schema))).await?;
+        }
+        if !unrepeated.is_empty() {
+            self.loader.append(table, UNREPEATED.to_owned(), stream_of(unrepeated, schema)).await?;
+        }
         self.rejected.extend(members.iter().map(|member| member.id.clone()));
         Ok(())
     }

@@ -2,7 +2,9 @@
 //! what is done again comes to the same. HENNA_TEST_SEED repeats a run, HENNA_TEST_ROUNDS tries every step and not some of them.
 
 use rand::Rng;
+use tokio::runtime::Handle;
 
+use super::super::stream::{BodyFormat, BodyKind, StreamRequest, Streams};
 use super::*;
 use crate::error::Result;
 use crate::lake::Severity;
@@ -28,17 +30,23 @@ const FILES: [(&str, &str); 3] = [
     ("customers.csv", "nickname,id_phone,updated_at\nAnna,13800000002,2024-01-05\nBo,13800000001,2024-01-05\n"),
 ];
 
+const BODY: &str = "order_id,order_time,paid,id_phone,id_tmall,updated_at\n\
+    A3,2024-02-02,8,13800000001,,2024-02-05\nC1,2024-02-03,4,13800000007,bob,2024-01-05\nC2,soon,4,,bob,2024-01-05\n";
+
 #[derive(Debug, Clone, Copy)]
 enum Deed {
     Load(&'static str, &'static str),
+    /// Over HTTP, under a key.
+    Stream,
     Compact,
     Forget,
 }
 
-const DEEDS: [Deed; 5] = [
+const DEEDS: [Deed; 6] = [
     Deed::Load("orders", "first.csv"),
     Deed::Load("orders", "second.csv"),
     Deed::Load("customers", "customers.csv"),
+    Deed::Stream,
     Deed::Compact,
     Deed::Forget,
 ];
@@ -47,8 +55,9 @@ const DEEDS: [Deed; 5] = [
 const TOLD: [&str; 5] = [
     "SELECT order_id, one_id, paid FROM orders ORDER BY order_id",
     "SELECT one_id, nickname FROM customers ORDER BY one_id",
-    "SELECT table_name, count(*) FROM loads GROUP BY table_name ORDER BY table_name",
-    "SELECT file, line, raw FROM rejects ORDER BY file, line",
+    // What came over HTTP is recorded after it was acknowledged, or not at all.
+    "SELECT table_name, count(*) FROM loads WHERE files LIKE '%.csv' GROUP BY table_name ORDER BY table_name",
+    "SELECT table_name, line, raw FROM rejects ORDER BY table_name, line, raw",
     "SELECT id_type, one_id, count(*) FROM identities GROUP BY id_type, one_id ORDER BY id_type, one_id",
 ];
 /// Of these each is as it was before a deed or as it is after it, wherever it is cut off.
@@ -96,6 +105,24 @@ impl Shop {
                 let file = self.folder.path().join(file).to_str().unwrap().to_owned();
                 let request = LoadRequest { reject_share_max: 0.5, ..LoadRequest::new(table, vec![file]) };
                 loader.load(request).await.map(drop)
+            }
+            Deed::Stream => {
+                let streams = Streams::new(loader.clone(), Handle::current());
+                let request = StreamRequest {
+                    table: TableName::new(PUBLIC, "orders"),
+                    contract: Arc::new(self.dataset.contract("orders").unwrap().clone()),
+                    identified: true,
+                    user: "anna".to_owned(),
+                    key: Some("7".to_owned()),
+                    bound: None,
+                    body: BODY.into(),
+                    kind: BodyKind::of(BodyFormat::Csv),
+                    is_fed: false,
+                    on_reject: OnReject::Keep,
+                    reject_share_max: 0.5,
+                    room: streams.room(BODY.len()).unwrap(),
+                };
+                streams.load(request).await.map(drop)
             }
             Deed::Compact => loader.store.compact(&TableName::new(PUBLIC, "orders")).await.map(drop),
             Deed::Forget => loader.forget("phone", "13800000001").await.map(drop),
