@@ -51,7 +51,7 @@ impl Groups {
             leads
         };
         if leads {
-            let lead = Lead { groups: self.clone(), store: store.clone(), table: table.clone() };
+            let lead = Lead { groups: self.clone(), store: store.clone(), table: table.clone(), ended: false };
             // Others count on it, whatever becomes of this statement.
             tokio::spawn(lead.commit());
         }
@@ -65,17 +65,21 @@ struct Lead {
     groups: Groups,
     store: Store,
     table: TableName,
+    ended: bool,
 }
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        // Nobody is left to answer those who came meanwhile: they are told by the end of their channel.
-        lock(&self.groups.waiting).remove(&self.table);
+        // Cut off, it leaves nobody to answer those who came meanwhile: they are told by the end of their channel. Once it has ended,
+        // what waits for the table has another lead.
+        if !self.ended {
+            lock(&self.groups.waiting).remove(&self.table);
+        }
     }
 }
 
 impl Lead {
-    async fn commit(self) {
+    async fn commit(mut self) {
         while let Some(group) = self.next() {
             let mut groups = vec![group];
             while let Some(mut group) = groups.pop() {
@@ -93,11 +97,12 @@ impl Lead {
     }
 
     /// Those that came first, of one shape; `None` where nothing waits, and then the next to come leads.
-    fn next(&self) -> Option<Vec<Waiting>> {
+    fn next(&mut self) -> Option<Vec<Waiting>> {
         let mut tables = lock(&self.groups.waiting);
         let waiting = tables.get_mut(&self.table)?;
         let Some(first) = waiting.first() else {
             tables.remove(&self.table);
+            self.ended = true;
             return None;
         };
         let (shape, mut bytes) = (Arc::clone(&first.schema), 0);
