@@ -100,7 +100,7 @@ def main():
         for _ in range(options.runs):
             for name, side in sides.items():
                 figures[name].append(side())
-        sums = "count(*), sum(paid_amount), count(DISTINCT status), min(order_time)::date, count(*) FILTER (WHERE id IS NULL)"
+        sums = "count(*), sum(paid_amount::numeric(18, 2)), count(DISTINCT status), min(order_time)::date, count(*) FILTER (WHERE id IS NULL)"
         asked = f"SELECT {sums.replace('id IS', 'one_id IS')} FROM orders"
         done = subprocess.run([options.henna, "--lake", lake, "sql", "--format", "csv", "-c", asked], env=env, capture_output=True, text=True)
         ours = done.stdout.split("\n")[1]
