@@ -72,6 +72,9 @@ pub struct Lake {
     shared: Arc<Shared>,
 }
 
+/// Of which epoch and dataset, and what exists by them.
+type KnownInventory = (u64, Arc<Founded>, Arc<Inventory>);
+
 struct Shared {
     store: Store,
     /// What the dataset and the house brought.
@@ -80,7 +83,7 @@ struct Shared {
     audit: Arc<AuditLog>,
     query_log: Arc<AuditLog>,
     /// What the dataset and the house brought, with what users made, at the change that last concerned it.
-    inventory: Mutex<Option<(u64, Arc<Founded>, Arc<Inventory>)>>,
+    inventory: Mutex<Option<KnownInventory>>,
     activity: Arc<Activity>,
     started_us: i64,
     /// Functions, optimizer and runtime of every session; each session gets a catalog and settings of its own.

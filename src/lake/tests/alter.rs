@@ -178,7 +178,7 @@ async fn a_time_without_a_zone_may_come_later() {
     let (_folder, store) = lake(&before).await;
     store.write(&name(), load("1", &THREE)).await.unwrap();
     let local = Field::new("local", DataType::Timestamp(TimeUnit::Microsecond, None), true);
-    store.alter_table(&name(), &wider(&before, &[local.clone()]), &HashMap::new()).await.unwrap();
+    store.alter_table(&name(), &wider(&before, std::slice::from_ref(&local)), &HashMap::new()).await.unwrap();
     let rows = read_at(&store, None, &[local], "SELECT count(*) AS n, count(local) AS m FROM orders").await;
     assert!(rows.contains("| 3 | 0 |"), "{rows}");
     store.write(&name(), load("2", &THREE)).await.unwrap();
