@@ -72,10 +72,8 @@ fn a_full_disk_is_told_and_nothing_is_lost_and_work_goes_on_when_there_is_room()
     let (read, written) = run(async {
         let client = super::stream::connected(wire).await.unwrap();
         let read: i64 = client.query_one(counts, &[]).await.unwrap().get(0);
-        let sql = format!(
-            "INSERT INTO noise SELECT 1000, n, md5(n::text) || md5((n + 1)::text) FROM generate_series(1, 100000) AS s (n)"
-        );
-        (read, client.batch_execute(&sql).await)
+        let sql = "INSERT INTO noise SELECT 1000, n, md5(n::text) || md5((n + 1)::text) FROM generate_series(1, 100000) AS s (n)";
+        (read, client.batch_execute(sql).await)
     });
     assert_eq!(read as usize, full * ROWS);
     let refused = written.unwrap_err();

@@ -108,7 +108,7 @@ impl Upkeep {
 impl Writer for Upkeep {
     fn write(&mut self, round: &Round) {
         while round.goes_on() {
-            let verb: &[&str] = if self.done % 2 == 0 { &["compact"] } else { &["vacuum", "--retain", "5s"] };
+            let verb: &[&str] = if self.done.is_multiple_of(2) { &["compact"] } else { &["vacuum", "--retain", "5s"] };
             match ends(henna(&round.lake).args(verb), &mut self.random, round) {
                 true => self.done += 1,
                 false => self.killed += 1,
