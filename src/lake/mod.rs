@@ -60,7 +60,7 @@ pub use copy::Copied;
 pub use error::LakeError;
 pub use parts::{Judge, Owner, Part, Together};
 pub use provider::RawTable;
-pub use remap::Remap;
+pub use remap::{Remap, Survivors};
 pub use snapshot::{FileEntry, Snapshot};
 pub use statistics::ColumnRange;
 pub use store::{STORE_URL, Store};

@@ -1,6 +1,5 @@
 //! An open lake: what its sessions share, and the door through which programs embed it.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use datafusion::execution::FunctionRegistry;
@@ -34,7 +33,7 @@ use crate::functions;
 use crate::ingest::Loader;
 use crate::ingest::identity::merges;
 use crate::ingest::stream::Streams;
-use crate::lake::{Remap, Snapshot, Store};
+use crate::lake::{Remap, Snapshot, Store, Survivors};
 use crate::plans::physical_rules;
 
 /// Share of the machine's memory that queries may use before they spill.
@@ -93,11 +92,8 @@ struct Shared {
     streams: Streams,
     groups: Groups,
     /// The merged identities of the newest version that was asked for.
-    survivors: Mutex<Option<(u64, Survivors)>>,
+    survivors: Mutex<Option<(u64, Arc<Survivors>)>>,
 }
-
-/// Merged identities: from the one that is gone to the one that stays.
-type Survivors = Arc<HashMap<i64, i64>>;
 
 /// Who asks for a session, and how it begins.
 #[derive(Debug, Clone, Default)]
@@ -308,13 +304,14 @@ impl Lake {
     }
 
     /// The merged identities of a version of the identities' table.
-    pub(super) async fn survivors(&self, contract: &Contract, identities: &Arc<Snapshot>) -> Result<Survivors> {
+    pub(super) async fn survivors(&self, contract: &Contract, identities: &Arc<Snapshot>) -> Result<Arc<Survivors>> {
         if let Some((version, found)) = lock(&self.shared.survivors).as_ref()
             && *version == identities.version
         {
             return Ok(Arc::clone(found));
         }
-        let found = Arc::new(merges(&self.shared.store, contract, Arc::clone(identities)).await?);
+        let merged = merges(&self.shared.store, contract, Arc::clone(identities)).await?;
+        let found = Arc::new(Survivors::new(merged));
         *lock(&self.shared.survivors) = Some((identities.version, Arc::clone(&found)));
         Ok(found)
     }

@@ -37,7 +37,7 @@ use crate::catalog::{CatalogHandle, SystemSchema};
 use crate::dataset::Contract;
 use crate::error::{Error, Reason, Result};
 use crate::ingest::identity::{IDENTITIES, keeps_identities};
-use crate::lake::{Snapshot, TableName};
+use crate::lake::{Snapshot, Survivors, TableName};
 use crate::sql::{AskedVersion, versioned};
 
 pub const CATALOG: &str = "henna";
@@ -257,7 +257,7 @@ impl Names {
     }
 
     /// Which identities were merged into which, at the version that the running statement reads.
-    pub(super) async fn survivors(&self) -> Result<Arc<HashMap<i64, i64>>> {
+    pub(super) async fn survivors(&self) -> Result<Arc<Survivors>> {
         let dataset = self.lake.dataset();
         let Some(contract) = dataset.contract(IDENTITIES).filter(|contract| keeps_identities(contract)) else {
             return Ok(Arc::default());

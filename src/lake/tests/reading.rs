@@ -7,6 +7,7 @@ use datafusion::common::assert_batches_eq;
 use datafusion::datasource::physical_plan::ParquetSource;
 use datafusion::datasource::source::DataSourceExec;
 
+use super::super::remap::Survivors;
 use super::*;
 use crate::error::{Error, Reason};
 
@@ -139,7 +140,7 @@ async fn an_empty_table_gives_no_rows() {
 async fn a_merged_customer_reads_as_its_survivor_also_in_filters() {
     let (_folder, store) = lake(&spec(&[], None)).await;
     store.write(&name(), load("1", &THREE)).await.unwrap();
-    let remap = Remap { column: "one_id".into(), survivors: Arc::new(HashMap::from([(3, 1)])) };
+    let remap = Remap { column: "one_id".into(), survivors: Arc::new(Survivors::new(HashMap::from([(3, 1)]))) };
     let context = context(&store, Some(remap)).await;
     for (sql, found) in [
         ("SELECT id FROM orders WHERE one_id = 1 ORDER BY id", "a c"),
