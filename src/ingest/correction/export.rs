@@ -1,7 +1,7 @@
 //! The refused rows of a load as files to be corrected, one for each file that they come from.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -29,7 +29,7 @@ impl Loader {
     pub async fn export_rejects(&self, load_id: &str, folder: &Path) -> Result<Vec<Exported>> {
         self.make_system_tables().await?;
         let (origins, unknown) = (self.origins(load_id).await?, Origin::default());
-        let corrected = self.corrected(load_id).await?;
+        let corrected = self.lines_of(system::CORRECTIONS, load_id).await?;
         let mut files: BTreeMap<(String, Form), RowFile> = BTreeMap::new();
         let mut last = None;
         let runtime = RuntimeEnvBuilder::new().with_memory_limit(MEMORY_MAX_BYTES, 1.0).build_arc();
@@ -90,20 +90,6 @@ impl Loader {
                 };
                 found.insert(text(0, row).unwrap_or_default(), origin);
             }
-        })
-        .await?;
-        Ok(found)
-    }
-
-    async fn corrected(&self, load_id: &str) -> Result<HashSet<(String, u64)>> {
-        let snapshot = self.store.snapshot(&TableName::new(system::SCHEMA, system::CORRECTIONS)).await?;
-        let contract = system::contract(system::CORRECTIONS)?;
-        let mut found = HashSet::new();
-        let of_load = Some(col("load_id").eq(lit(load_id)));
-        scan(&self.store, &contract, snapshot, &["file", "line"], of_load, |batch| {
-            let (files, lines) = (batch.column(0).as_string::<i32>(), batch.column(1).as_primitive::<Int64Type>());
-            let rows = files.iter().flatten().zip(lines.values());
-            found.extend(rows.map(|(file, line)| (file.to_owned(), line.cast_unsigned())));
         })
         .await?;
         Ok(found)

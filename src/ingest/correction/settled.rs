@@ -55,7 +55,7 @@ impl Loader {
         if named.is_empty() {
             return Ok(0);
         }
-        let again = self.refused(&load.id).await?;
+        let again = self.lines_of(system::REJECTS, &load.id).await?;
         let settled: BTreeSet<RejectRef> = named
             .into_iter()
             .filter(|named| !again.contains(&(named.file.to_string(), named.line)))
@@ -83,10 +83,10 @@ impl Loader {
         Ok(commit.rows_added)
     }
 
-    /// File and line of the rows that a load refused.
-    async fn refused(&self, load_id: &str) -> Result<HashSet<(String, u64)>> {
-        let snapshot = self.store.snapshot(&TableName::new(system::SCHEMA, system::REJECTS)).await?;
-        let contract = system::contract(system::REJECTS)?;
+    /// File and line of the rows of a load that a table tells of: those refused, or those corrected.
+    pub(super) async fn lines_of(&self, table: &str, load_id: &str) -> Result<HashSet<(String, u64)>> {
+        let snapshot = self.store.snapshot(&TableName::new(system::SCHEMA, table)).await?;
+        let contract = system::contract(table)?;
         let mut found = HashSet::new();
         let of_load = Some(col("load_id").eq(lit(load_id)));
         scan(&self.store, &contract, snapshot, &["file", "line"], of_load, |batch| {
